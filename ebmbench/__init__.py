@@ -1,0 +1,1 @@
+"""ebmbench: benchmarks for energy-based models with exact truth beside every timing."""

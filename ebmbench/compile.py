@@ -1,0 +1,67 @@
+"""How ebmbench compiles its kernels: one `jit`, one set of options, one cache folder a version.
+
+Numba's on-disk cache looks only at the file a function stands in: change a helper in another file
+and the old machine code is served. So every version of the package's sources gets a folder of its
+own, and only the newest few are kept.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import platformdirs
+
+PACKAGE = Path(__file__).parent
+_KEPT_VERSIONS = 4
+
+
+@cache
+def source_hash() -> str:
+    """SHA-256 (first 16 hex digits) of the package's Python and TOML sources."""
+    digest = hashlib.sha256()
+    for path in sorted(p for s in ("*.py", "*.toml") for p in PACKAGE.rglob(s)):
+        digest.update(str(path.relative_to(PACKAGE)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def cache_folder() -> Path | None:
+    """The folder of this version's machine code; None where no folder can be written."""
+    root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("ebmbench")
+    versions = Path(root) / "ebmbench-kernels"
+    folder = versions / source_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.touch()
+        if not os.access(folder, os.W_OK):
+            return None
+        old = sorted(versions.iterdir(), key=lambda p: p.stat().st_mtime)[:-_KEPT_VERSIONS]
+    except OSError:
+        return None
+    for version in old:
+        shutil.rmtree(version, ignore_errors=True)
+    return folder
+
+
+def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """`numba.njit` with this package's options: no Python checks, no fast-math, cached on disk.
+
+    Fast-math is never passed: `nnan` and `ninf` delete the very checks that stop a diverged run,
+    and a contracted multiply-add would break the equality of bits between backends.
+    """
+    if function is None:
+        return lambda f: jit(f, **options)
+    folder = cache_folder()
+    before = numba.config.CACHE_DIR
+    try:
+        # The cache folder is read when a function is decorated, so it is set just around that.
+        numba.config.CACHE_DIR = str(folder or "")
+        return numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before

@@ -1,0 +1,90 @@
+"""From what the user typed to data: a dataset's name, or the path of a file."""
+
+import difflib
+import os
+
+import numpy as np
+
+from ebmbench.datasets import _user_file
+from ebmbench.datasets._dataset import Dataset
+from ebmbench.datasets._registry import names, registered
+from ebmbench.errors import UserError
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Dataset:
+    """Load a built-in dataset by its name, or a user's file by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or os.PathLike
+        One of `names()`, or the path of a ``.npz``, ``.npy``, ``.csv`` or ``.csv.gz`` file. What
+        holds a dot or a slash is a path. A ``.npz`` has the arrays ``x_train`` and ``x_test`` (or
+        ``train`` and ``test``) and, if wanted, the labels ``y_train`` and ``y_test``; or it has
+        ``x``, and ``y`` if wanted, or a single array of any name. One array, and that of a ``.npy``
+        or ``.csv`` file, is split: a fifth of its rows, always the same ones, becomes the test set.
+        A ``.csv`` has commas and may start with a line of column titles. All values are numbers in
+        [0, 1]; pickled objects are never loaded.
+
+    Returns
+    -------
+    Dataset
+        Its rows are uint8 if every value is 0 or 1, otherwise float32. For a file, the picture is
+        a square where the number of columns is a square number.
+
+    Raises
+    ------
+    UserError
+        If there is no such dataset or file, or the file does not hold such rows.
+    """
+    source = os.fspath(name_or_path)
+    if source in registered():
+        return registered()[source].load()
+    _require_path(source)
+    return _user_file.load(source)
+
+
+def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
+    """Read the rows that `spec` names.
+
+    Parameters
+    ----------
+    spec : str
+        ``NAME:train`` or ``NAME:test`` for one part of a built-in dataset; ``NAME`` alone means its
+        test set. Or the path of a file as `load` takes it: then the rows are all those of its one
+        array, or those of its test array where it has train and test. With ``:train`` or ``:test``
+        behind the path, the rows are the part which `load` makes of the file.
+
+    Returns
+    -------
+    rows : numpy.ndarray
+        Shape [n_rows, n_visible], uint8 (0 and 1) or float32 (in [0, 1]).
+    dataset : Dataset or None
+        The built-in dataset from which they come; None for a file.
+
+    Raises
+    ------
+    UserError
+        As `load` does, and if a built-in dataset has no such part.
+    """
+    source, _, part = spec.rpartition(":")
+    if source in registered() and part not in ("train", "test"):
+        raise UserError(f"Unknown part {part!r} in {spec!r}; say {source}:train or {source}:test.")
+    if part not in ("train", "test"):
+        source, part = spec, ""
+
+    if source in registered():
+        dataset = load(source)
+        return (dataset.train if part == "train" else dataset.test), dataset
+    _require_path(source)
+    return _user_file.read(source, part), None
+
+
+def _require_path(text: str) -> None:
+    if any(mark in text for mark in "./\\"):
+        return
+    near = difflib.get_close_matches(text, names(), n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise UserError(
+        f"Unknown dataset {text!r}{hint}; known are {', '.join(names())}, or give the path of a "
+        ".npz, .npy or .csv file."
+    )

@@ -1,0 +1,27 @@
+"""Training principles, one file each; a new file is found because it exists.
+
+A file has NAME, a frozen `Config`, `init(k, model, config, key) -> state` and
+`step(k, handle, config, state, batch, key) -> (gradient, state, info)`. `k` is the loaded backend,
+`model` the start on the host, `handle` the model on the device. The gradient is ascent on the
+principle's objective, divided by the true number of rows of the batch. `key.step` counts the
+updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from ebmbench import options
+from ebmbench.discovery import registry, unknown
+
+
+def known() -> dict[str, ModuleType]:
+    """The estimators by name."""
+    return registry(__name__, ("Config", "init", "step"))
+
+
+def find(name: str, settings: dict[str, Any]) -> tuple[ModuleType, Any]:
+    """An estimator's module and its config; `UserError` for what is not known."""
+    if name not in known():
+        raise unknown("estimator", name, list(known()))
+    module = known()[name]
+    return module, options.build(module.Config, settings, f"estimator {name}")

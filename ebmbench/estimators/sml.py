@@ -1,0 +1,49 @@
+"""Stochastic maximum likelihood (Younes 1989; Tieleman 2008, as persistent contrastive divergence).
+
+The negative phase's chains persist from update to update, so that they follow the model instead of
+restarting at the data; their number is their own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ebmbench.kernels.api import Backend, Handle, Rows, Tree
+from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.randomness import Key
+from ebmbench.samplers.gibbs import Chains, advance, start
+
+NAME = "sml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """k: sweeps an update, at least 1; chains: how many persist, at least 1."""
+
+    k: int = 1
+    chains: int = 100
+
+    def __post_init__(self) -> None:
+        require(self.k >= 1, f"k of estimator sml must be at least 1, but is {self.k}")
+        require(
+            self.chains >= 1, f"chains of estimator sml must be at least 1, but is {self.chains}"
+        )
+
+    @property
+    def label(self) -> str:
+        """The name in tables and figures."""
+        return f"SML-{self.k}"
+
+
+def init(k: Backend, model: RBM, config: Config, key: Key) -> Chains:
+    """Chains drawn from the model's visible biases."""
+    return start(k, model, config.chains, key.seed)
+
+
+def step(
+    k: Backend, model: Handle, config: Config, state: Chains, batch: Rows, key: Key
+) -> tuple[Tree, Chains, dict[str, Any]]:
+    """One gradient; see the package's docstring."""
+    state = advance(k, model, state, config.k)
+    gradient, means = k.moments(model, batch, state.v)
+    return gradient, state, {"means": means}

@@ -1,0 +1,1 @@
+"""What a model is worth, off the clock: log-likelihood, baselines, samples."""

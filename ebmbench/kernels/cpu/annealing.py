@@ -1,0 +1,105 @@
+"""Annealed importance sampling's chains: sweeps from a base-rate model to the model."""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.api import Annealed
+from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.gibbs import draw
+from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.statistics import sum_softplus
+from ebmbench.randomness import HIDDEN, VISIBLE, Key
+from ebmbench.scalar import sigmoid
+
+# While |delta x| stays below this, the series for e**-(delta x) below is exact to 1e-12 and a
+# product of 1,000 factors stays within e**+-63.
+_SERIES_REACH = 0.0625
+
+
+@jit(forceinline=True)
+def _gain(x, n, after, before, factor):  # type: ignore[no-untyped-def]
+    """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
+
+    With s = sigmoid(after x) and d = (after - before) x each difference is -log(1 + s (e**-d - 1)):
+    one multiply-add a unit and, as the factors stay near 1, one logarithm a thousand of them.
+    """
+    delta = after - before
+    widest = np.float32(0.0)
+    for j in range(n):
+        size = abs(x[j])
+        widest = size if size > widest else widest
+    if not widest * delta < _SERIES_REACH:
+        scaled = np.empty(n)
+        for j in range(n):
+            scaled[j] = after * x[j]
+        upper = sum_softplus(scaled, n)
+        for j in range(n):
+            scaled[j] = before * x[j]
+        return upper - sum_softplus(scaled, n)
+    scale = np.float32(after)
+    for j in range(n):
+        d = -delta * np.float64(x[j])
+        s = np.float64(sigmoid(np.float32(scale * x[j])))
+        expm1 = d * (1 + d / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6)))))
+        factor[j] = 1.0 + s * expm1
+    total = 0.0
+    for first in range(0, n, 1024):
+        rest = min(n - first, 1024)
+        while rest > 1:  # halving: elementwise products vectorise, a running one does not
+            half = rest // 2
+            for j in range(half):
+                factor[first + j] *= factor[first + rest - half + j]
+            rest -= half
+        total -= math.log(factor[first])
+    return total
+
+
+@jit(parallel=True)
+def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, chain):  # type: ignore[no-untyped-def]
+    for r in prange(v.shape[0]):
+        state = v[r]
+        h = np.empty(nh, np.uint8)
+        widest = max(b.size, c.size)
+        index = np.empty(widest, np.int32)
+        xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
+        xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
+        factor = np.empty(nh)
+        one = np.float32(1.0)
+        draw(base, one, uv, state, chain + r, step, seed, stream + VISIBLE)
+        weight = 0.0
+        for k in range(1, betas.size):
+            after, before = betas[k], betas[k - 1]
+            add_rows(c, W, state, index, xh)
+            linear = 0.0
+            for i in range(state.size):
+                linear += (np.float64(b[i]) - np.float64(base[i])) * state[i]
+            weight += (after - before) * linear + _gain(xh, nh, after, before, factor)
+            if k == betas.size - 1:
+                break
+            now = step + np.uint64(k)
+            beta, rest = np.float32(after), np.float32(1.0 - after)
+            draw(xh, beta, uh, h, chain + r, now, seed, stream + HIDDEN)
+            add_rows(b, Wt, h, index, xv)
+            for i in range(state.size):
+                xv[i] = np.float32(rest * base[i]) + np.float32(beta * xv[i])
+            draw(xv, one, uv, state, chain + r, now, seed, stream + VISIBLE)
+        log_weights[r] = weight
+
+
+def anneal(model, base, betas, chains: int, key: Key) -> Annealed:  # type: ignore[no-untyped-def]
+    """See `Backend.anneal`."""
+    v = np.empty((chains, model.n_visible), np.uint8)
+    log_weights = np.empty(chains)
+    base_row = aligned_zeros(model.b.size)
+    base_row[: model.n_visible] = base
+    _anneal(
+        model.W, model.Wt, model.b, model.c, base_row, np.asarray(betas, np.float64),
+        model.n_hidden, v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+    )  # fmt: skip
+    return Annealed(log_weights, v)
+
+
+JOBS = {"anneal": anneal}

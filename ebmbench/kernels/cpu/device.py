@@ -1,0 +1,80 @@
+"""Where models and rows live: aligned float32 arrays whose rows end on a whole vector.
+
+W is kept a second time transposed, because v -> h adds rows of W and h -> v rows of its transpose.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.models.rbm import RBM
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+def padded(n: int) -> int:
+    """The number of columns with which n of them are stored."""
+    return -(-n // LANES) * LANES
+
+
+def aligned_zeros(*shape: int) -> np.ndarray:
+    """A float32 array of zeros that starts on a cache line."""
+    count = int(np.prod(shape))
+    raw = np.zeros(4 * count + _ALIGNMENT, np.uint8)
+    first = -raw.ctypes.data % _ALIGNMENT
+    return raw[first : first + 4 * count].view(np.float32).reshape(shape)
+
+
+def _store(values: np.ndarray) -> np.ndarray:
+    out = aligned_zeros(*values.shape[:-1], padded(values.shape[-1]))
+    out[..., : values.shape[-1]] = values
+    return out
+
+
+@dataclass(eq=False)
+class Model:
+    """A model's device arrays: W [n_visible, padded], Wt [n_hidden, padded], b and c [padded]."""
+
+    n_visible: int
+    n_hidden: int
+    arithmetic: str
+    W: np.ndarray
+    Wt: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    kind: str = RBM.kind
+
+
+def put(model: RBM, arithmetic: str) -> Model:
+    """See `Backend.put`."""
+    arrays = (_store(x) for x in (model.W, model.W.T, model.b, model.c))
+    return Model(model.n_visible, model.n_hidden, arithmetic, *arrays)
+
+
+def get(model: Model) -> RBM:
+    """See `Backend.get`."""
+    nv, nh = model.n_visible, model.n_hidden
+    return RBM(model.W[:, :nh], model.b[:nv], model.c[:nh])
+
+
+def put_rows(rows: np.ndarray) -> np.ndarray:
+    """See `Backend.put_rows`."""
+    rows = np.ascontiguousarray(rows)
+    binary = bool(((rows == 0) | (rows == 1)).all())
+    return rows.astype(np.uint8 if binary else np.float32)
+
+
+FUNCTIONS = {
+    "put_rows": put_rows,
+    "get_rows": np.array,
+    "take": lambda rows, index: rows[index],
+    "synchronize": lambda: None,
+    "describe": lambda: {
+        "device": "cpu",
+        "library": f"Numba {numba.__version__}",
+        "threads": numba.get_num_threads(),
+    },
+}
+JOBS = {"put": put, "get": get}

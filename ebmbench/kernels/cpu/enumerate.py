@@ -1,0 +1,131 @@
+"""Jobs that sum over all states of the smaller layer, in float64.
+
+States follow each other in Gray code: one unit flips at a time, so the other layer's pre-activations
+change by one row of weights. Blocks of states are independent and start afresh, which bounds both
+the memory and the drift of the sums.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cpu.device import get
+from ebmbench.kernels.cpu.statistics import moments, sum_softplus
+from ebmbench.models.enumerate import Moments, check_enumerable
+from ebmbench.models.rbm import RBM
+
+
+_RESTART = 1 << 14  # states after which the sums are formed afresh
+
+
+@jit(forceinline=True)
+def _visit(W, small, large, state, x, number, afresh):  # type: ignore[no-untyped-def]
+    """Move (state, x) to Gray state `number`; returns small.state where afresh, else its change."""
+    if afresh:
+        code = number ^ (number >> 1)
+        linear = 0.0
+        x[:] = large
+        for i in range(small.size):
+            state[i] = (code >> i) & 1
+            if state[i]:
+                linear += small[i]
+                for j in range(x.size):
+                    x[j] += W[i, j]
+        return linear
+    unit = 0
+    while (number >> unit) & 1 == 0:
+        unit += 1
+    sign = 1.0 - 2.0 * state[unit]
+    state[unit] = 1 - state[unit]
+    for j in range(x.size):
+        x[j] += sign * W[unit, j]
+    return sign * small[unit]
+
+
+@jit(parallel=True)
+def _log_sums(W, small, large, bits):  # type: ignore[no-untyped-def]
+    """log of the sum over each block of 2**bits states, [blocks]."""
+    out = np.empty(1 << (small.size - bits))
+    for block in prange(out.size):
+        state = np.zeros(small.size, np.uint8)
+        x = np.empty_like(large)
+        linear, most, total = 0.0, -np.inf, 0.0
+        for t in range(1 << bits):
+            afresh = t % _RESTART == 0
+            change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
+            linear = change if afresh else linear + change
+            log_p = linear + sum_softplus(x, x.size)
+            if log_p > most:
+                total = total * math.exp(most - log_p) + 1.0
+                most = log_p
+            else:
+                total += math.exp(log_p - most)
+        out[block] = most + math.log(total)
+    return out
+
+
+@jit(parallel=True)
+def _expectations(W, small, large, bits, log_z, products, smalls, larges):  # type: ignore[no-untyped-def]
+    """Each block's share of <small large>, <small> and <large>."""
+    for block in prange(smalls.shape[0]):
+        state = np.zeros(small.size, np.uint8)
+        x = np.empty_like(large)
+        share = np.empty(x.size)
+        linear = 0.0
+        for t in range(1 << bits):
+            afresh = t % _RESTART == 0
+            change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
+            linear = change if afresh else linear + change
+            p = math.exp(linear + sum_softplus(x, x.size) - log_z)
+            for j in range(x.size):
+                share[j] = p / (1.0 + math.exp(-x[j]))
+                larges[block, j] += share[j]
+            for i in range(small.size):
+                if state[i]:
+                    smalls[block, i] += p
+                    row = products[block, i]
+                    for j in range(x.size):
+                        row[j] += share[j]
+
+
+def _block_bits(n: int) -> int:
+    """Bits of a block's states: 16 blocks for the threads to share."""
+    return max(n - 4, 0)
+
+
+def log_z(model: RBM) -> float:
+    """See `Backend.log_z`."""
+    check_enumerable(model)
+    small = model if model.n_visible <= model.n_hidden else model.transposed
+    blocks = _log_sums(small.W, small.b, small.c, _block_bits(small.n_visible))
+    return float(np.logaddexp.reduce(blocks))
+
+
+def _expected(model: RBM) -> tuple[float, Moments]:
+    """log Z and the model's expected v h, v and h."""
+    if model.n_visible > model.n_hidden:
+        total, m = _expected(model.transposed)
+        return total, Moments(m.vh.T, m.h, m.v)
+    total = log_z(model)
+    bits = _block_bits(model.n_visible)
+    blocks = 1 << (model.n_visible - bits)
+    shares = Moments(*(np.zeros((blocks, *x.shape)) for x in (model.W, model.b, model.c)))
+    _expectations(model.W, model.b, model.c, bits, total, *shares)
+    return total, Moments(*(share.sum(axis=0) for share in shares))
+
+
+def exact_gradient(model, v) -> tuple[Phases, float]:  # type: ignore[no-untyped-def]
+    """See `Backend.exact_gradient`."""
+    log_z, expected = _expected(get(model))
+    phases = moments(model, v, v[:0])
+    for name, value in zip(("W", "b", "c"), expected, strict=True):
+        phases.gradient[name][..., : value.shape[-1]] -= value
+    for name, value in (("b", expected.v), ("c", expected.h)):
+        phases.means[name][: value.size] += value / 2
+    return phases, log_z
+
+
+JOBS = {"exact_gradient": exact_gradient, "log_z": log_z}

@@ -1,0 +1,48 @@
+"""Block Gibbs sampling: each chain walks all its sweeps by itself, and threads share the chains."""
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
+from ebmbench.scalar import sigmoid
+
+
+@jit(forceinline=True)
+def draw(x, beta, u, state, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+    """Sample units with pre-activations x at inverse temperature beta: one pass over the layer."""
+    fill_uniforms(u, chain, step, seed, stream)
+    for j in range(state.size):
+        state[j] = u[j] < sigmoid(np.float32(beta * x[j]))
+
+
+@jit(parallel=True)
+def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):  # type: ignore[no-untyped-def]
+    for r in prange(v.shape[0]):
+        widest = max(b.size, c.size)
+        index = np.empty(widest, np.int32)
+        x = np.empty(widest, np.float32)
+        u = np.empty(widest, np.float32)
+        xh, uh, xv, uv = x[: c.size], u[: c.size], x[: b.size], u[: b.size]
+        add_rows(c, W, start[r], index, xh)
+        for t in range(steps):
+            if t > 0:
+                add_rows(c, W, v[r], index, xh)
+            draw(xh, beta, uh, h[r], chain + r, step + np.uint64(t), seed, stream + HIDDEN)
+            add_rows(b, Wt, h[r], index, xv)
+            draw(xv, beta, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
+
+
+def gibbs(model, start, steps: int, key: Key, beta: float):  # type: ignore[no-untyped-def]
+    """See `Backend.gibbs`."""
+    v = np.empty((len(start), model.n_visible), np.uint8)
+    h = np.empty((len(start), model.n_hidden), np.uint8)
+    _sweeps(
+        model.W, model.Wt, model.b, model.c, start, v, h, steps,
+        np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
+    )  # fmt: skip
+    return v, h
+
+
+JOBS = {"gibbs": gibbs}

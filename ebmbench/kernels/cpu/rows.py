@@ -1,0 +1,59 @@
+"""bias + state @ matrix for one state: the product under every job of this backend.
+
+The additions happen in ascending order of the state's units, whatever the path, so that a binary
+state gives the same bits as uint8 and as float32, alone and in a batch, on any number of threads.
+"""
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
+
+
+def add_rows(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+    """out = bias + state @ matrix (compiled code only; the path is chosen by the state's dtype).
+
+    bias and out: float32 [columns]; matrix: float32 [units, columns], columns a multiple of LANES;
+    state: uint8 of 0 and 1, or float32, [units]; index: int32 scratch, [at least units].
+    """
+    raise NotImplementedError
+
+
+@jit
+def _add_chosen(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+    count = 0
+    for i in range(state.size):  # no branch: a wrong guess costs more than a store
+        index[count] = i
+        count += np.intp(state[i])
+    columns = matrix.shape[1]
+    column = 0
+    while column + WIDE_COLUMNS <= columns:
+        sum_rows_wide(bias, matrix, index, count, column, out)
+        column += WIDE_COLUMNS
+    while column < columns:
+        sum_rows_narrow(bias, matrix, index, count, column, out)
+        column += LANES
+
+
+@jit
+def _add_weighted(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+    for j in range(out.size):
+        out[j] = bias[j]
+    for i in range(state.size):
+        weight = state[i]
+        if weight != np.float32(0.0):
+            row = matrix[i]
+            for j in range(out.size):
+                out[j] += weight * row[j]
+
+
+@overload(add_rows, jit_options={"error_model": "numpy"})
+def _choose(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+    path = _add_chosen if state.dtype == types.uint8 else _add_weighted
+
+    def call(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+        path(bias, matrix, state, index, out)
+
+    return call

@@ -1,0 +1,160 @@
+"""Conditionals, free energy and the moments that gradients are made of."""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cpu.device import aligned_zeros, padded
+from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.scalar import sigmoid
+
+
+@jit(parallel=True)
+def _inputs(matrix, bias, states, out):  # type: ignore[no-untyped-def]
+    for r in prange(states.shape[0]):
+        index = np.empty(states.shape[1], np.int32)
+        add_rows(bias, matrix, states[r], index, out[r])
+
+
+@jit(parallel=True)
+def _probabilities(matrix, bias, states, beta, out):  # type: ignore[no-untyped-def]
+    for r in prange(states.shape[0]):
+        index = np.empty(states.shape[1], np.int32)
+        x = out[r]
+        add_rows(bias, matrix, states[r], index, x)
+        for j in range(x.size):
+            x[j] = sigmoid(np.float32(beta * x[j]))
+
+
+@jit
+def sum_softplus(x, n):  # type: ignore[no-untyped-def]
+    """sum_j log(1 + e**x_j) over the first n, in float64.
+
+    log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), and the factors 1 + e**-|x| are at most 2: a product
+    of 512 of them cannot overflow, so one logarithm serves 512 units.
+    """
+    total = 0.0
+    for first in range(0, n, 512):
+        product = 1.0
+        for j in range(first, min(n, first + 512)):
+            xj = np.float64(x[j])
+            total += max(xj, 0.0)
+            product *= 1.0 + math.exp(-abs(xj))
+        total += math.log(product)
+    return total
+
+
+@jit(parallel=True)
+def _free_energies(W, b, c, v, n_hidden, out):  # type: ignore[no-untyped-def]
+    for r in prange(v.shape[0]):
+        index = np.empty(v.shape[1], np.int32)
+        x = np.empty(c.size, np.float32)
+        add_rows(c, W, v[r], index, x)
+        total = sum_softplus(x, n_hidden)
+        for i in range(v.shape[1]):
+            total += np.float64(b[i]) * np.float64(v[r, i])
+        out[r] = -total
+
+
+@jit(parallel=True)
+def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):  # type: ignore[no-untyped-def]
+    """W, b: <v h>, <v> over plus minus the same over minus; one visible unit at a time.
+
+    A phase without rows counts as zero: the exact gradient subtracts its own.
+    """
+    per_plus = np.float32(1.0 / max(plus.shape[0], 1))
+    per_minus = np.float32(1.0 / max(minus.shape[0], 1))
+    for i in prange(W.shape[0]):
+        index = np.empty(max(plus.shape[0], minus.shape[0]), np.int32)
+        other = np.empty(zero.size, np.float32)
+        row = W[i]
+        # Column i of the states picks the rows of p(h|v) to add: the product of a batch's transpose.
+        add_rows(zero, p_plus, plus[:, i], index, row)
+        add_rows(zero, p_minus, minus[:, i], index, other)
+        for j in range(zero.size):
+            row[j] = row[j] * per_plus - other[j] * per_minus
+        total_plus = total_minus = 0.0
+        for r in range(plus.shape[0]):
+            total_plus += plus[r, i]
+        for r in range(minus.shape[0]):
+            total_minus += minus[r, i]
+        b[i] = total_plus * per_plus - total_minus * per_minus
+        b_mean[i] = (total_plus * per_plus + total_minus * per_minus) / 2
+
+
+@jit
+def _mean_rows(p, zero, out):  # type: ignore[no-untyped-def]
+    rows = p.shape[0]
+    add_rows(zero, p, np.ones(rows, np.uint8), np.empty(rows, np.int32), out)
+    for j in range(out.size):
+        out[j] /= np.float32(max(rows, 1))
+
+
+def _inputs_of(matrix, bias, states, columns):  # type: ignore[no-untyped-def]
+    out = aligned_zeros(len(states), padded(columns))
+    _inputs(matrix, bias, states, out)
+    return out[:, :columns]
+
+
+def hidden_input(model, v):  # type: ignore[no-untyped-def]
+    """See `Backend.hidden_input`."""
+    return _inputs_of(model.W, model.c, v, model.n_hidden)
+
+
+def visible_input(model, h):  # type: ignore[no-untyped-def]
+    """See `Backend.visible_input`."""
+    return _inputs_of(model.Wt, model.b, h, model.n_visible)
+
+
+def padded_probability(matrix, bias, states, beta=1.0):  # type: ignore[no-untyped-def]
+    """sigmoid(beta (bias + states @ matrix)) with its padding, float32 [B, padded]."""
+    out = aligned_zeros(len(states), bias.size)
+    _probabilities(matrix, bias, states, np.float32(beta), out)
+    return out
+
+
+def hidden_probability(model, v, beta):  # type: ignore[no-untyped-def]
+    """See `Backend.hidden_probability`."""
+    p = padded_probability(model.W, model.c, v, beta)
+    return np.ascontiguousarray(p[:, : model.n_hidden])
+
+
+def visible_probability(model, h, beta):  # type: ignore[no-untyped-def]
+    """See `Backend.visible_probability`."""
+    p = padded_probability(model.Wt, model.b, h, beta)
+    return np.ascontiguousarray(p[:, : model.n_visible])
+
+
+def free_energy(model, v):  # type: ignore[no-untyped-def]
+    """See `Backend.free_energy`."""
+    out = np.empty(len(v))
+    _free_energies(model.W, model.b, model.c, v, model.n_hidden, out)
+    return out
+
+
+def moments(model, positive, negative) -> Phases:  # type: ignore[no-untyped-def]
+    """See `Backend.moments`."""
+    zero = aligned_zeros(model.c.size)
+    p_plus = padded_probability(model.W, model.c, positive)
+    p_minus = padded_probability(model.W, model.c, negative)
+    W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
+    _contrast(p_plus, p_minus, positive, negative, zero, W, b, b_mean)
+    h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
+    _mean_rows(p_plus, zero, h_plus)
+    _mean_rows(p_minus, zero, h_minus)
+    return Phases(
+        {"W": W, "b": b, "c": h_plus - h_minus}, {"b": b_mean, "c": (h_plus + h_minus) / 2}
+    )
+
+
+JOBS = {
+    "hidden_input": hidden_input,
+    "visible_input": visible_input,
+    "hidden_probability": hidden_probability,
+    "visible_probability": visible_probability,
+    "free_energy": free_energy,
+    "moments": moments,
+}

@@ -1,0 +1,75 @@
+"""Parameter updates and the centring of gradients."""
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.device import aligned_zeros
+
+_TILE = 16  # rows and columns of W that are transposed together: a cache line of each
+
+
+@jit(parallel=True)
+def _update_weights(W, Wt, velocity, gradient, n_hidden, rate, momentum, decay):  # type: ignore[no-untyped-def]
+    rows = W.shape[0]
+    for tile in prange((rows + _TILE - 1) // _TILE):
+        first, last = tile * _TILE, min(rows, (tile + 1) * _TILE)
+        for i in range(first, last):
+            w, v, g = W[i], velocity[i], gradient[i]
+            for j in range(w.size):
+                v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
+                w[j] += v[j]
+        for j in range(n_hidden):
+            for i in range(first, last):
+                Wt[j, i] = W[i, j]
+
+
+@jit
+def _update_bias(bias, velocity, gradient, rate, momentum):  # type: ignore[no-untyped-def]
+    finite = True
+    for j in range(bias.size):
+        velocity[j] = momentum * velocity[j] + rate * gradient[j]
+        bias[j] += velocity[j]
+        finite &= np.isfinite(bias[j])
+    return finite
+
+
+@jit(parallel=True)
+def _centre_weights(W, b, c, b_mean, c_mean):  # type: ignore[no-untyped-def]
+    for i in prange(W.shape[0]):
+        row = W[i]
+        for j in range(row.size):
+            row[j] -= b_mean[i] * c[j] + b[i] * c_mean[j]
+
+
+def zeros(model):  # type: ignore[no-untyped-def]
+    """See `Backend.zeros`."""
+    return {name: aligned_zeros(*getattr(model, name).shape) for name in ("W", "b", "c")}
+
+
+def centre(gradient, means, offsets, sliding) -> None:  # type: ignore[no-untyped-def]
+    """See `Backend.centre`."""
+    for name in ("b", "c"):
+        offsets[name] += sliding * (means[name] - offsets[name])
+    W, b, c = gradient["W"], gradient["b"], gradient["c"]
+    _centre_weights(W, b, c, offsets["b"], offsets["c"])
+    rows = len(W)
+    b[:rows] -= W @ offsets["c"]
+    c -= offsets["b"][:rows] @ W
+
+
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:  # type: ignore[no-untyped-def]
+    """See `Backend.update`."""
+    rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
+    _update_weights(
+        model.W, model.Wt, velocity["W"], gradient["W"], model.n_hidden, rate, momentum, decay
+    )
+    return all(
+        [
+            _update_bias(getattr(model, name), velocity[name], gradient[name], rate, momentum)
+            for name in ("b", "c")
+        ]
+    )
+
+
+JOBS = {"zeros": zeros, "centre": centre, "update": update}

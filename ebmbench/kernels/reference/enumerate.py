@@ -1,0 +1,14 @@
+"""Jobs that sum over all states of the smaller layer."""
+
+from ebmbench.kernels.reference.statistics import means, phases
+from ebmbench.models import enumerate as exact
+from ebmbench.models.rbm import RBM
+
+
+def exact_gradient(model, v):  # type: ignore[no-untyped-def]
+    """See `Backend.exact_gradient`."""
+    log_z, expected = exact.moments(RBM(model.W, model.b, model.c))
+    return phases(means(model, v), expected), log_z
+
+
+JOBS = {"exact_gradient": exact_gradient, "log_z": exact.log_z}

@@ -1,0 +1,1 @@
+"""The mathematics in plain float64 NumPy: what every kernel is compared with."""

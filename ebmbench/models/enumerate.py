@@ -1,0 +1,107 @@
+"""Exact truth for small models: sums over all states, in blocks of bounded memory.
+
+The smaller layer is enumerated and the larger one summed out in closed form, so 2**min(n_visible,
+n_hidden) terms suffice. All in float64 and in the log domain, so that biases of any size do not
+overflow.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from ebmbench.errors import UserError
+from ebmbench.models.rbm import (
+    RBM,
+    Array,
+    energy,
+    free_energy,
+    hidden_probability,
+    visible_probability,
+)
+
+MOST_UNITS = 25  # 2**25 states of a few hundred units take minutes; beyond it nobody waits
+_BLOCK_BITS = 12
+
+
+class Moments(NamedTuple):
+    """Expected statistics: vh [n_visible, n_hidden], v [n_visible], h [n_hidden]."""
+
+    vh: Array
+    v: Array
+    h: Array
+
+
+def states(n: int, first: int = 0, count: int | None = None) -> Array:
+    """Binary states number `first` ... of n units, float64 [count, n]; unit 0 is the lowest bit."""
+    numbers = np.arange(first, first + (2**n if count is None else count), dtype=np.int64)
+    return ((numbers[:, None] >> np.arange(n)) & 1).astype(np.float64)
+
+
+def check_enumerable(model: RBM) -> None:
+    """`UserError` where even the smaller layer has too many states to sum over."""
+    smaller = min(model.n_visible, model.n_hidden)
+    if smaller > MOST_UNITS:
+        raise UserError(
+            f"exact enumeration sums over 2**{smaller} states of the smaller layer; "
+            f"at most {MOST_UNITS} units are possible, so use ais"
+        )
+
+
+def _blocks(n: int) -> Iterator[Array]:
+    size = min(2**n, 2**_BLOCK_BITS)
+    for first in range(0, 2**n, size):
+        yield states(n, first, size)
+
+
+def log_z(model: RBM) -> float:
+    """log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
+    check_enumerable(model)
+    small = model if model.n_visible <= model.n_hidden else model.transposed
+    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)]))
+
+
+def moments(model: RBM) -> tuple[float, Moments]:
+    """log Z and the model's expected v h, v and h (the negative phase of the exact gradient)."""
+    if model.n_visible > model.n_hidden:
+        total, m = moments(model.transposed)
+        return total, Moments(m.vh.T, m.h, m.v)
+    total = log_z(model)
+    vh = np.zeros_like(model.W)
+    v = np.zeros_like(model.b)
+    h = np.zeros_like(model.c)
+    for s in _blocks(model.n_visible):
+        p = np.exp(-free_energy(model, s) - total)
+        given = hidden_probability(model, s)
+        vh += (p[:, None] * s).T @ given
+        v += p @ s
+        h += p @ given
+    return total, Moments(vh, v, h)
+
+
+def distribution(model: RBM) -> Array:
+    """p(v) of all visible states in the order of `states`, [2**n_visible]; for small models."""
+    unnormalised = -free_energy(model, states(model.n_visible))
+    return np.exp(unnormalised - logsumexp(unnormalised))
+
+
+def transition_matrix(model: RBM, beta: float = 1.0) -> Array:
+    """T[v, v'] of one sweep v -> h -> v', [2**n_visible, 2**n_visible]; for small models."""
+    v, h = states(model.n_visible), states(model.n_hidden)
+    h_given_v = _all_states(hidden_probability(model, v, beta), h)
+    return h_given_v @ _all_states(visible_probability(model, h, beta), v)
+
+
+def _all_states(probability: Array, target: Array) -> Array:
+    """Probability of each target state for each row of independent on-probabilities."""
+    on = np.log(np.maximum(probability, 1e-300)) @ target.T
+    off = np.log(np.maximum(1.0 - probability, 1e-300)) @ (1.0 - target.T)
+    return np.exp(on + off)
+
+
+def log_z_brute_force(model: RBM) -> float:
+    """log Z over every joint state (v, h): the definition, for tests of the enumeration itself."""
+    v, h = states(model.n_visible), states(model.n_hidden)
+    pairs = np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))
+    return float(logsumexp(-energy(model, *pairs)))

@@ -1,0 +1,95 @@
+"""Counter-based random numbers: which uniform a given unit of a given chain sees at a given step.
+
+One specification for every backend, without state: Philox4x32-10 (Salmon et al. 2011) with
+counter = (unit >> 2, chain, step low, step high) and key = (seed, stream), word = unit & 3. A chain
+therefore draws the same numbers on any backend, thread count and split of a batch, and a run that
+is continued from a `Key` continues with the same bits.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from ebmbench.compile import jit
+from ebmbench.errors import UserError
+from ebmbench.scalar import philox, unit_interval
+
+VISIBLE, HIDDEN = 0, 1
+_LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
+
+
+class Stream(IntEnum):
+    """The registry of purposes; each owns 16 consecutive streams, one a layer."""
+
+    CHAINS = 0 * _LAYERS  # chains that persist or are sampled for their own sake
+    CONTRASTIVE = 1 * _LAYERS  # chains started from data
+    ANNEALING = 2 * _LAYERS
+    INITIAL_STATE = 3 * _LAYERS
+    INITIAL_PARAMETERS = 4 * _LAYERS
+    SHUFFLING = 5 * _LAYERS
+
+
+class Key(NamedTuple):
+    """Where a job stands in the random numbers.
+
+    seed: 0 to 2**32 - 1; stream: a `Stream`; step: the first step, 0 to 2**64 - 1; chain: the number
+    of the first row's chain.
+    """
+
+    seed: int
+    stream: int
+    step: int = 0
+    chain: int = 0
+
+    def advance(self, steps: int) -> "Key":
+        """The key of the job that follows one of `steps` steps."""
+        return self._replace(step=self.step + steps)
+
+
+def check_seed(seed: int) -> int:
+    """`seed` if it fits a word of the key; `UserError` otherwise."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"the seed must lie between 0 and 4294967295, but is {seed}")
+    return seed
+
+
+@jit(forceinline=True)
+def fill_uniforms(out, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+    """Write the uniforms of units 0, 1, ... of one chain; len(out) must be a multiple of 4."""
+    low = np.uint32(step & 0xFFFFFFFF)
+    high = np.uint32(step >> 32)
+    chain = np.uint32(chain)
+    seed = np.uint32(seed)
+    stream = np.uint32(stream)
+    for group in range(out.size // 4):
+        a, b, c, d = philox(np.uint32(group), chain, low, high, seed, stream)
+        out[4 * group] = unit_interval(a)
+        out[4 * group + 1] = unit_interval(b)
+        out[4 * group + 2] = unit_interval(c)
+        out[4 * group + 3] = unit_interval(d)
+
+
+@jit
+def _fill_chains(out, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+    for row in range(out.shape[0]):
+        fill_uniforms(out[row], chain + row, step, seed, stream)
+
+
+def uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
+    """Uniforms of one step, float32 [chains, units], in (0, 1)."""
+    out = np.empty((chains, -(-units // 4) * 4), np.float32)
+    _fill_chains(out, key.chain, np.uint64(key.step), key.seed, key.stream + layer)
+    return out[:, :units]
+
+
+def normals(key: Key, chains: int, units: int) -> np.ndarray:
+    """Standard normal variates, float64 [chains, units], by inversion of the uniforms."""
+    return ndtri(uniforms(key, chains, units).astype(np.float64))
+
+
+def permutation(key: Key, n: int) -> np.ndarray:
+    """A random order of 0 ... n-1, int64 [n]: the argsort of two uniforms' 46 bits an item."""
+    u = uniforms(key, n, 2).astype(np.float64)
+    return np.argsort(u[:, 0] + u[:, 1] * 2.0**-23, kind="stable")

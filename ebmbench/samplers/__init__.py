@@ -1,0 +1,1 @@
+"""Chains over a backend: what estimators, partition functions and evaluation sample with."""

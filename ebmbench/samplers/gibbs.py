@@ -1,0 +1,32 @@
+"""Chains that block Gibbs sampling moves: where they stand, and which random numbers come next."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ebmbench.errors import UserError
+from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.models.rbm import RBM
+from ebmbench.randomness import Key, Stream, uniforms
+
+
+class Chains(NamedTuple):
+    """States v on the device, and the key of their next sweep."""
+
+    v: Rows
+    key: Key
+
+
+def start(k: Backend, model: RBM, count: int, seed: int) -> Chains:
+    """`count` chains whose first states are drawn from the visible biases alone, v_i ~ sigmoid(b_i)."""
+    if count < 1:
+        raise UserError(f"the number of chains must be at least 1, but is {count}")
+    u = uniforms(Key(seed, Stream.INITIAL_STATE), count, model.n_visible)
+    v = u < 1.0 / (1.0 + np.exp(-model.b))
+    return Chains(k.put_rows(v.astype(np.uint8)), Key(seed, Stream.CHAINS))
+
+
+def advance(k: Backend, model: Handle, chains: Chains, steps: int, beta: float = 1.0) -> Chains:
+    """The chains after `steps` sweeps at inverse temperature beta."""
+    v, _ = k.gibbs(model, chains.v, steps, chains.key, beta)
+    return Chains(v, chains.key.advance(steps))

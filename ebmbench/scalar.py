@@ -1,0 +1,115 @@
+"""Functions of scalars that the kernels of every backend share, so that the maths is written once.
+
+All are float32 or uint32 in plain IEEE operations without contraction: a CPU's vector lane, a CPU's
+scalar unit and a GPU's thread give the same bits. The exponential is a polynomial because the C
+library's does not vectorise inside a compiled loop.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ebmbench.compile import jit
+
+_U32 = np.uint32
+_U64 = np.uint64
+_F32 = np.float32
+
+# Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2: multipliers and Weyl keys.
+_PHILOX_M0 = _U64(0xD2511F53)
+_PHILOX_M1 = _U64(0xCD9E8D57)
+_PHILOX_W0 = _U32(0x9E3779B9)
+_PHILOX_W1 = _U32(0xBB67AE85)
+_LOW = _U64(0xFFFFFFFF)
+_SHIFT32 = _U64(32)
+
+_LOG2E = _F32(1.44269504088896341)
+# ln 2 in two parts (Cody & Waite): n * _LN2_HI is exact for |n| < 2**15.
+_LN2_HI = _F32(0.693359375)
+_LN2_LO = _F32(-2.12194440e-4)
+_ROUND = _F32(12582912.0)  # 1.5 * 2**23: adding it rounds a float32 to the nearest integer
+_ROUND_BITS = _U32(0x4B400000)
+_EXP_LOWEST = _F32(-87.0)
+_EXP_HIGHEST = _F32(88.0)
+_ONE = _F32(1.0)
+_HALF = _F32(0.5)
+_P0 = _F32(1.9875691500e-4)
+_P1 = _F32(1.3981999507e-3)
+_P2 = _F32(8.3334519073e-3)
+_P3 = _F32(4.1665795894e-2)
+_P4 = _F32(1.6666665459e-1)
+_P5 = _F32(5.0000001201e-1)
+
+
+@intrinsic
+def _float_of_bits(typingctx, bits):  # type: ignore[no-untyped-def]
+    """Reinterpret the 32 bits of a uint32 as a float32."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.uint32), codegen
+
+
+@jit(forceinline=True)
+def exp(x):  # type: ignore[no-untyped-def]
+    """e**x for a float32, to 2 units in the last place; x is held to [-87, 88], NaN stays NaN.
+
+    Cody-Waite reduction and the degree-5 polynomial of the Cephes library (Moshier 1989).
+    """
+    x = _EXP_LOWEST if x < _EXP_LOWEST else x
+    x = _EXP_HIGHEST if x > _EXP_HIGHEST else x
+    shifted = _F32(_F32(x * _LOG2E) + _ROUND)
+    n = _F32(shifted - _ROUND)
+    r = _F32(_F32(x - _F32(n * _LN2_HI)) - _F32(n * _LN2_LO))
+    p = _F32(_F32(_P0 * r) + _P1)
+    p = _F32(_F32(p * r) + _P2)
+    p = _F32(_F32(p * r) + _P3)
+    p = _F32(_F32(p * r) + _P4)
+    p = _F32(_F32(p * r) + _P5)
+    p = _F32(_F32(_F32(p * r) * r) + r)
+    p = _F32(p + _ONE)
+    # 2**n, assembled in the exponent's bits; for NaN the bits are noise and p carries the NaN.
+    scale = _float_of_bits(_U32(_U32(_bits_of_float(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
+    return _F32(p * scale)
+
+
+@intrinsic
+def _bits_of_float(typingctx, x):  # type: ignore[no-untyped-def]
+    """Reinterpret the 32 bits of a float32 as a uint32."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.uint32(types.float32), codegen
+
+
+@jit(forceinline=True)
+def sigmoid(x):  # type: ignore[no-untyped-def]
+    """1 / (1 + e**-x) for a float32."""
+    return _F32(_ONE / _F32(_ONE + exp(_F32(-x))))
+
+
+@jit(forceinline=True)
+def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+    """Philox4x32-10: four uint32 words of counter, two of key, four random uint32 words.
+
+    Salmon, Moraes, Dror & Shaw 2011, section 5.3; known-answer vectors in tests/test_randomness.py.
+    """
+    for _ in range(10):
+        a = _PHILOX_M0 * _U64(c0)
+        b = _PHILOX_M1 * _U64(c2)
+        c0 = _U32(_U32(b >> _SHIFT32) ^ c1 ^ k0)
+        c2 = _U32(_U32(a >> _SHIFT32) ^ c3 ^ k1)
+        c1 = _U32(b & _LOW)
+        c3 = _U32(a & _LOW)
+        k0 = _U32(k0 + _PHILOX_W0)
+        k1 = _U32(k1 + _PHILOX_W1)
+    return c0, c1, c2, c3
+
+
+@jit(forceinline=True)
+def unit_interval(word):  # type: ignore[no-untyped-def]
+    """A uint32 as a float32 uniform, ((word >> 9) + 1/2) * 2**-23: exact, never 0 or 1."""
+    return _F32(_F32(_F32(_U32(word >> _U32(9))) + _HALF) * _F32(2.0**-23))

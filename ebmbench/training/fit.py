@@ -1,0 +1,120 @@
+"""The fit loop: an estimator's gradients, an optimiser's updates, batches in a fixed random order.
+
+A `Fit` does exactly the updates it is asked for and nothing else, so that whoever holds the clock
+can stop it in between to look at the model.
+"""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ebmbench import estimators
+from ebmbench.errors import UserError
+from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.randomness import Key, Stream, check_seed, normals, permutation
+from ebmbench.training.sgd import CENTRING_SLIDING, SGD
+
+
+class Diverged(ArithmeticError):
+    """A parameter is no longer finite; the text names the update."""
+
+
+def initial_model(rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01) -> RBM:
+    """W from a normal of standard deviation `scale`, b at the data's base rates, c = 0.
+
+    Hinton 2012, "A practical guide to training restricted Boltzmann machines", section 8.
+    """
+    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
+    n_visible = rows.shape[1]
+    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
+    p = (rows.sum(axis=0, dtype=np.float64) + 1.0) / (len(rows) + 2.0)
+    b = np.log(p) - np.log1p(-p)
+    return RBM(scale * normals(key, n_visible, n_hidden), b, np.zeros(n_hidden))
+
+
+class Fit:
+    """One training run on one backend.
+
+    estimator: a name of `estimators.known()`, with its settings; rows: [n, n_visible] in [0, 1];
+    epochs decides the length of the run and of its schedule. Raises `UserError` for what cannot be.
+    """
+
+    def __init__(
+        self,
+        k: Backend,
+        model: RBM,
+        rows: np.ndarray,
+        estimator: str,
+        settings: dict[str, Any] | None = None,
+        optimiser: SGD | None = None,
+        epochs: int = 10,
+        batch_size: int = 100,
+        seed: int = 0,
+    ) -> None:
+        require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
+        require(batch_size >= 1, f"the batch size must be at least 1, but is {batch_size}")
+        if rows.shape[1] != model.n_visible:
+            raise UserError(
+                f"the data have {rows.shape[1]} columns, "
+                f"but the model has {model.n_visible} visible units"
+            )
+        self.k = k
+        self.optimiser = optimiser or SGD()
+        self.seed = check_seed(seed)
+        self.batch_size = min(batch_size, len(rows))
+        self.batches = -(-len(rows) // self.batch_size)
+        self.steps = epochs * self.batches
+        self.done = 0
+        self._n_rows = len(rows)
+        self._estimator: ModuleType
+        self._estimator, self._config = estimators.find(estimator, settings or {})
+        self._rows: Rows = k.put_rows(rows)
+        self._model: Handle = k.put(model)
+        self._velocity = k.zeros(self._model)
+        self._offsets = k.zeros(self._model) if self.optimiser.centred else None
+        self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0))
+        self._order = self._batch_indices()
+
+    @property
+    def model(self) -> RBM:
+        """The model as it stands, on the host; raises `Diverged` where it is not finite."""
+        try:
+            return self.k.get(self._model)
+        except UserError as error:
+            raise Diverged(f"{error} after {self.done} updates") from None
+
+    def _batch_indices(self) -> Iterator[np.ndarray]:
+        epoch = 0
+        while True:
+            order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self._n_rows)
+            for first in range(0, self._n_rows, self.batch_size):
+                yield order[first : first + self.batch_size]
+            epoch += 1
+
+    def advance(self, updates: int) -> None:
+        """Do this many updates; raises `Diverged` where a bias stops being finite."""
+        for _ in range(updates):
+            batch = self.k.take(self._rows, next(self._order))
+            key = Key(self.seed, 0, self.done)
+            gradient, self._state, info = self._estimator.step(
+                self.k, self._model, self._config, self._state, batch, key
+            )
+            if self._offsets is not None:
+                sliding = CENTRING_SLIDING if self.done else 1.0
+                self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)
+            rate = self.optimiser.rate_at(self.done, self.steps)
+            finite = self.k.update(
+                self._model,
+                self._velocity,
+                gradient,
+                rate,
+                self.optimiser.momentum,
+                self.optimiser.decay,
+            )
+            self.done += 1
+            if not finite:
+                raise Diverged(f"a parameter is not finite after {self.done} updates")
