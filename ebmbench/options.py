@@ -22,6 +22,8 @@ def build(config: type[T], options: Mapping[str, Any], what: str) -> T:
         if name not in known:
             raise unknown(f"option of {what}", name, known or ["none"])
         wanted = hints[name]
+        if typing.get_origin(wanted) is dict:
+            wanted = dict
         accepted = (int, float) if wanted is float else wanted
         if isinstance(value, bool) != (wanted is bool) or not isinstance(value, accepted):
             kind = getattr(wanted, "__name__", str(wanted))

@@ -65,7 +65,10 @@ def _misfit(lines: dict[int, str]) -> str:
         if text is not None:
             return f"has {text[:20]!r} in line {number}, where a number must be"
         if len(fields) != width:
-            return f"has {len(fields)} columns in line {number}, but {width} in line {first}"
+            return (
+                f"changes its number of columns from {width} (line {first}) "
+                f"to {len(fields)} (line {number})"
+            )
     return "is not a table of numbers separated by commas"
 
 

@@ -26,19 +26,20 @@ PAPER = "paper"
 class Config:
     """betas: `paper`, or the number of evenly spaced inverse temperatures, at least 2; chains."""
 
-    betas: str = "1000"
+    betas: int | str = 1000
     chains: int = 100
     arithmetic: str = "float"
 
     def __post_init__(self) -> None:
-        require(
-            self.betas == PAPER or (self.betas.isascii() and self.betas.isdigit()),
-            f"betas must be {PAPER!r} or a number of temperatures, but is {self.betas!r}",
-        )
-        require(
-            self.betas == PAPER or 2 <= int(self.betas) <= 10**8,
-            f"the number of temperatures must be at least 2 and at most 10**8, but is {self.betas}",
-        )
+        if self.betas != PAPER:
+            require(
+                isinstance(self.betas, int),
+                f"betas must be {PAPER!r} or a number of temperatures, but is {self.betas!r}",
+            )
+            require(
+                2 <= int(self.betas) <= 10**8,
+                f"the number of temperatures must lie between 2 and 10**8, but is {self.betas}",
+            )
         require(self.chains >= 2, f"ais needs at least 2 chains, but is given {self.chains}")
 
     @property

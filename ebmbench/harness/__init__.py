@@ -1,0 +1,1 @@
+"""From a suite's TOML file to a table of rows: spec, gate, run, table."""

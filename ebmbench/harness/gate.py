@@ -1,0 +1,178 @@
+"""The gate: no timing of a backend that does not agree with the float64 reference.
+
+Every job runs on small ragged sizes beside the reference, from the same keys. Tolerances follow from
+float32: a pre-activation is a sum of at most 65 terms of size about 3, so its error stays below
+65 * 3 * 2**-24 < 1.2e-5, and a mean of probabilities or a free energy a small multiple of that.
+Samples must be equal but where the uniform lies within 1e-5 of the probability; with the seeds below
+no uniform does, so they must be equal.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ebmbench.kernels.api import Backend, load
+from ebmbench.models.rbm import RBM
+from ebmbench.randomness import Key, Stream, normals, uniforms
+
+SIZES = ((1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 8, 5), (65, 31, 2))  # n_visible, n_hidden, rows
+_ENUMERABLE = 12
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The largest difference from the reference of one job at one size, and what is allowed."""
+
+    job: str
+    size: tuple[int, int, int]
+    error: float
+    tolerance: float
+
+    @property
+    def red(self) -> bool:
+        """Whether the job is wrong; a NaN is."""
+        return not self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        return (
+            f"{self.job} at {self.size} differs from the reference by {self.error:.2g}, "
+            f"allowed is {self.tolerance:.2g}"
+        )
+
+
+def random_model(n_visible: int, n_hidden: int, seed: int = 1) -> RBM:
+    """A model whose probabilities are spread out: W of size 3 / sqrt(units), biases of size 1."""
+    key = Key(seed, Stream.INITIAL_PARAMETERS)
+    W = normals(key, n_visible, n_hidden) * (3.0 / np.sqrt(max(n_visible, n_hidden)))
+    bias = normals(key._replace(chain=n_visible), 2, max(n_visible, n_hidden))
+    return RBM(W, bias[0, :n_visible], bias[1, :n_hidden])
+
+
+def findings(backend: Backend) -> Iterator[Finding]:
+    """Every job at every size."""
+    reference = load("reference")
+    for size in SIZES:
+        n_visible, n_hidden, rows = size
+        model = random_model(n_visible, n_hidden)
+        v = uniforms(Key(2, Stream.INITIAL_STATE), rows, n_visible) < 0.5
+        v = v.astype(np.uint8)
+        for arithmetic in ("float", "grid"):
+            wanted = _Jobs(reference, model, v, arithmetic)
+            found = _Jobs(backend, model, v, arithmetic)
+            for job, tolerance in wanted.tolerances.items():
+                if min(n_visible, n_hidden) > _ENUMERABLE and job in ("exact_gradient", "log_z"):
+                    continue
+                error = _difference(getattr(wanted, job), getattr(found, job))
+                yield Finding(f"{job} ({arithmetic})", size, error, tolerance)
+
+
+def _difference(wanted: Callable[[], list], found: Callable[[], list]) -> float:
+    pairs = zip(wanted(), found(), strict=True)
+    errors = [np.abs(np.asarray(a, float) - np.asarray(b, float)) for a, b in pairs]
+    return float(max(np.max(e) if e.size else 0.0 for e in errors))
+
+
+class _Jobs:
+    """Every job on one backend from fixed inputs; each gives a list of host arrays."""
+
+    tolerances = {  # noqa: RUF012
+        "hidden_input": 2e-5,
+        "visible_input": 2e-5,
+        "hidden_probability": 1e-5,
+        "visible_probability": 1e-5,
+        "free_energy": 1e-4,
+        "gibbs": 0.0,
+        "moments": 1e-5,
+        "exact_gradient": 1e-5,
+        "log_z": 1e-9,
+        "anneal": 2e-4,
+        "anneal_slowly": 5e-4,
+        "train": 1e-5,
+    }
+
+    def __init__(self, k: Backend, model: RBM, v: np.ndarray, arithmetic: str) -> None:
+        self.k, self.host, self.rows = k, model, k.put_rows(v)
+        self.model = k.put(model, arithmetic)
+        self.h = k.put_rows((uniforms(Key(5, 0), len(v), model.n_hidden) < 0.5).astype(np.uint8))
+        self.grey = k.put_rows(uniforms(Key(6, 0), len(v), model.n_visible))
+        self.base = np.linspace(-1.0, 1.0, model.n_visible)
+
+    def hidden_input(self) -> list:
+        return [self.k.hidden_input(self.model, rows) for rows in (self.rows, self.grey)]
+
+    def visible_input(self) -> list:
+        return [self.k.visible_input(self.model, self.h)]
+
+    def hidden_probability(self) -> list:
+        k = self.k
+        return [
+            k.get_rows(k.hidden_probability(self.model, rows, 0.7))
+            for rows in (self.rows, self.grey)
+        ]
+
+    def visible_probability(self) -> list:
+        return [self.k.get_rows(self.k.visible_probability(self.model, self.h, 0.7))]
+
+    def free_energy(self) -> list:
+        return [self.k.free_energy(self.model, rows) for rows in (self.rows, self.grey)]
+
+    def gibbs(self) -> list:
+        key = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
+        states = [
+            self.k.gibbs(self.model, rows, 3, key, beta)
+            for rows in (self.rows, self.grey)
+            for beta in (1.0, 0.6)
+        ]
+        return [self.k.get_rows(layer) for pair in states for layer in pair]
+
+    def moments(self) -> list:
+        grey = self.k.moments(self.model, self.grey, self.rows)
+        return [*self._trees(self.k.moments(self.model, self.rows, self.rows[:1])), *self._trees(grey)]
+
+    def exact_gradient(self) -> list:
+        phases, log_z = self.k.exact_gradient(self.model, self.rows)
+        return [*self._trees(phases), log_z * 1e-2]  # log Z from float32 weights: a sum of many units
+
+    def log_z(self) -> list:
+        return [self.k.log_z(self.host)]
+
+    def anneal(self) -> list:
+        return self._anneal(5)
+
+    def anneal_slowly(self) -> list:
+        return self._anneal(300)
+
+    def train(self) -> list:
+        """Three centred updates: moments, centring and update together."""
+        k, model = self.k, self.k.put(self.host)
+        velocity, offsets = k.zeros(model), k.zeros(model)
+        for sliding in (1.0, 0.1, 0.1):
+            gradient, means = k.moments(model, self.grey, self.rows)
+            k.centre(model, gradient, means, offsets, sliding)
+            if not k.update(model, velocity, gradient, 0.1, 0.5, 0.01):
+                return [np.nan]
+        after = k.get(model)
+        # The transposed copy that some backends keep must have followed.
+        return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1]
+
+    def _anneal(self, temperatures: int) -> list:
+        betas = np.linspace(0.0, 1.0, temperatures)
+        annealed = self.k.anneal(self.model, self.base, betas, 4, Key(4, Stream.ANNEALING))
+        return [annealed.log_weights, self.k.get_rows(annealed.v)]
+
+    def _trees(self, phases: tuple) -> list:
+        nv, nh = self.host.n_visible, self.host.n_hidden
+        size = {"W": np.s_[:nv, :nh], "b": np.s_[:nv], "c": np.s_[:nh]}
+        return [
+            self.k.get_rows(tree[name])[size[name]] for tree in phases for name in sorted(tree)
+        ]
+
+
+def check(backend: Backend) -> str | None:
+    """None where every job agrees with the reference, else one sentence that names the worst."""
+    red = [finding for finding in findings(backend) if finding.red]
+    if not red:
+        return None
+    worst = max(red, key=lambda f: f.error / f.tolerance if f.tolerance else np.inf)
+    return f"{worst} ({len(red)} findings in all)"

@@ -1,0 +1,71 @@
+"""What a measurement stands on: the machine, the libraries, the version of the code."""
+
+import hashlib
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import cpuinfo
+import numba
+import psutil
+import threadpoolctl
+
+from ebmbench.compile import source_hash
+
+_LIBRARIES = ("ebmbench", "numba", "llvmlite", "numpy", "scipy", "numba-cuda")
+
+
+@cache
+def facts() -> dict[str, Any]:
+    """A description of this machine that JSON can hold; no names of hosts or users."""
+    cpu = cpuinfo.get_cpu_info()
+    flags = set(cpu.get("flags", []))
+    return {
+        "cpu": cpu.get("brand_raw", platform.processor() or "unknown"),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "vector_units": sorted(flags & {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "sve"}),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "blas": _blas(),
+    }
+
+
+@cache
+def machine_id() -> str:
+    """12 hex digits that change with the machine's processor, cores or system."""
+    relevant = {k: facts()[k] for k in ("cpu", "cores", "vector_units", "memory_gib", "system")}
+    return hashlib.sha256(repr(relevant).encode()).hexdigest()[:12]
+
+
+def code_version(dataset_digest: str) -> str:
+    """16 hex digits that change with whatever decides a result but the case and the machine."""
+    parts = (
+        source_hash(),
+        *(_version(name) for name in ("numba", "llvmlite", "numpy", "scipy")),
+        repr(_blas()),
+        dataset_digest,
+        str(numba.get_num_threads()),
+    )
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _blas() -> list[dict[str, Any]]:
+    kept = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
+    libraries = threadpoolctl.threadpool_info()
+    return [
+        {name: library.get(name) for name in kept}
+        for library in libraries
+        if library.get("user_api") == "blas"
+    ]

@@ -1,0 +1,155 @@
+"""The table on disk: one line of JSON a finished case, safe against a killed run and a full disk.
+
+A results folder holds rows.jsonl (one line a case; of several lines with one key the newest counts),
+curves.jsonl (one line a checkpoint), machine.json (machine id -> description) and models/KEY.npz.
+"""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ebmbench.errors import UserError
+from ebmbench.files import write_atomically
+from ebmbench.harness import machine
+
+SCHEMA_VERSION = 1
+STATUSES = ("done", "diverged", "timeout", "unavailable", "failed", "red")
+FINAL = ("done", "diverged")  # a rerun does not try these again
+
+
+class Table(NamedTuple):
+    """A results folder as tidy frames: a row a case, a row a checkpoint, and the machines."""
+
+    rows: pd.DataFrame
+    curves: pd.DataFrame
+    machines: dict[str, Any]
+
+
+class Store:
+    """A results folder that rows are added to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            (folder / "models").mkdir(parents=True, exist_ok=True)
+            machines = _machines(folder) | {machine.machine_id(): machine.facts()}
+            write_atomically(
+                folder / "machine.json", json.dumps(machines, indent=2, sort_keys=True).encode()
+            )
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+        self.finished = {
+            row["key"]: row
+            for row in _newest(_read_lines(folder / "rows.jsonl"))
+            if row["status"] in FINAL
+        }
+
+    def add(
+        self, row: dict[str, Any], curve: list[dict[str, Any]], model: dict[str, np.ndarray] | None
+    ) -> None:
+        """Append a finished case; its row goes last, so that a row's curve is always there.
+
+        Raises `UserError` where the disk refuses; the rows before are untouched.
+        """
+        try:
+            if model is not None:
+                with (self.folder / "models" / f"{row['key']}.npz").open("wb") as file:
+                    np.savez_compressed(file, allow_pickle=False, **model)
+            _append(self.folder / "curves.jsonl", curve)
+            _append(self.folder / "rows.jsonl", [row])
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {self.folder}: {error.strerror or error}; "
+                "the rows that were finished before are kept"
+            ) from None
+
+
+def load_table(folder: str | Path) -> Table:
+    """Read a results folder.
+
+    rows has a column for every field of `Case` and of the row (one row a case, the newest attempt);
+    curves has key, update, epoch, seconds, log_likelihood, log_likelihood_train, log_z, std_error and
+    the case's columns. Raises `UserError` where the folder holds no table.
+    """
+    folder = Path(folder)
+    if not (folder / "rows.jsonl").is_file():
+        raise UserError(f"{folder} holds no results: rows.jsonl is missing")
+    rows = _newest(_read_lines(folder / "rows.jsonl"))
+    if not rows:
+        raise UserError(f"{folder} holds no results: rows.jsonl has no complete line")
+    if any(row.get("schema_version") != SCHEMA_VERSION for row in rows):
+        raise UserError(
+            f"{folder} holds rows of another schema than version {SCHEMA_VERSION}; "
+            "use the version of ebmbench that wrote them"
+        )
+    frame = pd.DataFrame(rows)
+    attempts = {row["key"]: row["attempt"] for row in rows}
+    curves = [
+        line
+        for line in _read_lines(folder / "curves.jsonl")
+        if attempts.get(line["key"]) == line["attempt"]
+    ]
+    identity = ["key", "dataset", "backend", "estimator", "hidden", "seed"]
+    points = pd.DataFrame(
+        curves,
+        columns=[
+            "key", "attempt", "update", "epoch", "seconds",
+            "log_likelihood", "log_likelihood_train", "log_z", "std_error",
+        ],
+    )  # fmt: skip
+    return Table(frame, points.merge(frame[identity], on="key"), _machines(folder))
+
+
+def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:
+    """The arrays that a case left (W, b, c, samples, image_shape), or None."""
+    path = Path(folder) / "models" / f"{key}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({row["key"]: row for row in rows}.values())
+
+
+def _machines(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "machine.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a JSONL file; a line that a killed run left half-written is passed over."""
+    lines = []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and "key" in value:
+            lines.append(value)
+    return lines
+
+
+def _append(path: Path, lines: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # half a line of a killed run
+                text = "\n" + text
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
