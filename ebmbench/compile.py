@@ -20,11 +20,21 @@ PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 4
 
 
+# What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
+KERNEL_SOURCES = ("compile.py", "scalar.py", "randomness.py", "models", "kernels")
+
+
 @cache
-def source_hash() -> str:
-    """SHA-256 (first 16 hex digits) of the package's Python and TOML sources."""
+def source_hash(places: tuple[str, ...] = (".",)) -> str:
+    """SHA-256 (first 16 hex digits) of the Python and TOML sources in these places of the package."""
+    files = {
+        file
+        for place in places
+        for file in ((PACKAGE / place).rglob("*") if (PACKAGE / place).is_dir() else [PACKAGE / place])
+        if file.suffix in (".py", ".toml")
+    }
     digest = hashlib.sha256()
-    for path in sorted(p for s in ("*.py", "*.toml") for p in PACKAGE.rglob(s)):
+    for path in sorted(files):
         digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -35,7 +45,7 @@ def cache_folder() -> Path | None:
     """The folder of this version's machine code; None where no folder can be written."""
     root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("ebmbench")
     versions = Path(root) / "ebmbench-kernels"
-    folder = versions / source_hash()
+    folder = versions / source_hash(KERNEL_SOURCES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()
@@ -58,10 +68,11 @@ def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if function is None:
         return lambda f: jit(f, **options)
     folder = cache_folder()
-    before = numba.config.CACHE_DIR
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
     try:
         # The cache folder is read when a function is decorated, so it is set just around that.
-        numba.config.CACHE_DIR = str(folder or "")
+        settings.CACHE_DIR = str(folder or "")
         return numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before

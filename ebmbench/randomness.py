@@ -56,7 +56,7 @@ def check_seed(seed: int) -> int:
 
 
 @jit(forceinline=True)
-def fill_uniforms(out, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+def fill_uniforms(out, chain, step, seed, stream):
     """Write the uniforms of units 0, 1, ... of one chain; len(out) must be a multiple of 4."""
     low = np.uint32(step & 0xFFFFFFFF)
     high = np.uint32(step >> 32)
@@ -72,7 +72,7 @@ def fill_uniforms(out, chain, step, seed, stream):  # type: ignore[no-untyped-de
 
 
 @jit
-def _fill_chains(out, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+def _fill_chains(out, chain, step, seed, stream):
     for row in range(out.shape[0]):
         fill_uniforms(out[row], chain + row, step, seed, stream)
 

@@ -7,13 +7,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pooch
 import pytest
 
-from ebmbench.datasets import Dataset, _registry, describe, load, names, read_rows
+from ebmbench.datasets import Dataset, describe, load, names, read_rows
 from ebmbench.errors import UserError
 
 DATA = os.environ.get("EBMBENCH_DATA")
@@ -69,14 +68,6 @@ def test_every_description_is_one_line():
     for name in names():
         assert describe(name)
         assert "\n" not in describe(name)
-
-
-def test_two_datasets_of_one_name_raise():
-    first = SimpleNamespace(NAME="same", __name__="first")
-    second = SimpleNamespace(NAME="same", __name__="second")
-    message = complaint(_registry.by_name, [first, second])
-    assert "first" in message
-    assert "second" in message
 
 
 def test_listing_imports_no_heavy_package():

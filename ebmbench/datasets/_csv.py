@@ -45,9 +45,7 @@ def read_csv(path: Path) -> np.ndarray:
     if not lines:
         raise UserError(f"The file {str(path)!r} has no rows.")
     try:
-        return np.loadtxt(
-            list(lines.values()), delimiter=",", quotechar='"', comments=None, ndmin=2
-        )
+        return np.loadtxt(list(lines.values()), delimiter=",", quotechar='"', comments=None, ndmin=2)
     except ValueError as error:
         raise UserError(f"The file {str(path)!r} {_misfit(lines)}.") from error
 

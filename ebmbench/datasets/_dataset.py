@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class Dataset:
         is minus the entropy of the law; None if the law is unknown.
     labels_train, labels_test : numpy.ndarray or None
         Class of each row, int64 of shapes [n_train] and [n_test]; None if there are no classes.
+    image_order : str
+        "C" if a row holds its picture line by line, "F" if column by column.
     source : str
         One line: where the data come from, with the paper and the licence.
     """
@@ -39,6 +42,7 @@ class Dataset:
     ceiling: float | None
     labels_train: np.ndarray | None = None
     labels_test: np.ndarray | None = None
+    image_order: Literal["C", "F"] = "C"
     source: str = ""
 
     @property

@@ -32,8 +32,7 @@ def as_rows(arrays: Sequence[np.ndarray], labels: Sequence[str]) -> list[np.ndar
         _check(array, label)
         if array.shape[1] != arrays[0].shape[1]:
             raise UserError(
-                f"{label} has {array.shape[1]} columns where the training rows have "
-                f"{arrays[0].shape[1]}."
+                f"{label} has {array.shape[1]} columns where the training rows have {arrays[0].shape[1]}."
             )
     binary = all(((array == 0) | (array == 1)).all() for array in arrays)
     dtype = np.uint8 if binary else np.float32
@@ -45,9 +44,7 @@ def as_labels(array: np.ndarray, label: str, n_rows: int) -> np.ndarray:
     if array.dtype.kind not in "iu":
         raise UserError(f"{label} holds {array.dtype} values; labels must be whole numbers.")
     if array.shape != (n_rows,):
-        raise UserError(
-            f"{label} has the shape {array.shape}, not ({n_rows},), a label for each row."
-        )
+        raise UserError(f"{label} has the shape {array.shape}, not ({n_rows},), a label for each row.")
     return array.astype(np.int64)
 
 

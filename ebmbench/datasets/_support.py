@@ -7,9 +7,7 @@ import numpy as np
 from ebmbench.datasets._dataset import Dataset
 
 
-def uniform_over(
-    patterns: np.ndarray, name: str, image_shape: tuple[int, int], source: str
-) -> Dataset:
+def uniform_over(patterns: np.ndarray, name: str, image_shape: tuple[int, int], source: str) -> Dataset:
     """Return the uniform distribution over `patterns`, uint8 [n_patterns, n_visible], all distinct.
 
     Train and test are both the whole support, so a mean over either is an exact expectation. The

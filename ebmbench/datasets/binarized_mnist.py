@@ -67,8 +67,7 @@ def load() -> Dataset:
     for rows, sha, label in zip((train, test), SHA256.values(), labels, strict=True):
         if hashlib.sha256(rows.tobytes()).hexdigest() != sha:
             raise UserError(
-                f"{label} is not Salakhutdinov and Murray's sampling; move the file away and get "
-                "it anew."
+                f"{label} is not Salakhutdinov and Murray's sampling; move the file away and get it anew."
             )
     return Dataset(
         name=NAME,
@@ -76,6 +75,7 @@ def load() -> Dataset:
         test=test,
         image_shape=(28, 28),
         ceiling=None,
+        image_order="F",
         source="Salakhutdinov & Murray (ICML 2008); public copy by Papamakarios (2015), BSD",
     )
 
@@ -90,6 +90,4 @@ def _read_mat(path: Path) -> dict[str, np.ndarray]:
         content = loadmat(path, variable_names=["x_trn", "x_tst"])
         return {"x_train": content["x_trn"].T, "x_test": content["x_tst"].T}
     except Exception as error:
-        raise UserError(
-            f"The file {str(path)!r} is damaged; move it away and get it anew."
-        ) from error
+        raise UserError(f"The file {str(path)!r} is damaged; move it away and get it anew.") from error

@@ -25,9 +25,7 @@ class Config:
 
     def __post_init__(self) -> None:
         require(self.k >= 1, f"k of estimator sml must be at least 1, but is {self.k}")
-        require(
-            self.chains >= 1, f"chains of estimator sml must be at least 1, but is {self.chains}"
-        )
+        require(self.chains >= 1, f"chains of estimator sml must be at least 1, but is {self.chains}")
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ no uniform does, so they must be equal.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -107,8 +108,7 @@ class _Jobs:
     def hidden_probability(self) -> list:
         k = self.k
         return [
-            k.get_rows(k.hidden_probability(self.model, rows, 0.7))
-            for rows in (self.rows, self.grey)
+            k.get_rows(k.hidden_probability(self.model, rows, 0.7)) for rows in (self.rows, self.grey)
         ]
 
     def visible_probability(self) -> list:
@@ -128,11 +128,17 @@ class _Jobs:
 
     def moments(self) -> list:
         grey = self.k.moments(self.model, self.grey, self.rows)
-        return [*self._trees(self.k.moments(self.model, self.rows, self.rows[:1])), *self._trees(grey)]
+        return [
+            *self._trees(self.k.moments(self.model, self.rows, self.rows[:1])),
+            *self._trees(grey),
+        ]
 
     def exact_gradient(self) -> list:
         phases, log_z = self.k.exact_gradient(self.model, self.rows)
-        return [*self._trees(phases), log_z * 1e-2]  # log Z from float32 weights: a sum of many units
+        return [
+            *self._trees(phases),
+            log_z * 1e-2,
+        ]  # log Z from float32 weights: a sum of many units
 
     def log_z(self) -> list:
         return [self.k.log_z(self.host)]
@@ -163,10 +169,8 @@ class _Jobs:
 
     def _trees(self, phases: tuple) -> list:
         nv, nh = self.host.n_visible, self.host.n_hidden
-        size = {"W": np.s_[:nv, :nh], "b": np.s_[:nv], "c": np.s_[:nh]}
-        return [
-            self.k.get_rows(tree[name])[size[name]] for tree in phases for name in sorted(tree)
-        ]
+        size: dict[str, Any] = {"W": np.s_[:nv, :nh], "b": np.s_[:nv], "c": np.s_[:nh]}
+        return [self.k.get_rows(tree[name])[size[name]] for tree in phases for name in sorted(tree)]
 
 
 def check(backend: Backend) -> str | None:

@@ -19,6 +19,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.errors import UserError
 from ebmbench.evaluation.likelihood import base_rates, evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import baselines
+from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, machine
 from ebmbench.harness.spec import Case, Suite
 from ebmbench.harness.table import SCHEMA_VERSION, Store
@@ -26,7 +27,6 @@ from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
 from ebmbench.partition import BaseRates
-from ebmbench.samplers.gibbs import advance, start
 from ebmbench.training.fit import Diverged, Fit, initial_model
 
 EVALUATOR = "cpu"  # judges the models of every backend alike
@@ -135,9 +135,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
     return row, [{"key": key, "attempt": row["attempt"], **point} for point in curve], model
 
 
-def _train(
-    case: Case, row: dict[str, Any], curve: list[dict[str, Any]]
-) -> dict[str, np.ndarray] | None:
+def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray] | None:
     """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
     k = api.load(case.backend)
     data = load_dataset(case.dataset)
@@ -169,13 +167,13 @@ def _train(
     finally:
         row |= clock.summary()
         row |= {f"{name}": curve[-1][name] for name in judge.fields}
-    samples = advance(k, k.put(fit.model), start(k, fit.model, SAMPLES, case.seed), _SAMPLE_SWEEPS)
     return {
         "W": fit.model.W,
         "b": fit.model.b,
         "c": fit.model.c,
-        "samples": k.get_rows(samples.v).astype(np.uint8),
+        "samples": draw(judge.k, fit.model, SAMPLES, _SAMPLE_SWEEPS, case.seed),
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
+        "image_order": np.array(data.image_order),
     }
 
 

@@ -123,9 +123,7 @@ def load(
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        raise UserError(
-            f"no suite {name!r}: neither a file nor one of {', '.join(known_suites())}"
-        )
+        raise UserError(f"no suite {name!r}: neither a file nor one of {', '.join(known_suites())}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -144,7 +142,7 @@ def _suite(
     seeds: int | None,
 ) -> Suite:
     head = {key: value for key, value in content.items() if key not in TASKS}
-    defaults = {"title": name, "indicative": False, "seeds": 1, "timeout_s": 600.0}
+    defaults: dict[str, Any] = {"title": name, "indicative": False, "seeds": 1, "timeout_s": 600.0}
     for key in head:
         require(
             key in defaults,
@@ -152,13 +150,9 @@ def _suite(
         )
     head = defaults | head
     count = head["seeds"] if seeds is None else seeds
-    require(
-        isinstance(count, int) and count >= 1, f"seeds must be at least 1, but is {count!r}"
-    )
+    require(isinstance(count, int) and count >= 1, f"seeds must be at least 1, but is {count!r}")
     tables = content.get("train", [])
-    require(
-        isinstance(tables, list) and len(tables) > 0, "there is no [[train]] table, so no case"
-    )
+    require(isinstance(tables, list) and len(tables) > 0, "there is no [[train]] table, so no case")
     cases: list[Case] = []
     for table in tables:
         table = {"timeout_s": head["timeout_s"], **table}

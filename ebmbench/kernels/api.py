@@ -25,6 +25,7 @@ Tree = dict[str, Any]
 
 BACKENDS = ("reference", "cpu", "cuda")
 ARITHMETICS = ("float", "grid")
+READY = "ready"
 
 
 class Unavailable(UserError):
@@ -94,11 +95,11 @@ class Backend:
         return self.device["describe"]()
 
     def hidden_input(self, model: Handle, v: Rows) -> np.ndarray:
-        """c + vW, [B, n_hidden] on the host; v binary or in [0, 1]."""
+        """C + vW, [B, n_hidden] on the host; v binary or in [0, 1]."""
         return self._job("hidden_input", model)(model, v)
 
     def visible_input(self, model: Handle, h: Rows) -> np.ndarray:
-        """b + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1]."""
+        """B + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1]."""
         return self._job("visible_input", model)(model, h)
 
     def hidden_probability(self, model: Handle, v: Rows, beta: float = 1.0) -> Rows:
@@ -113,9 +114,7 @@ class Backend:
         """F(v) = -b.v - sum_j softplus(c_j + (vW)_j), nats, float64 [B] on the host."""
         return self._job("free_energy", model)(model, v)
 
-    def gibbs(
-        self, model: Handle, v: Rows, steps: int, key: Key, beta: float = 1.0
-    ) -> tuple[Rows, Rows]:
+    def gibbs(self, model: Handle, v: Rows, steps: int, key: Key, beta: float = 1.0) -> tuple[Rows, Rows]:
         """`steps` >= 1 sweeps v -> h -> v of block Gibbs sampling at inverse temperature beta.
 
         Sweep t draws h with the uniforms of layer HIDDEN, then v with those of layer VISIBLE, of step
@@ -139,7 +138,7 @@ class Backend:
         return self._job("exact_gradient", model)(model, v)
 
     def log_z(self, model: RBM) -> float:
-        """log Z of a model on the host by enumeration of its smaller layer, in float64, nats."""
+        """Log Z of a model on the host by enumeration of its smaller layer, in float64, nats."""
         return self._job("log_z", model)(model)
 
     def anneal(
@@ -158,9 +157,7 @@ class Backend:
         """A tree of zeros in the shape of the parameters."""
         return self._job("zeros", model)(model)
 
-    def centre(
-        self, model: Handle, gradient: Tree, means: Tree, offsets: Tree, sliding: float
-    ) -> None:
+    def centre(self, model: Handle, gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
         """Turn a gradient into the centred one, in place (Montavon & Müller 2012).
 
         offsets <- (1 - sliding) offsets + sliding means (both as `Phases.means`), then with mu, lambda
@@ -181,8 +178,8 @@ class Backend:
         """One step of stochastic gradient ascent with momentum (Polyak 1964), in place.
 
         velocity <- momentum * velocity + rate * (gradient - decay * W); parameters += velocity.
-        Weight decay acts on W alone. False once a bias is no longer finite: every hidden unit that
-        has become NaN shows in its bias one step later.
+        Weight decay acts on W alone. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`;
+        a hidden unit whose weights have become NaN shows in its bias one step later.
         """
         if model.arithmetic == "grid":
             raise UserError("grid arithmetic is for a model that stands still; train in float")
@@ -199,3 +196,12 @@ def load(name: str) -> Backend:
         if error.name == f"ebmbench.kernels.{name}":
             raise Unavailable(f"backend {name} is not part of this version") from None
         raise Unavailable(f"backend {name} needs the package {error.name}") from None
+
+
+def state(name: str) -> str:
+    """`READY`, or in one sentence why the backend is not to be had here."""
+    try:
+        load(name)
+    except Unavailable as error:
+        return str(error)
+    return READY

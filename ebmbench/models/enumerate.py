@@ -56,14 +56,14 @@ def _blocks(n: int) -> Iterator[Array]:
 
 
 def log_z(model: RBM) -> float:
-    """log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
+    """Log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
     return float(logsumexp([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)]))
 
 
 def moments(model: RBM) -> tuple[float, Moments]:
-    """log Z and the model's expected v h, v and h (the negative phase of the exact gradient)."""
+    """Log Z and the model's expected v h, v and h (the negative phase of the exact gradient)."""
     if model.n_visible > model.n_hidden:
         total, m = moments(model.transposed)
         return total, Moments(m.vh.T, m.h, m.v)
@@ -101,7 +101,7 @@ def _all_states(probability: Array, target: Array) -> Array:
 
 
 def log_z_brute_force(model: RBM) -> float:
-    """log Z over every joint state (v, h): the definition, for tests of the enumeration itself."""
+    """Log Z over every joint state (v, h): the definition, for tests of the enumeration itself."""
     v, h = states(model.n_visible), states(model.n_hidden)
     pairs = np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))
     return float(logsumexp(-energy(model, *pairs)))

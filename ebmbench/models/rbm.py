@@ -72,12 +72,12 @@ def softplus(x: Array) -> Array:
 
 
 def hidden_input(model: RBM, v: Array) -> Array:
-    """c + vW, [B, n_hidden]."""
+    """C + vW, [B, n_hidden]."""
     return model.c + v @ model.W
 
 
 def visible_input(model: RBM, h: Array) -> Array:
-    """b + hWᵀ, [B, n_visible]."""
+    """B + hWᵀ, [B, n_visible]."""
     return model.b + h @ model.W.T
 
 

@@ -59,15 +59,13 @@ class Config:
 
 
 def estimate(k: Backend, model: RBM, config: Config, base: BaseRates, seed: int) -> LogZ:
-    """log Z from `config.chains` chains on backend k.
+    """Log Z from `config.chains` chains on backend k.
 
     log_z_base = n_hidden log 2 + sum_i softplus(base_i), since the base model has no weights and no
     hidden biases.
     """
     if base.bias.shape != (model.n_visible,):
-        raise UserError(
-            f"base rates of {base.bias.size} units do not fit a model of {model.n_visible}"
-        )
+        raise UserError(f"base rates of {base.bias.size} units do not fit a model of {model.n_visible}")
     handle = k.put(model, config.arithmetic)
     key = Key(seed, Stream.ANNEALING)
     annealed = k.anneal(handle, base.bias, config.schedule, config.chains, key)
@@ -78,7 +76,7 @@ def estimate(k: Backend, model: RBM, config: Config, base: BaseRates, seed: int)
 
 
 def summarise(log_weights: np.ndarray) -> tuple[float, float, float]:
-    """log of the mean weight, its standard error (delta method) and the effective sample size."""
+    """Log of the mean weight, its standard error (delta method) and the effective sample size."""
     n = len(log_weights)
     mean = float(logsumexp(log_weights) - np.log(n))
     relative = np.exp(log_weights - mean)  # weights over their mean

@@ -16,11 +16,12 @@ from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, normals, permutation
+from ebmbench.scalar import LARGEST_PARAMETER
 from ebmbench.training.sgd import CENTRING_SLIDING, SGD
 
 
 class Diverged(ArithmeticError):
-    """A parameter is no longer finite; the text names the update."""
+    """A parameter is NaN or beyond `LARGEST_PARAMETER`; the text names the update."""
 
 
 def initial_model(rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01) -> RBM:
@@ -81,11 +82,17 @@ class Fit:
 
     @property
     def model(self) -> RBM:
-        """The model as it stands, on the host; raises `Diverged` where it is not finite."""
+        """The model as it stands, on the host; raises `Diverged` where it has left all bounds."""
         try:
-            return self.k.get(self._model)
+            model = self.k.get(self._model)
         except UserError as error:
             raise Diverged(f"{error} after {self.done} updates") from None
+        if np.abs(model.W).max() > LARGEST_PARAMETER:
+            raise self._diverged()
+        return model
+
+    def _diverged(self) -> Diverged:
+        return Diverged(f"a parameter is not within ±{LARGEST_PARAMETER:g} after {self.done} updates")
 
     def _batch_indices(self) -> Iterator[np.ndarray]:
         epoch = 0
@@ -107,7 +114,7 @@ class Fit:
                 sliding = CENTRING_SLIDING if self.done else 1.0
                 self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)
             rate = self.optimiser.rate_at(self.done, self.steps)
-            finite = self.k.update(
+            healthy = self.k.update(
                 self._model,
                 self._velocity,
                 gradient,
@@ -116,5 +123,5 @@ class Fit:
                 self.optimiser.decay,
             )
             self.done += 1
-            if not finite:
-                raise Diverged(f"a parameter is not finite after {self.done} updates")
+            if not healthy:
+                raise self._diverged()

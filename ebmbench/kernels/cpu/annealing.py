@@ -20,7 +20,7 @@ _SERIES_REACH = 0.0625
 
 
 @jit(forceinline=True)
-def _gain(x, n, after, before, factor):  # type: ignore[no-untyped-def]
+def _gain(x, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 
     With s = sigmoid(after x) and d = (after - before) x each difference is -log(1 + s (e**-d - 1)):
@@ -58,7 +58,7 @@ def _gain(x, n, after, before, factor):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, chain):  # type: ignore[no-untyped-def]
+def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, chain):
     for r in prange(v.shape[0]):
         state = v[r]
         h = np.empty(nh, np.uint8)
@@ -89,7 +89,7 @@ def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, ch
         log_weights[r] = weight
 
 
-def anneal(model, base, betas, chains: int, key: Key) -> Annealed:  # type: ignore[no-untyped-def]
+def anneal(model, base, betas, chains: int, key: Key) -> Annealed:
     """See `Backend.anneal`."""
     v = np.empty((chains, model.n_visible), np.uint8)
     log_weights = np.empty(chains)

@@ -3,7 +3,9 @@
 W is kept a second time transposed, because v -> h adds rows of W and h -> v rows of its transpose.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -49,8 +51,8 @@ class Model:
 
 def put(model: RBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    arrays = (_store(x) for x in (model.W, model.W.T, model.b, model.c))
-    return Model(model.n_visible, model.n_hidden, arithmetic, *arrays)
+    W, Wt, b, c = (_store(x) for x in (model.W, model.W.T, model.b, model.c))
+    return Model(model.n_visible, model.n_hidden, arithmetic, W, Wt, b, c)
 
 
 def get(model: Model) -> RBM:
@@ -66,7 +68,7 @@ def put_rows(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.uint8 if binary else np.float32)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "take": lambda rows, index: rows[index],

@@ -17,12 +17,11 @@ from ebmbench.kernels.cpu.statistics import moments, sum_softplus
 from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.rbm import RBM
 
-
 _RESTART = 1 << 14  # states after which the sums are formed afresh
 
 
 @jit(forceinline=True)
-def _visit(W, small, large, state, x, number, afresh):  # type: ignore[no-untyped-def]
+def _visit(W, small, large, state, x, number, afresh):
     """Move (state, x) to Gray state `number`; returns small.state where afresh, else its change."""
     if afresh:
         code = number ^ (number >> 1)
@@ -46,8 +45,8 @@ def _visit(W, small, large, state, x, number, afresh):  # type: ignore[no-untype
 
 
 @jit(parallel=True)
-def _log_sums(W, small, large, bits):  # type: ignore[no-untyped-def]
-    """log of the sum over each block of 2**bits states, [blocks]."""
+def _log_sums(W, small, large, bits):
+    """Log of the sum over each block of 2**bits states, [blocks]."""
     out = np.empty(1 << (small.size - bits))
     for block in prange(out.size):
         state = np.zeros(small.size, np.uint8)
@@ -68,7 +67,7 @@ def _log_sums(W, small, large, bits):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def _expectations(W, small, large, bits, log_z, products, smalls, larges):  # type: ignore[no-untyped-def]
+def _expectations(W, small, large, bits, log_z, products, smalls, larges):
     """Each block's share of <small large>, <small> and <large>."""
     for block in prange(smalls.shape[0]):
         state = np.zeros(small.size, np.uint8)
@@ -105,7 +104,7 @@ def log_z(model: RBM) -> float:
 
 
 def _expected(model: RBM) -> tuple[float, Moments]:
-    """log Z and the model's expected v h, v and h."""
+    """Log Z and the model's expected v h, v and h."""
     if model.n_visible > model.n_hidden:
         total, m = _expected(model.transposed)
         return total, Moments(m.vh.T, m.h, m.v)
@@ -117,7 +116,7 @@ def _expected(model: RBM) -> tuple[float, Moments]:
     return total, Moments(*(share.sum(axis=0) for share in shares))
 
 
-def exact_gradient(model, v) -> tuple[Phases, float]:  # type: ignore[no-untyped-def]
+def exact_gradient(model, v) -> tuple[Phases, float]:
     """See `Backend.exact_gradient`."""
     log_z, expected = _expected(get(model))
     phases = moments(model, v, v[:0])

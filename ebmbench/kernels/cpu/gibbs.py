@@ -10,7 +10,7 @@ from ebmbench.scalar import sigmoid
 
 
 @jit(forceinline=True)
-def draw(x, beta, u, state, chain, step, seed, stream):  # type: ignore[no-untyped-def]
+def draw(x, beta, u, state, chain, step, seed, stream):
     """Sample units with pre-activations x at inverse temperature beta: one pass over the layer."""
     fill_uniforms(u, chain, step, seed, stream)
     for j in range(state.size):
@@ -18,7 +18,7 @@ def draw(x, beta, u, state, chain, step, seed, stream):  # type: ignore[no-untyp
 
 
 @jit(parallel=True)
-def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):  # type: ignore[no-untyped-def]
+def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):
     for r in prange(v.shape[0]):
         widest = max(b.size, c.size)
         index = np.empty(widest, np.int32)
@@ -34,7 +34,7 @@ def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):  
             draw(xv, beta, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
 
 
-def gibbs(model, start, steps: int, key: Key, beta: float):  # type: ignore[no-untyped-def]
+def gibbs(model, start, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     v = np.empty((len(start), model.n_visible), np.uint8)
     h = np.empty((len(start), model.n_hidden), np.uint8)

@@ -12,8 +12,8 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
 
 
-def add_rows(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
-    """out = bias + state @ matrix (compiled code only; the path is chosen by the state's dtype).
+def add_rows(bias, matrix, state, index, out):
+    """Out = bias + state @ matrix (compiled code only; the path is chosen by the state's dtype).
 
     bias and out: float32 [columns]; matrix: float32 [units, columns], columns a multiple of LANES;
     state: uint8 of 0 and 1, or float32, [units]; index: int32 scratch, [at least units].
@@ -22,7 +22,7 @@ def add_rows(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _add_chosen(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+def _add_chosen(bias, matrix, state, index, out):
     count = 0
     for i in range(state.size):  # no branch: a wrong guess costs more than a store
         index[count] = i
@@ -38,7 +38,7 @@ def _add_chosen(bias, matrix, state, index, out):  # type: ignore[no-untyped-def
 
 
 @jit
-def _add_weighted(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+def _add_weighted(bias, matrix, state, index, out):
     for j in range(out.size):
         out[j] = bias[j]
     for i in range(state.size):
@@ -50,10 +50,10 @@ def _add_weighted(bias, matrix, state, index, out):  # type: ignore[no-untyped-d
 
 
 @overload(add_rows, jit_options={"error_model": "numpy"})
-def _choose(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+def _choose(bias, matrix, state, index, out):
     path = _add_chosen if state.dtype == types.uint8 else _add_weighted
 
-    def call(bias, matrix, state, index, out):  # type: ignore[no-untyped-def]
+    def call(bias, matrix, state, index, out):
         path(bias, matrix, state, index, out)
 
     return call

@@ -15,16 +15,21 @@ LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
 
 
-def _emit_sum_rows(context, builder, signature, args, vectors):  # type: ignore[no-untyped-def]
+def _emit_sum_rows(context, builder, signature, args, vectors):
     start, matrix, index, count, column, out = args
     start_type, matrix_type, index_type, _, _, out_type = signature.args
     start, matrix, index, out = (
         context.make_array(t)(context, builder, value=v)
-        for t, v in ((start_type, start), (matrix_type, matrix), (index_type, index), (out_type, out))
+        for t, v in (
+            (start_type, start),
+            (matrix_type, matrix),
+            (index_type, index),
+            (out_type, out),
+        )
     )
     vector = ir.VectorType(ir.FloatType(), LANES)
 
-    def load(pointer, k):  # type: ignore[no-untyped-def]
+    def load(pointer, k):
         at = builder.gep(pointer, [ir.Constant(ir.IntType(64), k * LANES)])
         return builder.load(builder.bitcast(at, vector.as_pointer()), align=4)
 
@@ -44,12 +49,12 @@ def _emit_sum_rows(context, builder, signature, args, vectors):  # type: ignore[
     return context.get_dummy_value()
 
 
-def _sum_rows(vectors):  # type: ignore[no-untyped-def]
+def _sum_rows(vectors):
     @intrinsic
-    def sum_rows(typingctx, start, matrix, index, count, column, out):  # type: ignore[no-untyped-def]
+    def sum_rows(typingctx, start, matrix, index, count, column, out):
         signature = types.void(start, matrix, index, types.intp, types.intp, out)
 
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):
             return _emit_sum_rows(context, builder, signature, args, vectors)
 
         return signature, codegen

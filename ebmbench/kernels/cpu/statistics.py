@@ -13,14 +13,14 @@ from ebmbench.scalar import sigmoid
 
 
 @jit(parallel=True)
-def _inputs(matrix, bias, states, out):  # type: ignore[no-untyped-def]
+def _inputs(matrix, bias, states, out):
     for r in prange(states.shape[0]):
         index = np.empty(states.shape[1], np.int32)
         add_rows(bias, matrix, states[r], index, out[r])
 
 
 @jit(parallel=True)
-def _probabilities(matrix, bias, states, beta, out):  # type: ignore[no-untyped-def]
+def _probabilities(matrix, bias, states, beta, out):
     for r in prange(states.shape[0]):
         index = np.empty(states.shape[1], np.int32)
         x = out[r]
@@ -30,7 +30,7 @@ def _probabilities(matrix, bias, states, beta, out):  # type: ignore[no-untyped-
 
 
 @jit
-def sum_softplus(x, n):  # type: ignore[no-untyped-def]
+def sum_softplus(x, n):
     """sum_j log(1 + e**x_j) over the first n, in float64.
 
     log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), and the factors 1 + e**-|x| are at most 2: a product
@@ -48,7 +48,7 @@ def sum_softplus(x, n):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def _free_energies(W, b, c, v, n_hidden, out):  # type: ignore[no-untyped-def]
+def _free_energies(W, b, c, v, n_hidden, out):
     for r in prange(v.shape[0]):
         index = np.empty(v.shape[1], np.int32)
         x = np.empty(c.size, np.float32)
@@ -60,7 +60,7 @@ def _free_energies(W, b, c, v, n_hidden, out):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):  # type: ignore[no-untyped-def]
+def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):
     """W, b: <v h>, <v> over plus minus the same over minus; one visible unit at a time.
 
     A phase without rows counts as zero: the exact gradient subtracts its own.
@@ -86,56 +86,56 @@ def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):  # type: ignore
 
 
 @jit
-def _mean_rows(p, zero, out):  # type: ignore[no-untyped-def]
+def _mean_rows(p, zero, out):
     rows = p.shape[0]
     add_rows(zero, p, np.ones(rows, np.uint8), np.empty(rows, np.int32), out)
     for j in range(out.size):
         out[j] /= np.float32(max(rows, 1))
 
 
-def _inputs_of(matrix, bias, states, columns):  # type: ignore[no-untyped-def]
+def _inputs_of(matrix, bias, states, columns):
     out = aligned_zeros(len(states), padded(columns))
     _inputs(matrix, bias, states, out)
     return out[:, :columns]
 
 
-def hidden_input(model, v):  # type: ignore[no-untyped-def]
+def hidden_input(model, v):
     """See `Backend.hidden_input`."""
     return _inputs_of(model.W, model.c, v, model.n_hidden)
 
 
-def visible_input(model, h):  # type: ignore[no-untyped-def]
+def visible_input(model, h):
     """See `Backend.visible_input`."""
     return _inputs_of(model.Wt, model.b, h, model.n_visible)
 
 
-def padded_probability(matrix, bias, states, beta=1.0):  # type: ignore[no-untyped-def]
+def padded_probability(matrix, bias, states, beta=1.0):
     """sigmoid(beta (bias + states @ matrix)) with its padding, float32 [B, padded]."""
     out = aligned_zeros(len(states), bias.size)
     _probabilities(matrix, bias, states, np.float32(beta), out)
     return out
 
 
-def hidden_probability(model, v, beta):  # type: ignore[no-untyped-def]
+def hidden_probability(model, v, beta):
     """See `Backend.hidden_probability`."""
     p = padded_probability(model.W, model.c, v, beta)
     return np.ascontiguousarray(p[:, : model.n_hidden])
 
 
-def visible_probability(model, h, beta):  # type: ignore[no-untyped-def]
+def visible_probability(model, h, beta):
     """See `Backend.visible_probability`."""
     p = padded_probability(model.Wt, model.b, h, beta)
     return np.ascontiguousarray(p[:, : model.n_visible])
 
 
-def free_energy(model, v):  # type: ignore[no-untyped-def]
+def free_energy(model, v):
     """See `Backend.free_energy`."""
     out = np.empty(len(v))
     _free_energies(model.W, model.b, model.c, v, model.n_hidden, out)
     return out
 
 
-def moments(model, positive, negative) -> Phases:  # type: ignore[no-untyped-def]
+def moments(model, positive, negative) -> Phases:
     """See `Backend.moments`."""
     zero = aligned_zeros(model.c.size)
     p_plus = padded_probability(model.W, model.c, positive)
@@ -145,9 +145,7 @@ def moments(model, positive, negative) -> Phases:  # type: ignore[no-untyped-def
     h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
     _mean_rows(p_plus, zero, h_plus)
     _mean_rows(p_minus, zero, h_minus)
-    return Phases(
-        {"W": W, "b": b, "c": h_plus - h_minus}, {"b": b_mean, "c": (h_plus + h_minus) / 2}
-    )
+    return Phases({"W": W, "b": b, "c": h_plus - h_minus}, {"b": b_mean, "c": (h_plus + h_minus) / 2})
 
 
 JOBS = {

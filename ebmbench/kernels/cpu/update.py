@@ -5,12 +5,13 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.scalar import LARGEST_PARAMETER
 
 _TILE = 16  # rows and columns of W that are transposed together: a cache line of each
 
 
 @jit(parallel=True)
-def _update_weights(W, Wt, velocity, gradient, n_hidden, rate, momentum, decay):  # type: ignore[no-untyped-def]
+def _update_weights(W, Wt, velocity, gradient, n_hidden, rate, momentum, decay):
     rows = W.shape[0]
     for tile in prange((rows + _TILE - 1) // _TILE):
         first, last = tile * _TILE, min(rows, (tile + 1) * _TILE)
@@ -25,29 +26,29 @@ def _update_weights(W, Wt, velocity, gradient, n_hidden, rate, momentum, decay):
 
 
 @jit
-def _update_bias(bias, velocity, gradient, rate, momentum):  # type: ignore[no-untyped-def]
-    finite = True
+def _update_bias(bias, velocity, gradient, rate, momentum):
+    healthy = True
     for j in range(bias.size):
         velocity[j] = momentum * velocity[j] + rate * gradient[j]
         bias[j] += velocity[j]
-        finite &= np.isfinite(bias[j])
-    return finite
+        healthy &= abs(bias[j]) < LARGEST_PARAMETER  # False for NaN
+    return healthy
 
 
 @jit(parallel=True)
-def _centre_weights(W, b, c, b_mean, c_mean):  # type: ignore[no-untyped-def]
+def _centre_weights(W, b, c, b_mean, c_mean):
     for i in prange(W.shape[0]):
         row = W[i]
         for j in range(row.size):
             row[j] -= b_mean[i] * c[j] + b[i] * c_mean[j]
 
 
-def zeros(model):  # type: ignore[no-untyped-def]
+def zeros(model):
     """See `Backend.zeros`."""
     return {name: aligned_zeros(*getattr(model, name).shape) for name in ("W", "b", "c")}
 
 
-def centre(gradient, means, offsets, sliding) -> None:  # type: ignore[no-untyped-def]
+def centre(gradient, means, offsets, sliding) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
@@ -58,7 +59,7 @@ def centre(gradient, means, offsets, sliding) -> None:  # type: ignore[no-untype
     c -= offsets["b"][:rows] @ W
 
 
-def update(model, velocity, gradient, rate, momentum, decay) -> bool:  # type: ignore[no-untyped-def]
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`."""
     rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
     _update_weights(

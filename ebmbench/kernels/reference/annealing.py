@@ -8,7 +8,7 @@ from ebmbench.models.rbm import hidden_input, softplus, visible_input
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
 
 
-def anneal(model, base, betas, chains: int, key: Key) -> Annealed:  # type: ignore[no-untyped-def]
+def anneal(model, base, betas, chains: int, key: Key) -> Annealed:
     """See `Backend.anneal`."""
     v = (uniforms(key, chains, model.n_visible, VISIBLE) < expit(base)).astype(np.float64)
     log_weights = np.zeros(chains)

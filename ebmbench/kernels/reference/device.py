@@ -1,6 +1,8 @@
 """Where models and rows live: for the reference backend, NumPy arrays in float64."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +45,7 @@ def put_rows(rows: np.ndarray) -> np.ndarray:
     return np.array(rows, np.float64)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "take": lambda rows, index: rows[index],

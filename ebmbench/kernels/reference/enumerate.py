@@ -5,7 +5,7 @@ from ebmbench.models import enumerate as exact
 from ebmbench.models.rbm import RBM
 
 
-def exact_gradient(model, v):  # type: ignore[no-untyped-def]
+def exact_gradient(model, v):
     """See `Backend.exact_gradient`."""
     log_z, expected = exact.moments(RBM(model.W, model.b, model.c))
     return phases(means(model, v), expected), log_z

@@ -6,7 +6,7 @@ from ebmbench.models.rbm import hidden_probability, visible_probability
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
 
 
-def gibbs(model, v, steps: int, key: Key, beta: float):  # type: ignore[no-untyped-def]
+def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     rows = len(v)
     for t in range(steps):

@@ -7,12 +7,12 @@ from ebmbench.models import rbm
 from ebmbench.models.enumerate import Moments
 
 
-def moments(model, positive, negative) -> Phases:  # type: ignore[no-untyped-def]
+def moments(model, positive, negative) -> Phases:
     """See `Backend.moments`."""
     return phases(means(model, positive), means(model, negative))
 
 
-def means(model, v) -> Moments:  # type: ignore[no-untyped-def]
+def means(model, v) -> Moments:
     """Mean of v p(h|v), v and p(h|v) over the rows v."""
     h = rbm.hidden_probability(model, v)
     return Moments(v.T @ h / len(v), v.mean(axis=0), h.mean(axis=0))

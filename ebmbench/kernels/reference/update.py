@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from ebmbench.scalar import LARGEST_PARAMETER
 
 
-def zeros(model):  # type: ignore[no-untyped-def]
+def zeros(model):
     """See `Backend.zeros`."""
     return {name: np.zeros_like(getattr(model, name)) for name in ("W", "b", "c")}
 
 
-def centre(gradient, means, offsets, sliding) -> None:  # type: ignore[no-untyped-def]
+def centre(gradient, means, offsets, sliding) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
@@ -19,14 +20,14 @@ def centre(gradient, means, offsets, sliding) -> None:  # type: ignore[no-untype
     gradient["c"] -= c
 
 
-def update(model, velocity, gradient, rate, momentum, decay) -> bool:  # type: ignore[no-untyped-def]
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`."""
     for name in ("W", "b", "c"):
         parameter, v = getattr(model, name), velocity[name]
         v *= momentum
         v += rate * (gradient[name] - (decay * parameter if name == "W" else 0.0))
         parameter += v
-    return bool(np.isfinite(model.b).all() and np.isfinite(model.c).all())
+    return bool(all((np.abs(bias) < LARGEST_PARAMETER).all() for bias in (model.b, model.c)))
 
 
 JOBS = {"zeros": zeros, "centre": centre, "update": update}

@@ -1,0 +1,5 @@
+"""The command line: `ebmbench run | train | evaluate | sample | report | list | doctor`."""
+
+from ebmbench.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,75 @@
+"""The application: its commands, and how a mistake is told in one sentence.
+
+Exit status: 0 fine, 1 a case failed, 2 a mistake in what was given. The commands import what they
+need when they run, so that `--help` does not wait for a compiler.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ebmbench.cli import facts, models, suites
+from ebmbench.errors import UserError
+
+app = typer.Typer(
+    name="ebmbench",
+    help="Benchmarks for energy-based models, with exact truth beside every timing.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Benchmarks for energy-based models, with exact truth beside every timing."""
+
+
+for command in (
+    suites.run,
+    models.train,
+    models.evaluate,
+    models.sample,
+    suites.report,
+    facts.list_names,
+    facts.doctor,
+):
+    name = {"list_names": "list"}.get(command.__name__, command.__name__)
+    app.command(name=name)(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:] or ["--help"]
+    # --debug is understood wherever it stands, since it is typed last, after something went wrong.
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        status = app(arguments, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        _tell("stopped; what was finished is kept, and the same command continues from there")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, UserError):
+            _tell(str(error))
+            sys.exit(2)
+        if hasattr(error, "format_message"):  # the command line itself was not understood
+            _tell(error.format_message())
+            sys.exit(2)
+        _tell(f"{type(error).__name__}: {error} (a fault of ebmbench; --debug shows where)")
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell(sentence: str) -> None:
+    """Print one line to stderr."""
+    print(f"ebmbench: {' '.join(sentence.split())}", file=sys.stderr)

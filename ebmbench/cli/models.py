@@ -1,0 +1,184 @@
+"""`ebmbench train`, `evaluate` and `sample`: one model at a time."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ebmbench.cli.console import answer, busy, steps
+
+Backend = Annotated[str, typer.Option(help="Where to compute: reference, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.")]
+ModelFile = Annotated[Path, typer.Argument(help="An .npz file with W, b and c.")]
+
+
+def train(
+    dataset: Annotated[str, typer.Option(help="A data set's name, or an .npz, .npy or .csv file.")] = (
+        "digits"
+    ),
+    estimator: Annotated[str, typer.Option(help="How to train; see `ebmbench list`.")] = "cd",
+    hidden: Annotated[int, typer.Option(help="Number of hidden units.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 20,
+    backend: Backend = "cpu",
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="The model's file, .npz.")] = Path("model.npz"),
+    k: Annotated[int | None, typer.Option("--k", help="Gibbs sweeps an update (cd, sml).")] = None,
+    chains: Annotated[int | None, typer.Option(help="Persistent chains (sml).")] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 100,
+    rate: Annotated[float, typer.Option("--rate", "--learning-rate", help="Step size.")] = 0.05,
+    momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
+    decay: Annotated[float, typer.Option(help="Weight decay of W.")] = 0.0,
+    schedule: Annotated[str, typer.Option(help="Of the rate: constant or linear.")] = "constant",
+    centred: Annotated[bool, typer.Option("--centred", help="Use the centred gradient.")] = False,
+) -> int:
+    """Train an RBM and write its parameters."""
+    from ebmbench import datasets
+    from ebmbench.files import check_writable, save_model
+    from ebmbench.kernels import api
+    from ebmbench.training.fit import Diverged, Fit, initial_model
+    from ebmbench.training.sgd import SGD
+
+    settings = {name: value for name, value in (("k", k), ("chains", chains)) if value is not None}
+    optimiser = SGD(rate, momentum, decay, schedule, centred)
+    loaded = api.load(backend)
+    check_writable(out)
+    data = datasets.load(dataset)
+    start = initial_model(data.train, hidden, seed)
+    fit = Fit(loaded, start, data.train, estimator, settings, optimiser, epochs, batch_size, seed)
+    with steps(epochs, f"training on {dataset}") as shown:
+        try:
+            for _ in range(epochs):
+                fit.advance(fit.batches)
+                shown.advance()
+            model = fit.model
+        except Diverged as error:
+            shown.line(f"ebmbench: training diverged, {error}; try a smaller --rate; {out} not written")
+            return 1
+    facts = {
+        "dataset": dataset, "estimator": estimator, **settings, "hidden": hidden, "epochs": epochs,
+        "backend": backend, "seed": seed, "batch_size": batch_size, "rate": rate,
+        "momentum": momentum, "decay": decay, "schedule": schedule, "centred": centred,
+    }  # fmt: skip
+    save_model(out, model, facts)
+    answer.print(f"{out}: {model.n_visible}x{hidden}, {fit.done} updates by {estimator} on {backend}")
+    return 0
+
+
+def evaluate(
+    model: ModelFile,
+    data: Annotated[
+        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
+    ],
+    method: Annotated[
+        list[str] | None, typer.Option(help="ais (default) or exact; may be given several times.")
+    ] = None,
+    betas: Annotated[
+        str, typer.Option(help="Temperatures of ais: a number, evenly spaced, or `paper`.")
+    ] = "1000",
+    chains: Annotated[int, typer.Option(help="Chains of ais.")] = 100,
+    seed: Seed = 0,
+    backend: Backend = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list, one object a method.")] = False,
+) -> None:
+    """Estimate log Z and the mean log-likelihood of data, in nats a row."""
+    from ebmbench import datasets, partition
+    from ebmbench.evaluation.likelihood import Likelihood, base_rates, check_rows
+    from ebmbench.evaluation.likelihood import evaluate as judge
+    from ebmbench.files import load_model
+    from ebmbench.kernels import api
+    from ebmbench.randomness import check_seed
+
+    methods = list(dict.fromkeys(method or ["ais"]))
+    settings: dict[str, dict[str, Any]] = {name: {} for name in methods}
+    if "ais" in settings:
+        settings["ais"] = {"betas": int(betas) if betas.isdecimal() else betas, "chains": chains}
+    for name in methods:
+        partition.find(name, settings[name])
+    check_seed(seed)
+    loaded = api.load(backend)
+    rbm = load_model(model)
+    rows, source = datasets.read_rows(data)
+    check_rows(rbm, rows)
+    base = (
+        base_rates(source.train, f"base rates of the train split of {source.name}")
+        if source
+        else base_rates(rows, "base rates of the rows given")
+    )
+    found: list[Likelihood] = []
+    for name in methods:
+        with busy(f"log Z by {name} on {backend}"):
+            found.append(judge(loaded, rbm, rows, name, settings[name], base, seed))
+    if as_json:
+        print(json.dumps([_fields(one, backend, seed) for one in found], indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("method", "log Z", "std. error", "ESS", "nats a row", "rows", "seconds"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for one in found:
+        z = one.log_z
+        table.add_row(
+            z.method,
+            f"{z.log_z:.3f}",
+            f"{z.std_error:.3f}" if z.ess else "exact",
+            f"{z.ess:.1f}" if z.ess else "",
+            f"{one.mean:.3f}",
+            str(one.n_rows),
+            f"{one.seconds:.2f}",
+        )
+    answer.print(table)
+    for one in found:
+        if one.log_z.schedule:
+            answer.print(f"{one.log_z.method}: {one.log_z.schedule}, {chains} chains, {base.source}")
+
+
+def _fields(one: Any, backend: str, seed: int) -> dict[str, Any]:
+    z = one.log_z
+    return {
+        "method": z.method,
+        "backend": backend,
+        "log_z": z.log_z,
+        "log_z_std_error": z.std_error,
+        "ess": z.ess,
+        "mean_log_likelihood": one.mean,
+        "n_rows": one.n_rows,
+        "seconds": one.seconds,
+        "seed": seed,
+        "schedule": z.schedule,
+        "base": z.base,
+    }
+
+
+def sample(
+    model: ModelFile,
+    out: Annotated[
+        Path, typer.Option(help="A picture (.png, .svg, .pdf) or the rows (.npz, .npy).")
+    ] = Path("samples.png"),
+    count: Annotated[int, typer.Option(help="Number of samples, each from a chain of its own.")] = 100,
+    sweeps: Annotated[int, typer.Option(help="Gibbs sweeps before a chain is looked at.")] = 1000,
+    dataset: Annotated[
+        str | None, typer.Option(help="Draw rows as this data set's pictures are drawn.")
+    ] = None,
+    seed: Seed = 0,
+    backend: Backend = "cpu",
+) -> None:
+    """Sample from a model by block Gibbs sampling, and draw or save what comes."""
+    from ebmbench import datasets
+    from ebmbench.evaluation.samples import check_suffix, draw, picture_shape, save
+    from ebmbench.files import check_writable, load_model
+    from ebmbench.kernels import api
+    from ebmbench.randomness import check_seed
+
+    loaded = api.load(backend)
+    rbm = load_model(model)
+    like = datasets.load(dataset) if dataset else None
+    shape = picture_shape(
+        rbm.n_visible, like.image_shape if like else None, like.image_order if like else "C"
+    )
+    check_suffix(out)
+    check_writable(out)
+    with busy(f"{count} chains, {sweeps} sweeps"):
+        rows = draw(loaded, rbm, count, sweeps, check_seed(seed))
+    save(out, rows, shape)
+    answer.print(f"{out}: {count} samples after {sweeps} sweeps")

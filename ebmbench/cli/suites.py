@@ -1,0 +1,77 @@
+"""`ebmbench run` and `ebmbench report`: suites in, tables and pages out."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ebmbench.cli.console import answer, console, steps
+
+
+def run(
+    suite: Annotated[
+        str, typer.Argument(help="A suite's name (see `ebmbench list`) or a TOML file.")
+    ] = "quick",
+    out: Annotated[Path | None, typer.Option(help="Results folder; by default results/SUITE.")] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Run on this backend only; may be given several times.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Use this data set, by name or path, instead of the suite's.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, instead of the suite's.")] = None,
+) -> int:
+    """Train, evaluate and time every case of a suite, then draw the report.
+
+    A rerun repeats only what is not finished: delete the results folder to start afresh.
+    """
+    from ebmbench import datasets
+    from ebmbench.harness import run as harness
+    from ebmbench.harness import spec
+    from ebmbench.kernels import api
+    from ebmbench.report import write
+
+    for name in backend or []:
+        api.load(name)
+    if dataset:
+        datasets.load(dataset)
+    chosen = spec.load(suite, backend, dataset, seeds)
+    folder = out or Path("results") / chosen.name
+    total = len(chosen.cases)
+    with steps(total, "compiling, checking the kernels") as shown:
+
+        def started(number: int, case: spec.Case) -> None:
+            shown.now(f"{case.dataset} {case.label} on {case.backend}, seed {case.seed}")
+
+        def finished(number: int, case: spec.Case, row: dict[str, Any], again: bool) -> None:
+            shown.advance()
+            shown.line(f"[{number + 1}/{total}] {_summary(case, row)}{' (kept)' if again else ''}")
+
+        if not console.is_terminal:
+            shown.line(f"{chosen.title}: {total} cases; the first compiles and checks the kernels")
+        rows = harness.run(chosen, folder, harness.Progress(started, finished))
+    page = write(folder)
+    counts = Counter(row["status"] for row in rows)
+    answer.print(", ".join(f"{n} {status}" for status, n in counts.most_common()))
+    answer.print(f"table {folder / 'rows.jsonl'}", f"page  {page}", sep="\n")
+    return 1 if counts["failed"] or counts["red"] else 0
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+) -> None:
+    """Draw the report of a results folder again, from its table alone."""
+    from ebmbench.report import write
+
+    answer.print(f"page  {write(folder)}")
+
+
+def _summary(case: Any, row: dict[str, Any]) -> str:
+    name = f"{case.dataset} {case.label} on {case.backend}, seed {case.seed}"
+    if row["status"] != "done":
+        return f"{name}: {row['status']}: {row['reason']}"
+    return (
+        f"{name}: {row['log_likelihood']:.2f} nats a test row, "
+        f"{row['updates']} updates in {row['train_s']:.2f} s"
+    )
