@@ -35,8 +35,9 @@ def train(
 ) -> int:
     """Train an RBM and write its parameters."""
     from ebmbench import datasets
-    from ebmbench.files import check_writable, save_model
+    from ebmbench.files import check_writable
     from ebmbench.kernels import api
+    from ebmbench.models.storage import save_model
     from ebmbench.training.fit import Diverged, Fit, initial_model
     from ebmbench.training.sgd import SGD
 
@@ -86,7 +87,7 @@ def evaluate(
     from ebmbench import datasets, partition
     from ebmbench.evaluation.likelihood import Likelihood, base_rates, check_rows
     from ebmbench.evaluation.likelihood import evaluate as judge
-    from ebmbench.files import load_model
+    from ebmbench.models.storage import load_model
     from ebmbench.kernels import api
     from ebmbench.randomness import check_seed
 
@@ -166,8 +167,9 @@ def sample(
     """Sample from a model by block Gibbs sampling, and draw or save what comes."""
     from ebmbench import datasets
     from ebmbench.evaluation.samples import check_suffix, draw, picture_shape, save
-    from ebmbench.files import check_writable, load_model
+    from ebmbench.files import check_writable
     from ebmbench.kernels import api
+    from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
 
     loaded = api.load(backend)

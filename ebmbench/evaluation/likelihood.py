@@ -41,14 +41,19 @@ def evaluate(
     k: Backend,
     model: RBM,
     rows: np.ndarray,
-    method: str,
-    settings: dict[str, Any],
-    base: BaseRates,
-    seed: int,
+    method: str = "ais",
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    seed: int = 0,
 ) -> Likelihood:
-    """Mean log-likelihood of rows [n, n_visible] with log Z by `method`."""
+    """Mean log-likelihood of rows [n, n_visible] with log Z by `method`.
+
+    settings: of the method (for ais: betas, chains, arithmetic); base: what annealing starts from,
+    better taken from training data than, as it is by default, from the rows themselves.
+    """
     check_rows(model, rows)
-    module, config = partition.find(method, settings)
+    base = base or base_rates(rows, "base rates of the rows given")
+    module, config = partition.find(method, settings or {})
     started = perf_counter()
     log_z = module.estimate(k, model, config, base, seed)
     k.synchronize()

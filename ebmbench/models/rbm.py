@@ -93,12 +93,12 @@ def visible_probability(model: RBM, h: Array, beta: float = 1.0) -> Array:
 
 def energy(model: RBM, v: Array, h: Array) -> Array:
     """E(v, h) of rows that belong together, [B]."""
-    return -v @ model.b - h @ model.c - np.einsum("bi,ij,bj->b", v, model.W, h)
+    return -(v @ model.b) - h @ model.c - np.einsum("bi,ij,bj->b", v, model.W, h)
 
 
 def free_energy(model: RBM, v: Array) -> Array:
     """F(v) = -log sum_h e**-E(v, h), nats, [B]."""
-    return -v @ model.b - softplus(hidden_input(model, v)).sum(axis=1)
+    return -(v @ model.b) - softplus(hidden_input(model, v)).sum(axis=1)  # -v would wrap for uint8
 
 
 def on_grid(model: RBM) -> RBM:

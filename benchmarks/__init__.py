@@ -1,0 +1,1 @@
+"""The asv suite. It runs on old commits too, so it imports only what `surface` names."""

@@ -1,0 +1,47 @@
+"""Speed of the kernels: Gibbs sweeps, a training step, annealing."""
+
+from benchmarks.surface import (
+    SGD,
+    Fit,
+    Key,
+    base_rates,
+    evaluate,
+    mnist_sized_model,
+    mnist_sized_rows,
+    pass_the_gate,
+)
+
+
+class Mnist:
+    """784 visible and 500 hidden units, 100 chains or rows a batch."""
+
+    timeout = 300
+    # A setup makes asv time one call at a time, so each benchmark repeats its work inside.
+    number = 1
+    rounds = 2
+
+    def setup_cache(self):
+        pass_the_gate()
+
+    def setup(self, _=None):
+        self.k = pass_the_gate()
+        self.model = mnist_sized_model()
+        self.rows = mnist_sized_rows(1000)
+        self.handle = self.k.put(self.model)
+        self.start = self.k.put_rows(self.rows[:100])
+        self.fit = Fit(self.k, self.model, self.rows, "sml", {}, SGD(rate=1e-4), 10_000, 100)
+        self.base = base_rates(self.rows, "rows")
+        self.time_gibbs_50_sweeps()
+        self.time_sml_epoch_of_1000_rows()
+        self.time_ais_200_temperatures()
+
+    def time_gibbs_50_sweeps(self, _=None):
+        self.k.gibbs(self.handle, self.start, 50, Key(0, 0))
+        self.k.synchronize()
+
+    def time_sml_epoch_of_1000_rows(self, _=None):
+        self.fit.advance(10)
+        self.k.synchronize()
+
+    def time_ais_200_temperatures(self, _=None):
+        evaluate(self.k, self.model, self.rows[:1], "ais", {"betas": 200}, self.base, 0)
