@@ -21,7 +21,7 @@ _PUBLIC = {
     "save_model": ("ebmbench.models.storage", "save_model"),
     "load_table": ("ebmbench.harness.table", "load_table"),
 }
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

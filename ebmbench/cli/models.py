@@ -87,8 +87,8 @@ def evaluate(
     from ebmbench import datasets, partition
     from ebmbench.evaluation.likelihood import Likelihood, base_rates, check_rows
     from ebmbench.evaluation.likelihood import evaluate as judge
-    from ebmbench.models.storage import load_model
     from ebmbench.kernels import api
+    from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
 
     methods = list(dict.fromkeys(method or ["ais"]))

@@ -1,0 +1,241 @@
+"""Every job of every backend against the float64 reference, through the gate that runs before a timing."""
+
+import dataclasses
+import functools
+import inspect
+import sys
+
+import numpy as np
+import pytest
+from conftest import (
+    BACKENDS,
+    COMPUTED,
+    backend,
+    complaint,
+    host,
+    random_rbm,
+    random_rows,
+)
+
+from ebmbench.harness import gate
+from ebmbench.kernels import api
+from ebmbench.randomness import Key, Stream
+
+LARGER = (129, 257, 33)  # more than one wide vector of columns, and a ragged rest
+JOBS = [(f.job, f.size) for f in gate.findings(api.load("reference"))]
+KIND = "bernoulli_rbm"
+
+
+@functools.cache
+def found(name):
+    return {(f.job, f.size): f for f in gate.findings(backend(name))}
+
+
+@functools.cache
+def found_larger(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "SIZES", (LARGER,))
+        return list(gate.findings(backend(name)))
+
+
+class PoisonedNumPy:
+    """NumPy whose `empty` arrays hold NaN or the largest integer."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype=np.float64):
+        dtype = np.dtype(dtype)
+        return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max, dtype)
+
+    def empty_like(self, x):
+        return self.empty(x.shape, x.dtype)
+
+
+def poison(patch, name):
+    """Let the drivers of a backend's kernels hand them poisoned outputs.
+
+    Compiled code keeps the NumPy it was compiled with, so every kernel must have run once before.
+    """
+    found(name), found_larger(name)
+    folder = f"ebmbench.kernels.{name}"
+    for module in [m for n, m in sys.modules.items() if n.startswith(f"{folder}.")]:
+        if hasattr(module, "np"):
+            patch.setattr(module, "np", PoisonedNumPy())
+    if name == "cpu":
+        statistics = sys.modules[f"{folder}.statistics"]
+        zeros = statistics.aligned_zeros
+
+        def poisoned(*shape):
+            out = zeros(*shape)
+            if len(shape) == 2:  # an output; the one row of zeros in this file is an input
+                out[:] = np.nan
+            return out
+
+        patch.setattr(statistics, "aligned_zeros", poisoned)
+
+
+@functools.cache
+def found_poisoned(name):
+    with pytest.MonkeyPatch.context() as patch:
+        poison(patch, name)
+        small = {(f.job, f.size): f for f in gate.findings(backend(name))}
+        patch.setattr(gate, "SIZES", (LARGER,))
+        return small, list(gate.findings(backend(name)))
+
+
+@pytest.mark.parametrize(("job", "size"), JOBS, ids=lambda x: str(x).replace(" ", ""))
+@pytest.mark.parametrize("name", BACKENDS)
+def test_job_agrees_with_the_reference(name, job, size):
+    finding = found(name)[job, size]
+    assert not finding.red, str(finding)
+
+
+@pytest.mark.parametrize(("job", "size"), JOBS, ids=lambda x: str(x).replace(" ", ""))
+@pytest.mark.parametrize("name", COMPUTED)
+def test_job_writes_all_of_its_output(name, job, size):
+    finding = found_poisoned(name)[0][job, size]
+    assert not finding.red, str(finding)
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_larger_ragged_size(name):
+    """Four times the terms of the gate's derivation; its margins of ten and more cover them."""
+    assert [str(f) for f in [*found_larger(name), *found_poisoned(name)[1]] if f.red] == []
+
+
+def test_an_output_that_is_not_written_is_seen(monkeypatch):
+    poison(monkeypatch, "cpu")
+    statistics = sys.modules["ebmbench.kernels.cpu.statistics"]
+    monkeypatch.setattr(statistics, "_mean_rows", lambda p, zero, out: None)
+    model = random_rbm(5, 4)
+    k = backend("cpu")
+    rows = k.put_rows(random_rows(3, 5))
+    gradient = host(k, k.moments(k.put(model), rows, rows).gradient, model)
+    assert np.isnan(gradient["c"]).all()
+
+
+# --- the gate itself ----------------------------------------------------------------------------
+
+
+def with_job(k, job, function):
+    """A backend one of whose jobs is another function of (the original job, its arguments)."""
+    original = k.jobs[job, KIND]
+    jobs = {**k.jobs, (job, KIND): lambda *args: function(original, *args)}
+    return dataclasses.replace(k, jobs=jobs)
+
+
+def test_gate_is_green(k):
+    assert gate.check(k) is None
+
+
+def test_gate_names_the_worst(computed):
+    shifted = with_job(computed, "free_energy", lambda job, model, v: job(model, v) + 1.0)
+    message = gate.check(shifted)
+    assert message.startswith("free_energy")
+    assert f"({2 * len(gate.SIZES)} findings in all)" in message
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_gate_is_red_where_any_output_is_nan(computed, binary):
+    """The job gives two outputs, of binary and of grey rows: either one alone must be seen."""
+
+    def spoilt(job, model, v):
+        is_binary = bool(np.isin(computed.get_rows(v), (0, 1)).all())
+        return job(model, v) * (np.nan if is_binary == binary else 1.0)
+
+    assert gate.check(with_job(computed, "free_energy", spoilt)) is not None
+
+
+# --- the contract of a backend ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_jobs_and_signatures_are_those_of_the_reference(name):
+    k, reference = backend(name), backend("reference")
+    assert set(k.jobs) == set(reference.jobs)
+    assert set(k.device) == set(reference.device)
+    for job in reference.jobs:
+        counts = [len(inspect.signature(b.jobs[job]).parameters) for b in (k, reference)]
+        assert counts[0] == counts[1], job
+
+
+def test_a_model_and_rows_survive_the_journey(k):
+    model = random_rbm(7, 17)
+    back = k.get(k.put(model))
+    for name in ("W", "b", "c"):
+        # Rounding to float32: half a unit in the last place.
+        np.testing.assert_allclose(getattr(back, name), getattr(model, name), rtol=2.0**-24)
+    for rows in (random_rows(5, 7), random_rows(5, 7).astype(np.float32) / 3):
+        assert (k.get_rows(k.put_rows(rows)) == rows).all()
+    index = np.array([4, 0, 0])
+    rows = random_rows(5, 7)
+    assert (k.get_rows(k.take(k.put_rows(rows), index)) == rows[index]).all()
+
+
+def test_put_copies(k):
+    model, rows = random_rbm(3, 2), random_rows(2, 3)
+    W = model.W.copy()
+    handle, held = k.put(model), k.put_rows(rows)
+    model.W[:] = 9.0
+    rows[:] = 1 - rows
+    np.testing.assert_allclose(k.get(handle).W, W, rtol=2.0**-24)
+    assert (k.get_rows(held) == 1 - rows).all()
+
+
+def test_states_are_binary_and_the_start_stays_as_it_is(k):
+    model = random_rbm(6, 5)
+    start = random_rows(9, 6)
+    rows = k.put_rows(start)
+    v, h = k.gibbs(k.put(model), rows, 2, Key(1, Stream.CHAINS))
+    v, h = k.get_rows(v), k.get_rows(h)
+    assert (v.shape, h.shape) == ((9, 6), (9, 5))
+    assert np.isin(v, (0, 1)).all()
+    assert np.isin(h, (0, 1)).all()
+    assert (k.get_rows(rows) == start).all()
+
+
+def test_get_rows_gives_the_logical_shape_of_a_tree(k):
+    model = random_rbm(5, 3)
+    rows = k.put_rows(random_rows(4, 5))
+    gradient = k.moments(k.put(model), rows, rows).gradient
+    shapes = {name: k.get_rows(value).shape for name, value in gradient.items()}
+    assert shapes == {"W": (5, 3), "b": (5,), "c": (3,)}
+
+
+@pytest.mark.parametrize("job", ["gibbs", "hidden_probability", "free_energy", "moments"])
+def test_rows_that_do_not_fit_the_model_are_refused(k, job):
+    model, rows = k.put(random_rbm(6, 5)), k.put_rows(random_rows(4, 5))
+    more = {"gibbs": (1, Key(1, Stream.CHAINS)), "moments": (rows,)}.get(job, ())
+    message = complaint(getattr(k, job), model, rows, *more)
+    assert "5" in message
+    assert "6" in message
+
+
+def test_what_cannot_be_is_said_in_one_line(k):
+    model = random_rbm(4, 3)
+    rows = k.put_rows(random_rows(2, 4))
+    assert "sweeps" in complaint(k.gibbs, k.put(model), rows, 0, Key(0, 0))
+    assert "float, grid" in complaint(k.put, model, "double")
+    grid = k.put(model, "grid")
+    tree = k.zeros(grid)
+    assert "train in float" in complaint(k.update, grid, tree, tree, 0.1, 0.0, 0.0)
+    without = dataclasses.replace(k, jobs={("put", KIND): k.jobs["put", KIND]})
+    assert complaint(without.free_energy, without.put(model), rows).endswith(
+        f"backend {k.name} has no free_energy for {KIND}"
+    )
+
+
+def test_an_unknown_backend_is_named():
+    assert "'gpu'" in complaint(api.load, "gpu")
+
+
+@pytest.mark.parametrize("name", api.BACKENDS)
+def test_every_backend_loads_or_gives_its_reason(name):
+    state = api.state(name)
+    assert "\n" not in state
+    if state == api.READY:
+        assert api.load(name).name == name
+    else:
+        assert complaint(api.load, name) == state
+        assert name in state

@@ -1,0 +1,135 @@
+"""The scalar functions: published Philox vectors, accuracy over the whole range, special values."""
+
+import numpy as np
+import pytest
+
+from ebmbench import scalar
+from ebmbench.compile import jit
+
+ULP = 2.0**-23  # of float32 at 1
+
+
+@jit
+def exps(x, out):
+    for i in range(x.size):
+        out[i] = scalar.exp(x[i])
+
+
+@jit
+def sigmoids(x, out):
+    for i in range(x.size):
+        out[i] = scalar.sigmoid(x[i])
+
+
+@jit
+def units(words, out):
+    for i in range(words.size):
+        out[i] = scalar.unit_interval(words[i])
+
+
+def applied(loop, x):
+    out = np.full(x.size, np.nan, np.float32)
+    loop(x, out)
+    return out
+
+
+def inputs(lowest, highest):
+    """Float32 values over the range: a fine grid, powers of two, and where 2**n changes its n."""
+    grid = np.linspace(lowest, highest, 2**18)
+    halves = (np.arange(-126, 127) + 0.5) * np.log(2.0)
+    steps = np.concatenate([np.float32(halves) + np.spacing(np.float32(halves)) * j for j in (-1, 0, 1)])
+    tiny = 2.0 ** np.arange(-149.0, 6.0)
+    x = np.float32(np.concatenate([grid, steps, tiny, -tiny, [0.0, -0.0]]))
+    return np.unique(x[(x >= lowest) & (x <= highest)])
+
+
+# Random123 1.14, tests/kat_vectors, philox4x32-10: counter, key, result.
+KNOWN = [
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    (
+        (0xFFFFFFFF,) * 4,
+        (0xFFFFFFFF,) * 2,
+        (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD),
+    ),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("counter", "key", "words"), KNOWN, ids=["zeros", "ones", "pi"])
+def test_philox_gives_the_published_vectors(counter, key, words):
+    assert scalar.philox(*(np.uint32(x) for x in counter + key)) == words
+
+
+def test_unit_interval_is_exact_and_open():
+    words = np.random.default_rng(1).integers(0, 2**32, 10_000, dtype=np.uint32)
+    words[:4] = 0, 2**32 - 1, 511, 512
+    u = applied(units, words)
+    assert (u.astype(np.float64) == ((words >> 9) + 0.5) * 2.0**-23).all()
+    assert u[0] == 2.0**-24
+    assert u[1] == 1.0 - 2.0**-24
+    assert u[2] == u[0] < u[3]
+
+
+def test_exp_is_accurate_to_two_units_in_the_last_place():
+    x = inputs(-87.0, 88.0)
+    wanted = np.exp(x.astype(np.float64))
+    ulps = np.abs(applied(exps, x) - wanted) / np.spacing(wanted.astype(np.float32))
+    assert ulps.max() <= 2.0
+
+
+def test_exp_of_zero_is_one():
+    assert (applied(exps, np.float32([0.0, -0.0])) == 1.0).all()
+
+
+def test_exp_is_held_to_its_range():
+    ends = applied(exps, np.float32([-87.0, 88.0]))
+    assert (applied(exps, np.float32([-np.inf, -1e30, -87.1])) == ends[0]).all()
+    assert (applied(exps, np.float32([np.inf, 1e30, 88.1])) == ends[1]).all()
+    assert 0.0 < ends[0] < ends[1] < np.inf
+
+
+def test_sigmoid_is_accurate_to_three_units_in_the_last_place():
+    """In units u = 2**-24 of relative error: exp 4, 1 + exp 1, the quotient 1, so at most 6 u.
+
+    Over the range in which e**-x is not held and the result is a normal number, -87.3 < x < 87.
+    """
+    x = inputs(-87.3, 87.0)
+    wanted = 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
+    assert (np.abs(applied(sigmoids, x) - wanted) / wanted).max() <= 3.0 * ULP
+
+
+def test_sigmoid_saturates_where_no_uniform_can_tell():
+    low, high = applied(sigmoids, np.float32([-np.inf, np.inf]))
+    assert 0.0 <= low < 2.0**-24  # the smallest uniform: the unit is never on
+    assert high == 1.0  # above the largest uniform: the unit is always on
+    assert applied(sigmoids, np.float32([-1000.0, 1000.0])).tolist() == [low, high]
+
+
+def test_sigmoid_of_zero_is_one_half():
+    assert (applied(sigmoids, np.float32([0.0, -0.0])) == 0.5).all()
+
+
+@pytest.mark.parametrize("loop", [exps, sigmoids])
+def test_nan_stays_nan(loop):
+    x = np.float32([0.0, np.nan, 1.0, -np.nan] * 9)  # in vector lanes and in the loop's remainder
+    assert (np.isnan(applied(loop, x)) == np.isnan(x)).all()
+
+
+@pytest.mark.parametrize("loop", [exps, sigmoids])
+def test_monotone(loop):
+    """Points 3e-4 apart: e**x grows by 3e-4, a thousand times the error of either function.
+
+    Where sigmoid saturates, the rounded sum and quotient of a monotone e**-x are monotone too.
+    """
+    y = applied(loop, np.linspace(-100.0, 100.0, 2**16 * 10, dtype=np.float32))
+    assert (np.diff(y) >= 0).all()
+
+
+@pytest.mark.parametrize(("loop", "function"), [(exps, scalar.exp), (sigmoids, scalar.sigmoid)])
+def test_a_vector_lane_and_a_single_call_give_the_same_bits(loop, function):
+    x = np.random.default_rng(2).uniform(-95.0, 95.0, 501).astype(np.float32)
+    assert applied(loop, x).tolist() == [float(function(value)) for value in x]
