@@ -22,21 +22,23 @@ _KEPT_VERSIONS = 4
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
 KERNEL_SOURCES = ("compile.py", "scalar.py", "randomness.py", "models", "kernels")
+# What no measurement depends on.
+PRESENTATION = ("cli", "report")
 
 
 @cache
-def source_hash(places: tuple[str, ...] = (".",)) -> str:
-    """SHA-256 (first 16 hex digits) of the Python and TOML sources in these places of the package."""
-    files = {
-        file
-        for place in places
-        for file in ((PACKAGE / place).rglob("*") if (PACKAGE / place).is_dir() else [PACKAGE / place])
-        if file.suffix in (".py", ".toml")
-    }
+def source_hash(*only: str) -> str:
+    """SHA-256 (first 16 hex digits) of the package's Python and TOML sources.
+
+    Of those whose first folder or file in the package is among `only`; by default of all but the
+    `PRESENTATION`.
+    """
     digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(str(path.relative_to(PACKAGE)).encode())
-        digest.update(path.read_bytes())
+    for path in sorted(p for s in ("*.py", "*.toml") for p in PACKAGE.rglob(s)):
+        place = path.relative_to(PACKAGE)
+        if place.parts[0] in only if only else place.parts[0] not in PRESENTATION:
+            digest.update(str(place).encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -45,7 +47,7 @@ def cache_folder() -> Path | None:
     """The folder of this version's machine code; None where no folder can be written."""
     root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("ebmbench")
     versions = Path(root) / "ebmbench-kernels"
-    folder = versions / source_hash(KERNEL_SOURCES)
+    folder = versions / source_hash(*KERNEL_SOURCES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()

@@ -19,6 +19,7 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import Chains, advance, start
 
 MODEL = random_rbm(5, 4, seed=4)
+SQUARE = random_rbm(5, 5, seed=4)
 STATES = (0, 31, 5, 18, 27)  # numbers of the states of v to start from
 CHAINS = 4000
 
@@ -71,6 +72,11 @@ def stationary_p(k, sweeps, model=MODEL, chains=100_000):
 )
 def test_sweeps_follow_the_transition_matrix(k, sweeps, beta, arithmetic):
     assert transition_p(k, sweeps, beta, arithmetic) > FAMILY_ALPHA
+
+
+def test_sweeps_of_a_square_model(k):
+    """Where W and its transpose have the same shape, nothing but the law tells them apart."""
+    assert transition_p(k, model=SQUARE) > FAMILY_ALPHA
 
 
 def test_the_last_h_is_what_v_was_drawn_from(k):

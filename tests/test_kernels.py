@@ -15,6 +15,7 @@ from conftest import (
     host,
     random_rbm,
     random_rows,
+    with_job,
 )
 
 from ebmbench.harness import gate
@@ -116,13 +117,6 @@ def test_an_output_that_is_not_written_is_seen(monkeypatch):
 
 
 # --- the gate itself ----------------------------------------------------------------------------
-
-
-def with_job(k, job, function):
-    """A backend one of whose jobs is another function of (the original job, its arguments)."""
-    original = k.jobs[job, KIND]
-    jobs = {**k.jobs, (job, KIND): lambda *args: function(original, *args)}
-    return dataclasses.replace(k, jobs=jobs)
 
 
 def test_gate_is_green(k):

@@ -42,14 +42,14 @@ def run(
     with steps(total, "compiling, checking the kernels") as shown:
 
         def started(number: int, case: spec.Case) -> None:
+            if number == 0 and not console.is_terminal:
+                shown.line(f"{chosen.title}: {total} cases; the first compiles and checks the kernels")
             shown.now(f"{case.dataset} {case.label} on {case.backend}, seed {case.seed}")
 
         def finished(number: int, case: spec.Case, row: dict[str, Any], again: bool) -> None:
             shown.advance()
             shown.line(f"[{number + 1}/{total}] {_summary(case, row)}{' (kept)' if again else ''}")
 
-        if not console.is_terminal:
-            shown.line(f"{chosen.title}: {total} cases; the first compiles and checks the kernels")
         rows = harness.run(chosen, folder, harness.Progress(started, finished))
     page = write(folder)
     counts = Counter(row["status"] for row in rows)

@@ -44,9 +44,10 @@ def load_model(path: Path) -> RBM:
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a model file")
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise UserError(f"{path} is not an .npz archive with W, b and c")
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is not an .npz archive with W, b and c")
+        with content:
             missing = [name for name in ("W", "b", "c") if name not in content.files]
             if missing:
                 raise UserError(f"{path} does not hold {', '.join(missing)}; a model has W, b and c")

@@ -1,0 +1,5 @@
+"""`python -m ebmbench`."""
+
+from ebmbench.cli import main
+
+main()

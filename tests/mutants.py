@@ -1,0 +1,274 @@
+"""Named faults: each turns a sound backend into a faulty one, and names the tests that must see it.
+
+A fault wraps a job of a backend, or changes a Python function for as long as `patch` lasts, so that
+the same faults apply to every backend. `test_mutants.py` runs the ordinary tests on them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from conftest import device, with_job
+from scipy.special import expit
+
+from ebmbench.kernels.api import Annealed, Phases
+from ebmbench.models.rbm import RBM, hidden_probability, softplus
+from ebmbench.partition import ais
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """apply(k, patch) -> the faulty backend; seen_by: names of detectors in `test_mutants.py`."""
+
+    name: str
+    apply: Callable
+    seen_by: tuple[str, ...]
+
+
+MUTANTS: list[Mutant] = []
+
+
+def mutant(name, *seen_by):
+    """Register a function (k, patch) -> faulty backend."""
+
+    def register(apply):
+        MUTANTS.append(Mutant(name, apply, seen_by))
+        return apply
+
+    return register
+
+
+def job_mutant(name, job, *seen_by):
+    """Register a function (k, job, *its arguments) that takes the place of one job."""
+
+    def register(function):
+        def apply(k, patch):
+            return with_job(k, job, lambda *args: function(k, *args))
+
+        MUTANTS.append(Mutant(name, apply, seen_by))
+        return function
+
+    return register
+
+
+def altered(k, handle, **changes):
+    """A copy of a model on the device some of whose parameters are functions of the old ones."""
+    model = k.get(handle)
+    old = {name: getattr(model, name) for name in ("W", "b", "c")}
+    new = {name: changes[name](x) if name in changes else x for name, x in old.items()}
+    return k.put(RBM(**new), handle.arithmetic)
+
+
+# --- sampling -----------------------------------------------------------------------------------
+
+
+@job_mutant("identity sampler", "gibbs", "gate", "transition")
+def _(k, job, model, v, *rest):
+    return v, job(model, v, *rest)[1]
+
+
+@job_mutant("missing hidden bias", "gibbs", "gate", "transition", "stationarity")
+def _(k, job, model, *rest):
+    return job(altered(k, model, c=np.zeros_like), *rest)
+
+
+@job_mutant("missing visible bias", "gibbs", "gate", "transition", "stationarity")
+def _(k, job, model, *rest):
+    return job(altered(k, model, b=np.zeros_like), *rest)
+
+
+@job_mutant("one visible bias off by 0.1", "gibbs", "gate", "stationarity")
+def _(k, job, model, *rest):
+    return job(altered(k, model, b=lambda b: b + 0.1 * (np.arange(b.size) == 0)), *rest)
+
+
+@job_mutant("transposed W where it is square", "gibbs", "transition of a square model")
+def _(k, job, model, *rest):
+    square = model.n_visible == model.n_hidden
+    return job(altered(k, model, W=np.transpose) if square else model, *rest)
+
+
+@job_mutant("slope of the sigmoid", "gibbs", "gate", "transition", "stationarity")
+def _(k, job, model, v, steps, key, beta):
+    return job(model, v, steps, key, 1.2 * beta)
+
+
+@job_mutant("inverse temperature ignored", "gibbs", "gate", "transition at beta 0.5")
+def _(k, job, model, v, steps, key, beta):
+    return job(model, v, steps, key, 1.0)
+
+
+@job_mutant("the step is not advanced", "gibbs", "gate", "transition of 3 sweeps")
+def _(k, job, model, v, steps, key, beta):
+    for _ in range(steps):
+        v, h = job(model, v, 1, key, beta)
+    return v, h
+
+
+@job_mutant("one sweep too few", "gibbs", "gate", "transition of 3 sweeps", "cd-2")
+def _(k, job, model, v, steps, *rest):
+    return job(model, v, max(1, steps - 1), *rest)
+
+
+def sampled(k, model, v, steps, key, beta, uniform):
+    """Sweeps on a backend's own probabilities with uniforms of one's choice."""
+    for t in range(steps):
+        now = key.advance(t)
+        p = k.get_rows(k.hidden_probability(model, v, beta))
+        h = k.put_rows((uniform(now, p.shape, HIDDEN) < p).astype(np.uint8))
+        p = k.get_rows(k.visible_probability(model, h, beta))
+        v = k.put_rows((uniform(now, p.shape, VISIBLE) < p).astype(np.uint8))
+    return v, h
+
+
+@job_mutant("v reuses the uniforms of h", "gibbs", "gate", "transition")
+def _(k, job, *args):
+    return sampled(k, *args, lambda key, shape, layer: uniforms(key, *shape, HIDDEN))
+
+
+@job_mutant("all chains share their uniforms", "gibbs", "gate", "transition")
+def _(k, job, *args):
+    return sampled(k, *args, lambda key, shape, layer: uniforms(key, 1, shape[1], layer))
+
+
+# --- gradients ----------------------------------------------------------------------------------
+
+
+@job_mutant("phases exchanged", "moments", "gate", "cd", "sml", "uphill")
+def _(k, job, model, positive, negative):
+    return job(model, negative, positive)
+
+
+@job_mutant("negative phase added to the biases", "moments", "gate", "cd", "sml")
+def _(k, job, *args):
+    gradient, means = job(*args)
+    return Phases({**gradient, "b": 2 * means["b"], "c": 2 * means["c"]}, means)
+
+
+@job_mutant("divided by the batch size, not by the rows", "moments", "gate", "cd", "copies")
+def _(k, job, model, positive, negative):
+    gradient, means = job(model, positive, negative)
+    return Phases({name: x * (len(positive) / 300) for name, x in gradient.items()}, means)
+
+
+@job_mutant("h sampled in the negative phase", "moments", "gate")
+def _(k, job, handle, positive, negative):
+    _, means = job(handle, positive, negative)
+    model = k.get(handle)
+    plus, minus = (np.array(k.get_rows(rows), float) for rows in (positive, negative))
+    on = [hidden_probability(model, rows) for rows in (plus, minus)]
+    on[1] = (uniforms(Key(1, 0), *on[1].shape) < on[1]).astype(float)
+    parts = [
+        {"W": v.T @ h / len(v), "b": v.mean(axis=0), "c": h.mean(axis=0)}
+        for v, h in zip((plus, minus), on, strict=True)
+    ]
+    return Phases(device(k, {n: parts[0][n] - parts[1][n] for n in parts[0]}, model), means)
+
+
+@job_mutant("wrong sign of the exact gradient", "exact_gradient", "gate", "differences", "uphill exactly")
+def _(k, job, *args):
+    (gradient, means), log_z = job(*args)
+    return Phases({name: -x for name, x in gradient.items()}, means), log_z
+
+
+@job_mutant("enumeration without the hidden bias", "exact_gradient", "gate", "differences")
+def _(k, job, model, *rest):
+    return job(altered(k, model, c=np.zeros_like), *rest)
+
+
+# --- annealing ----------------------------------------------------------------------------------
+
+
+@job_mutant("log weights of the wrong sign", "anneal", "gate", "ais", "mean weight")
+def _(k, job, *args):
+    log_weights, v = job(*args)
+    return Annealed(-log_weights, v)
+
+
+@job_mutant("the first temperature's weight is missing", "anneal", "gate", "mean weight")
+def _(k, job, model, base, betas, *rest):
+    return job(model, base, betas[1:], *rest)
+
+
+@job_mutant("chains start at other base rates", "anneal", "gate", "ais", "mean weight")
+def _(k, job, model, base, *rest):
+    return job(model, base + 0.5, *rest)
+
+
+@job_mutant("weights taken after the sweep", "anneal", "gate", "mean weight")
+def _(k, job, handle, base, betas, chains, key):
+    model = k.get(handle)
+    v = (uniforms(key, chains, model.n_visible, VISIBLE) < expit(base)).astype(float)
+    log_weights = np.zeros(chains)
+    for t in range(1, len(betas)):
+        after, before, now = betas[t], betas[t - 1], key.advance(t)
+        x = model.c + v @ model.W
+        h = uniforms(now, *x.shape, HIDDEN) < expit(after * x)
+        p = expit((1 - after) * base + after * (model.b + h @ model.W.T))
+        v = (uniforms(now, *p.shape, VISIBLE) < p).astype(float)
+        x = model.c + v @ model.W
+        log_weights += (after - before) * (v @ (model.b - base))
+        log_weights += (softplus(after * x) - softplus(before * x)).sum(axis=1)
+    return Annealed(log_weights, k.put_rows(v))
+
+
+@mutant("log 2 missing in the base model's log Z", "ais", "mean weight")
+def _(k, patch):
+    sound = ais.estimate
+
+    def estimate(k, model, *rest):
+        found = sound(k, model, *rest)
+        log_2 = model.n_hidden * np.log(2.0)
+        return replace(found, log_z=found.log_z - log_2, log_weights=found.log_weights - log_2)
+
+    patch.setattr(ais, "estimate", estimate)
+    return k
+
+
+@mutant("standard error of the log weights, not of their mean", "summary")
+def _(k, patch):
+    sound = ais.summarise
+    patch.setattr(ais, "summarise", lambda w: (sound(w)[0], float(w.std(ddof=1)), sound(w)[2]))
+    return k
+
+
+# --- updates ------------------------------------------------------------------------------------
+
+
+@job_mutant("momentum ignored", "update", "gate", "update by hand", "momentum")
+def _(k, job, model, velocity, gradient, rate, momentum, decay):
+    return job(model, velocity, gradient, rate, 0.0, decay)
+
+
+@job_mutant("decay of the biases too", "update", "gate", "update by hand", "decay")
+def _(k, job, handle, velocity, gradient, rate, momentum, decay):
+    model = k.get(handle)
+    for name in ("b", "c"):
+        bias = getattr(model, name)
+        gradient[name][: bias.size] -= decay * bias
+    return job(handle, velocity, gradient, rate, momentum, decay)
+
+
+@job_mutant("decay of the wrong sign", "update", "gate", "update by hand", "decay")
+def _(k, job, *args):
+    return job(*args[:-1], -args[-1])
+
+
+@job_mutant("centring offsets exchanged where W is square", "centre", "centring")
+def _(k, job, gradient, means, offsets, sliding):
+    square = len(set(np.shape(gradient["W"]) + np.shape(gradient["b"]))) == 1 or means["b"].size == 6
+    return job(gradient, means, offsets, sliding)
+
+
+@job_mutant("centring offsets stand still", "centre", "gate", "centring")
+def _(k, job, gradient, means, offsets, sliding):
+    return job(gradient, means, offsets, 0.0)
+
+
+@mutant("the rate's schedule ignored", "linear")
+def _(k, patch):
+    from ebmbench.training.sgd import SGD
+
+    patch.setattr(SGD, "rate_at", lambda self, step, steps: self.rate)
+    return k

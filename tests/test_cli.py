@@ -1,0 +1,265 @@
+"""The command line as a user meets it: what it prints, where it exits, what it leaves alone."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ebmbench.cli import main
+
+
+@pytest.fixture
+def ebmbench(capsys, monkeypatch, tmp_path):
+    """Runs the command line in an empty folder; returns (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ebmbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def model(ebmbench, tmp_path):
+    """A small trained model's file."""
+    status, _, err = ebmbench("train", "--dataset", "bars_and_stripes", "--hidden", 5, "--epochs", 3)
+    assert status == 0, err
+    return tmp_path / "model.npz"
+
+
+def test_train_twice_gives_the_same_file(ebmbench, model):
+    first = model.read_bytes()
+    ebmbench("train", "--dataset", "bars_and_stripes", "--hidden", 5, "--epochs", 3)
+    assert model.read_bytes() == first
+    ebmbench("train", "--dataset", "bars_and_stripes", "--hidden", 5, "--epochs", 3, "--seed", 1)
+    assert model.read_bytes() != first
+
+
+def test_evaluate_json_has_one_object_a_method(ebmbench, model):
+    status, out, _ = ebmbench(
+        "evaluate", model, "--data", "bars_and_stripes", "--method", "exact", "--method", "ais",
+        "--betas", 500, "--chains", 50, "--seed", 3, "--json",
+    )  # fmt: skip
+    exact, ais = json.loads(out)
+    assert status == 0
+    assert set(exact) == set(ais) == {
+        "method", "backend", "log_z", "log_z_std_error", "ess", "mean_log_likelihood", "n_rows",
+        "seconds", "seed", "schedule", "base",
+    }  # fmt: skip
+    assert (exact["method"], ais["method"]) == ("exact", "ais")
+    assert abs(ais["log_z"] - exact["log_z"]) < 5 * ais["log_z_std_error"]
+    assert ais["schedule"] == "linear (500 on [0, 1])"
+    assert ais["base"] == "base rates of the train split of bars_and_stripes"
+    assert (ais["n_rows"], ais["seed"], ais["backend"]) == (30, 3, "cpu")
+    assert exact["log_z_std_error"] == 0
+    assert exact["ess"] is None
+
+
+def test_evaluate_names_the_rows_given_as_base(ebmbench, model, tmp_path):
+    np.save(tmp_path / "rows.npy", np.eye(16, dtype=np.uint8))
+    _, out, _ = ebmbench("evaluate", model, "--data", "rows.npy", "--json")
+    assert json.loads(out)[0]["base"] == "base rates of the rows given"
+
+
+def test_evaluate_prints_a_table(ebmbench, model):
+    _, out, _ = ebmbench("evaluate", model, "--data", "bars_and_stripes", "--method", "exact")
+    assert re.search(r"exact +-?\d+\.\d{3} +exact +-\d+\.\d{3} +30", out)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "a.npz", "a.npy"])
+def test_sample_writes_what_the_suffix_says(ebmbench, model, tmp_path, name):
+    status, _, err = ebmbench("sample", model, "--out", name, "--count", 7, "--sweeps", 5)
+    assert status == 0, err
+    path = tmp_path / name
+    start = path.read_bytes()[:5]
+    if name.endswith("npy"):
+        assert np.load(path).shape == (7, 16)
+    elif name.endswith("npz"):
+        assert np.load(path)["x"].shape == (7, 16)
+    else:
+        assert start == {"png": b"\x89PNG\r", "svg": b"<?xml", "pdf": b"%PDF-"}[name[2:]]
+
+
+def test_sample_twice_gives_the_same_rows(ebmbench, model, tmp_path):
+    for name in ("a.npy", "b.npy"):
+        ebmbench("sample", model, "--out", name, "--count", 7, "--sweeps", 5)
+    assert (np.load(tmp_path / "a.npy") == np.load(tmp_path / "b.npy")).all()
+
+
+def test_list_and_doctor(ebmbench):
+    status, out, _ = ebmbench("list", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert {"cd", "sml", "exact"} <= set(found["estimators"])
+    assert {"quick"} <= set(found["suites"])
+    status, out, _ = ebmbench("doctor", "--json")
+    assert status == 0
+    assert json.loads(out)["backends"]["cpu"] == "agrees with the reference"
+
+
+SMALL = """
+title = "Small"
+[[train]]
+dataset = "bars_and_stripes_3x3"
+backend = ["reference", "cpu"]
+estimator = { name = "cd" }
+hidden = 3
+epochs = 5
+evaluate = "exact"
+"""
+
+
+def test_run_leaves_a_table_and_a_page(ebmbench, tmp_path):
+    (tmp_path / "small.toml").write_text(SMALL)
+    status, out, err = ebmbench("run", "small.toml", "--seeds", 2)
+    assert status == 0, err
+    assert "4 done" in out
+    assert "[4/4]" in err
+    assert (tmp_path / "results/small/report.html").stat().st_size > 10_000
+    (tmp_path / "results/small/report.html").unlink()
+    assert ebmbench("report", "results/small")[0] == 0
+    assert (tmp_path / "results/small/report.html").exists()
+
+
+def test_run_exits_with_1_where_a_case_failed(ebmbench, tmp_path, monkeypatch):
+    from ebmbench.harness import run as harness
+
+    def broken(*arguments):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(harness, "initial_model", broken)
+    (tmp_path / "small.toml").write_text(SMALL)
+    status, out, err = ebmbench("run", "small.toml")
+    assert status == 1
+    assert "2 failed" in out
+    assert "boom" in err
+
+
+def test_a_diverged_training_leaves_the_old_model(ebmbench, model):
+    before = model.read_bytes()
+    status, _, err = ebmbench("train", "--rate", 1e30)
+    assert status == 1
+    assert "diverged" in err
+    assert model.read_bytes() == before
+
+
+def write_files(folder):
+    np.save(folder / "nan.npy", np.array([[0.0, np.nan]]))
+    np.save(folder / "two.npy", np.array([[0.0, 2.0]]))
+    np.save(folder / "flat.npy", np.zeros(4))
+    np.save(folder / "good.npy", np.zeros((4, 16)))
+    np.savez(folder / "noW.npz", b=np.zeros(3), c=np.zeros(2))
+    np.savez(folder / "shape.npz", W=np.zeros((3, 2)), b=np.zeros(4), c=np.zeros(2))
+    np.savez(folder / "nanW.npz", W=np.full((3, 2), np.nan), b=np.zeros(3), c=np.zeros(2))
+    np.savez(folder / "text.npz", W=np.array([["a"]]), b=np.zeros(1), c=np.zeros(1))
+    np.savez(folder / "object.npz", W=np.array([[{}]]), b=np.zeros(1), c=np.zeros(1))
+    (folder / "empty.npz").write_bytes(b"")
+    (folder / "empty.csv").write_bytes(b"")
+    (folder / "bad.toml").write_text("title = ")
+    (folder / "blocked").write_text("a file where a folder should be")
+
+
+MISTAKES = [
+    ("run nosuch", "'nosuch'"),
+    ("run bad.toml", "bad.toml"),
+    ("run --seeds 0", "seeds"),
+    ("run --backend gpu", "'gpu'"),
+    ("run --backend cuda", "cuda"),
+    ("run --dataset digit", "'digit'"),
+    ("run --out blocked", "blocked"),
+    ("run --out blocked/inside", "blocked"),
+    ("train --dataset digit", "'digit'"),
+    ("train --dataset nan.npy", "nan.npy"),
+    ("train --dataset two.npy", "two.npy"),
+    ("train --dataset flat.npy", "flat.npy"),
+    ("train --dataset empty.csv", "empty.csv"),
+    ("train --dataset nosuch.npz", "nosuch.npz"),
+    ("train --estimator pcd", "'pcd'"),
+    ("train --hidden 0", "hidden"),
+    ("train --hidden many", "hidden"),
+    ("train --epochs 0", "epochs"),
+    ("train --batch-size 0", "batch size"),
+    ("train --rate -0.1", "learning rate"),
+    ("train --rate nan", "learning rate"),
+    ("train --momentum 1", "momentum"),
+    ("train --decay -1", "decay"),
+    ("train --schedule cosine", "'cosine'"),
+    ("train --seed -1", "seed"),
+    ("train --seed 4294967296", "seed"),
+    ("train --k 0", "k of estimator cd"),
+    ("train --chains 5", "'chains'"),
+    ("train --estimator sml --chains 0", "chains"),
+    ("train --estimator exact --hidden 26", "enumeration"),
+    ("train --backend cuda", "cuda"),
+    ("train --out blocked/m.npz", "blocked"),
+    ("train --out nowhere/m.npz", "nowhere"),
+    ("train --out .", "folder"),
+    ("evaluate nosuch.npz --data digits", "nosuch.npz"),
+    ("evaluate noW.npz --data digits", "does not hold W"),
+    ("evaluate shape.npz --data digits", "b must have shape"),
+    ("evaluate nanW.npz --data digits", "not finite"),
+    ("evaluate text.npz --data digits", "W must hold real numbers"),
+    ("evaluate object.npz --data digits", "object.npz"),
+    ("evaluate empty.npz --data digits", "empty.npz"),
+    ("evaluate cut.npz --data digits", "cut.npz"),
+    ("evaluate good.npy --data digits", "good.npy"),
+    ("evaluate . --data digits", "folder"),
+    ("evaluate model.npz", "--data"),
+    ("evaluate model.npz --data digits", "64 columns"),
+    ("evaluate model.npz --data digits:all", "all"),
+    ("evaluate model.npz --data nan.npy", "nan.npy"),
+    ("evaluate model.npz --data good.npy --method bridge", "'bridge'"),
+    ("evaluate model.npz --data good.npy --betas 1", "temperatures"),
+    ("evaluate model.npz --data good.npy --betas some", "betas"),
+    ("evaluate model.npz --data good.npy --chains 1", "chains"),
+    ("evaluate model.npz --data good.npy --seed -1", "seed"),
+    ("sample nosuch.npz", "nosuch.npz"),
+    ("sample model.npz --count 0", "chains"),
+    ("sample model.npz --sweeps 0", "sweeps"),
+    ("sample model.npz --out a.jpeg", "a.jpeg"),
+    ("sample model.npz --dataset digits", "8x8"),
+    ("report nosuch", "nosuch"),
+    ("list --jsn", "--jsn"),
+    ("nosuch", "nosuch"),
+]
+
+
+@pytest.mark.parametrize(("line", "named"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, model, tmp_path, line, named):
+    write_files(tmp_path)
+    (tmp_path / "cut.npz").write_bytes(model.read_bytes()[:-200])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    status, out, err = ebmbench(*line.split())
+    assert status == 2, err
+    assert out == ""
+    assert re.fullmatch(r"ebmbench: [^\n]+\n", err), err
+    assert named in err
+    assert "Traceback" not in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_debug_shows_the_traceback(ebmbench, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["ebmbench", "train", "--hidden", "0", "--debug"])
+    with pytest.raises(ValueError, match="hidden"):
+        main()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(ebmbench, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert ebmbench("train", "--out", "locked/m.npz")[0] == 2
+    assert ebmbench("run", "--out", "locked/results")[0] == 2
+
+
+def test_help_is_quick_and_imports_no_compiler():
+    code = "import sys, ebmbench.cli; print('numba' in sys.modules, 'matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -1,0 +1,209 @@
+"""Running cases: statuses, resuming, killed runs, full disks."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import ebmbench
+from ebmbench.errors import UserError
+from ebmbench.harness import run as harness
+from ebmbench.harness import table
+from ebmbench.harness.spec import Case, Suite
+
+CASE = Case(
+    dataset="bars_and_stripes_3x3",
+    backend="cpu",
+    estimator={"name": "cd", "k": 1},
+    hidden=4,
+    epochs=30,
+    batch_size=5,
+    evaluate="exact",
+    checkpoints=4,
+)
+
+
+def suite(*cases):
+    return Suite("tiny", "Tiny", True, cases)
+
+
+def run_one(folder, **changes):
+    (row,) = harness.run(suite(replace(CASE, **changes)), folder)
+    return row
+
+
+def test_a_finished_case_leaves_a_row_a_curve_and_a_model(tmp_path):
+    row = run_one(tmp_path)
+    assert row["status"] == "done"
+    assert row["reason"] is None
+    assert row["updates"] == row["updates_done"] == 30 * 3
+    assert row["train_s"] > 0
+    assert row["update_s_low"] <= row["update_s"] <= row["update_s_high"]
+    assert row["log_likelihood"] < row["ceiling"] < 0
+    rows, curves, machines = ebmbench.load_table(tmp_path)
+    assert list(rows.key) == [row["key"]]
+    assert list(curves["update"]) == [0, 1, 4, 20, 90]
+    assert curves.seconds.is_monotonic_increasing
+    assert curves.log_likelihood.iloc[-1] == row["log_likelihood"]
+    assert row["machine"] in machines
+    model = table.load_model(tmp_path, row["key"])
+    assert model["W"].shape == (9, 4)
+    assert set(np.unique(model["samples"])) <= {0, 1}
+
+
+def test_training_was_judged_by_the_exact_likelihood(tmp_path):
+    """The row's figure is that of the model that was saved."""
+    from ebmbench.models import enumerate as exact
+    from ebmbench.models.rbm import RBM, free_energy
+
+    row = run_one(tmp_path)
+    arrays = table.load_model(tmp_path, row["key"])
+    model = RBM(arrays["W"], arrays["b"], arrays["c"])
+    data = ebmbench.load_dataset(CASE.dataset).test
+    assert row["log_likelihood"] == pytest.approx(
+        -free_energy(model, data).mean() - exact.log_z(model), abs=1e-5
+    )
+
+
+def test_a_rerun_repeats_nothing_that_is_finished(tmp_path):
+    cases = suite(CASE, replace(CASE, seed=1))
+    first = harness.run(cases, tmp_path)
+    kept = []
+    progress = harness.Progress(finished=lambda n, case, row, again: kept.append(again))
+    assert harness.run(cases, tmp_path, progress) == first
+    assert kept == [True, True]
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
+def test_another_version_of_the_code_runs_again(tmp_path, monkeypatch):
+    first = run_one(tmp_path)
+    monkeypatch.setattr("ebmbench.harness.machine.source_hash", lambda: "another")
+    assert run_one(tmp_path)["key"] != first["key"]
+
+
+def test_diverged(tmp_path):
+    row = run_one(tmp_path, rate=1e30)
+    assert row["status"] == "diverged"
+    assert "updates" in row["reason"]
+    assert row["updates_done"] < 90
+
+
+def test_timeout_keeps_the_curve_so_far_and_is_tried_again(tmp_path):
+    row = run_one(tmp_path, timeout_s=1e-9)
+    assert row["status"] == "timeout"
+    assert 0 < row["updates_done"] < 90
+    assert len(ebmbench.load_table(tmp_path).curves) >= 1
+    run_one(tmp_path, timeout_s=1e-9)
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+    assert len(ebmbench.load_table(tmp_path).rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"dataset": "no_such.npz"}, "no_such.npz"),
+        ({"hidden": 30, "estimator": {"name": "exact"}, "dataset": "digits"}, "enumeration"),
+        ({"backend": "cuda"}, "cuda"),
+    ],
+)
+def test_unavailable_says_why(tmp_path, changes, named):
+    row = run_one(tmp_path, **changes)
+    assert row["status"] == "unavailable"
+    assert named in row["reason"]
+
+
+def test_failed_says_what_and_does_not_stop_the_others(tmp_path, monkeypatch):
+    original = harness.initial_model
+
+    def broken(rows, hidden, seed):
+        if seed == 0:
+            raise RuntimeError("boom")
+        return original(rows, hidden, seed)
+
+    monkeypatch.setattr(harness, "initial_model", broken)
+    rows = harness.run(suite(CASE, replace(CASE, seed=1)), tmp_path)
+    assert [row["status"] for row in rows] == ["failed", "done"]
+    assert "RuntimeError: boom" in rows[0]["reason"]
+
+
+def test_a_red_gate_gives_no_timing(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "_gate", lambda backend: "gibbs differs")
+    row = run_one(tmp_path)
+    assert (row["status"], row["reason"]) == ("red", "gibbs differs")
+    assert "train_s" not in row
+
+
+def test_half_a_line_of_a_killed_run_is_passed_over(tmp_path):
+    first = run_one(tmp_path)
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write('{"key": "half')
+    assert len(ebmbench.load_table(tmp_path).rows) == 1
+    run_one(tmp_path, seed=1)
+    rows = ebmbench.load_table(tmp_path).rows
+    assert len(rows) == 2
+    assert first["key"] in set(rows.key)
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch):
+    run_one(tmp_path)
+    before = (tmp_path / "rows.jsonl").read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left") as error:
+        run_one(tmp_path, seed=1)
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    assert (tmp_path / "rows.jsonl").read_bytes().startswith(before)
+    assert len(ebmbench.load_table(tmp_path).rows) == 1
+
+
+@pytest.mark.parametrize("name", ["file", "rows"])
+def test_a_folder_that_cannot_be_written(tmp_path, name):
+    path = tmp_path / "file"
+    path.write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        harness.run(suite(CASE), path if name == "file" else path / "rows")
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", '{"key": "half', json.dumps({"key": "a", "schema_version": 99, "attempt": "x"})]
+)
+def test_a_folder_without_a_table(tmp_path, content):
+    if content is not None:
+        (tmp_path / "rows.jsonl").write_text(content)
+    with pytest.raises(UserError) as error:
+        ebmbench.load_table(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path):
+    """SIGKILL in the middle; the next run repeats only what was not finished."""
+    script = tmp_path / "suite.toml"
+    script.write_text(
+        'seeds = 40\n[[train]]\ndataset = "bars_and_stripes_3x3"\nbackend = "cpu"\nhidden = 4\n'
+        'epochs = 60\nevaluate = "exact"\nestimator = { name = "cd" }\n'
+    )
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ebmbench", "run", str(script), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    rows = out / "rows.jsonl"
+    deadline = time.monotonic() + 120
+    while not (rows.exists() and rows.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = rows.read_text().count("\n")
+    assert 1 <= before < 40
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr.count("(kept)") == before
+    assert len(ebmbench.load_table(out).rows) == 40

@@ -1,0 +1,148 @@
+"""Same seed, same chain: whatever the number of threads, the split of a batch, or the stops in between.
+
+Equality is of every bit; but the reference's real numbers come from a library's matrix product, which
+keeps them only to rounding, so there 1e-11 is allowed: states, being 0 or 1, must still be equal.
+Sizes are ragged, so that padding and the loops' remainders take part.
+"""
+
+import numpy as np
+import pytest
+from conftest import flat, needs_two_threads, random_rbm, random_rows
+
+from ebmbench.kernels.api import ARITHMETICS
+from ebmbench.models.rbm import on_grid
+from ebmbench.randomness import Key, Stream
+
+MODEL = random_rbm(45, 37, seed=41, scale=0.5)
+ROWS = random_rows(23, 45, seed=42)
+KEY = Key(43, Stream.CHAINS, step=2**32 - 3, chain=6)
+BETAS = np.linspace(0.0, 1.0, 40)
+SPLITS = [(0, 23), (0, 1, 23), (0, 7, 8, 20, 23), tuple(range(24))]
+
+
+@pytest.fixture(params=ARITHMETICS)
+def model(request, k):
+    return k.put(MODEL, request.param)
+
+
+def walk(k, model, rows=ROWS, sweeps=20, key=KEY, beta=1.0):
+    v, h = k.gibbs(model, k.put_rows(rows), sweeps, key, beta)
+    return np.hstack([k.get_rows(v), k.get_rows(h)])
+
+
+def annealed(k, model, chains=23, key=KEY):
+    log_weights, v = k.anneal(model, 0.5 * MODEL.b, BETAS, chains, key)
+    return np.hstack([log_weights[:, None], k.get_rows(v)])
+
+
+def same(k, found, wanted):
+    allowed = 1e-11 if k.name == "reference" else 0.0
+    return np.shape(found) == np.shape(wanted) and np.abs(found - wanted).max() <= allowed
+
+
+def later(key, chains):
+    return key._replace(chain=key.chain + chains)
+
+
+@needs_two_threads
+def test_threads_do_not_change_a_chain(k, model, threads):
+    found = []
+    for count in (1, 2):
+        threads(count)
+        found.append((walk(k, model), annealed(k, model)))
+    assert same(k, found[0][0], found[1][0])
+    assert same(k, found[0][1], found[1][1])
+
+
+@needs_two_threads
+def test_threads_do_not_change_a_gradient(k, threads):
+    """Nor the exact gradient, nor an update: learning curves can be told apart by their seeds alone."""
+    found = []
+    for count in (1, 2):
+        threads(count)
+        model, rows = k.put(random_rbm(33, 9, seed=44)), k.put_rows(random_rows(17, 33))
+        phases, log_z = k.exact_gradient(model, rows)
+        velocity = k.zeros(model)
+        contrast = k.moments(model, rows, k.take(rows, np.arange(5)))
+        for gradient in (phases.gradient, contrast.gradient):
+            k.update(model, velocity, gradient, 0.1, 0.5, 0.01)
+        found.append(np.append(flat(vars(k.get(model))), log_z))
+    assert same(k, *found)
+
+
+@needs_two_threads
+def test_grid_walks_a_thousand_sweeps_alike(k, threads):
+    model = k.put(MODEL, "grid")
+    found = []
+    for count, parts in ((1, (23,)), (2, (23,)), (2, (11, 12))):
+        threads(count)
+        firsts = np.cumsum((0, *parts))
+        rows = [ROWS[a:b] for a, b in zip(firsts, firsts[1:], strict=False)]
+        keys = [later(KEY, int(a)) for a in firsts]
+        walks = [walk(k, model, r, 1000, key) for r, key in zip(rows, keys, strict=False)]
+        found.append(np.vstack(walks))
+    assert same(k, found[0], found[1])
+    assert same(k, found[0], found[2])
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda s: f"{len(s) - 1} parts")
+def test_a_split_batch_is_the_same_batch(k, model, split):
+    whole = walk(k, model), annealed(k, model)
+    parts = list(zip(split, split[1:], strict=False))
+    walks = [walk(k, model, ROWS[a:b], key=later(KEY, a)) for a, b in parts]
+    runs = [annealed(k, model, b - a, later(KEY, a)) for a, b in parts]
+    assert same(k, np.vstack(walks), whole[0])
+    assert same(k, np.vstack(runs), whole[1])
+
+
+@pytest.mark.parametrize("stops", [(1, 19), (10, 10), (1,) * 20], ids=lambda s: f"{len(s)} runs")
+def test_runs_that_follow_each_other_are_one_run(k, model, stops):
+    state, key = ROWS, KEY
+    for sweeps in stops:
+        layers = walk(k, model, state, sweeps, key, beta=0.9)
+        state, key = layers[:, :45], key.advance(sweeps)
+    assert same(k, layers, walk(k, model, beta=0.9))
+
+
+def test_a_chain_does_not_see_the_others(k, model):
+    other = np.vstack([1 - ROWS[:5], ROWS[5:6], 1 - ROWS[6:]])
+    assert same(k, walk(k, model, other)[5], walk(k, model)[5])
+
+
+def test_two_chains_are_not_alike(k, model):
+    """23 chains from the same state: 82 units each, so no two can agree by chance."""
+    walks = walk(k, model, np.tile(ROWS[:1], (23, 1)), sweeps=3)
+    assert len(np.unique(walks, axis=0)) == 23
+    assert len(np.unique(annealed(k, model)[:, 1:], axis=0)) == 23
+
+
+def test_binary_states_give_the_same_bits_as_integers_and_as_reals(k, model):
+    """A backend keeps binary rows as integers; one grey row makes reals of all of them."""
+    grey = np.vstack([ROWS, np.full((1, 45), 0.5)]).astype(np.float32)
+    binary, real = k.put_rows(ROWS), k.put_rows(grey)
+    calls = {
+        "hidden_input": lambda rows: k.hidden_input(model, rows),
+        "hidden_probability": lambda rows: k.get_rows(k.hidden_probability(model, rows, 0.7)),
+        "free_energy": lambda rows: k.free_energy(model, rows),
+        "gibbs": lambda rows: k.get_rows(k.gibbs(model, rows, 4, KEY)[0]),
+    }
+    for job, call in calls.items():
+        assert same(k, call(binary).astype(float), call(real)[:23].astype(float)), job
+
+
+def test_a_row_alone_gives_the_same_bits_as_in_a_batch(k, model):
+    rows = k.put_rows(ROWS)
+    wanted = k.hidden_input(model, rows), k.free_energy(model, rows)
+    for number in (0, 11, 22):
+        one = k.put_rows(ROWS[number : number + 1])
+        assert same(k, k.hidden_input(model, one)[0], wanted[0][number])
+        assert same(k, k.free_energy(model, one), wanted[1][number : number + 1])
+
+
+def test_grid_inputs_are_exact_on_every_backend(k):
+    """Sums of multiples of 2**-16 below 2**8: float32 in any order gives float64's result."""
+    host = on_grid(MODEL)
+    v, h = ROWS.astype(float), random_rows(23, 37, seed=45).astype(float)
+    model = k.put(MODEL, "grid")
+    assert (k.hidden_input(model, k.put_rows(ROWS)) == host.c + v @ host.W).all()
+    assert (k.visible_input(model, k.put_rows(h)) == host.b + h @ host.W.T).all()

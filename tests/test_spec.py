@@ -1,0 +1,102 @@
+"""Suites: from TOML to frozen cases, and what is refused."""
+
+import pytest
+
+from ebmbench.errors import UserError
+from ebmbench.harness import spec
+
+SUITE = """
+title = "T"
+seeds = 2
+timeout_s = 5
+
+[[train]]
+dataset = "bars_and_stripes"
+backend = ["reference", "cpu"]
+estimator = [{ name = "cd", k = 1 }, { name = "sml" }]
+hidden = [3, 4]
+evaluate = "exact"
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Writes a suite's text into a file; returns what `load` makes of it."""
+
+    def load(text, **arguments):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return spec.load(str(path), **arguments)
+
+    return load
+
+
+def test_every_combination_is_a_case(suite):
+    found = suite(SUITE)
+    assert (found.name, found.title, found.indicative) == ("mine", "T", False)
+    assert len(found.cases) == 2 * 2 * 2 * 2
+    assert len({case.canonical() for case in found.cases}) == 16
+    assert {case.timeout_s for case in found.cases} == {5}
+    assert {case.label for case in found.cases} == {"CD-1", "SML-1"}
+
+
+def test_backends_alternate_and_every_other_seed_runs_backwards(suite):
+    cases = suite(SUITE).cases
+    assert [case.backend for case in cases[:4]] == ["reference", "cpu"] * 2
+    assert [case.seed for case in cases] == [0] * 8 + [1] * 8
+
+    def facts(case):
+        return case.backend, case.label, case.hidden
+
+    assert [facts(c) for c in cases[8:]] == [facts(c) for c in cases[:8]][::-1]
+
+
+def test_the_command_line_replaces_axes(suite):
+    cases = suite(SUITE, backends=["cpu"], dataset="digits", seeds=3).cases
+    assert {(case.backend, case.dataset) for case in cases} == {("cpu", "digits")}
+    assert {case.seed for case in cases} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", spec.known_suites())
+def test_the_suites_that_come_along_are_sound(name):
+    assert spec.load(name).cases
+
+
+def change(old, new):
+    assert old in SUITE
+    return SUITE.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "train"),
+        ("title = ", "TOML"),
+        (change("seeds = 2", "seeds = 0"), "seeds"),
+        (change("seeds = 2", "seed = 2"), "'seed'"),
+        (change('dataset = "bars_and_stripes"', ""), "dataset"),
+        (change("hidden = [3, 4]", "hidden = [3, 3]"), "same"),
+        (change("hidden = [3, 4]", "hidden = 0"), "hidden"),
+        (change("hidden = [3, 4]", "hiden = 3"), "'hiden'"),
+        (change("hidden = [3, 4]", "hidden = 2.5"), "hidden"),
+        (change("hidden = [3, 4]", "rate = -1"), "learning rate"),
+        (change("hidden = [3, 4]", "batch_size = 0"), "batch_size"),
+        (change("k = 1", "k = 0"), "k of estimator cd"),
+        (change("k = 1", "q = 1"), "'q'"),
+        (change('name = "sml"', 'name = "smm"'), "'smm'"),
+        (change('{ name = "sml" }', '"sml"'), "estimator"),
+        (change('evaluate = "exact"', 'evaluate = "exat"'), "'exat'"),
+        (change('evaluate = "exact"', 'evaluate = "ais"\nbetas = 1'), "temperatures"),
+        (change('evaluate = "exact"', 'evaluate = "ais"\nbetas = "papr"'), "betas"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_it(suite, text, named):
+    with pytest.raises(UserError, match=named) as error:
+        suite(text)
+    assert "mine.toml" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_an_unknown_suite_names_those_there_are():
+    with pytest.raises(UserError, match="quick"):
+        spec.load("quik")
