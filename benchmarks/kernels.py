@@ -23,7 +23,7 @@ class Mnist:
     def setup_cache(self):
         pass_the_gate()
 
-    def setup(self, _=None):
+    def setup(self):
         self.k = pass_the_gate()
         self.model = mnist_sized_model()
         self.rows = mnist_sized_rows(1000)
@@ -35,13 +35,13 @@ class Mnist:
         self.time_sml_epoch_of_1000_rows()
         self.time_ais_200_temperatures()
 
-    def time_gibbs_50_sweeps(self, _=None):
+    def time_gibbs_50_sweeps(self):
         self.k.gibbs(self.handle, self.start, 50, Key(0, 0))
         self.k.synchronize()
 
-    def time_sml_epoch_of_1000_rows(self, _=None):
+    def time_sml_epoch_of_1000_rows(self):
         self.fit.advance(10)
         self.k.synchronize()
 
-    def time_ais_200_temperatures(self, _=None):
+    def time_ais_200_temperatures(self):
         evaluate(self.k, self.model, self.rows[:1], "ais", {"betas": 200}, self.base, 0)

@@ -25,7 +25,7 @@ class Quality:
     def setup_cache(self):
         pass_the_gate()
 
-    def track_bars_and_stripes_below_ceiling(self, _, estimator):
+    def track_bars_and_stripes_below_ceiling(self, estimator):
         """CD-1, CD-10 or SML for 2,000 updates; the exact log-likelihood below -log 30."""
         name, settings = {
             "cd-1": ("cd", {"k": 1}),
@@ -43,7 +43,7 @@ class Quality:
     track_bars_and_stripes_below_ceiling.params = ["cd-1", "cd-10", "sml"]
     track_bars_and_stripes_below_ceiling.param_names = ["estimator"]
 
-    def track_ais_error(self, _):
+    def track_ais_error(self):
         """|log Z by AIS with 1,000 temperatures - exact log Z| of the digits fixture."""
         fixture = load_fixture("digits_rbm20")
         k, rows = pass_the_gate(), load_dataset("digits").train

@@ -15,6 +15,7 @@ from ebmbench.kernels.api import Annealed, Phases
 from ebmbench.models.rbm import RBM, hidden_probability, softplus
 from ebmbench.partition import ais
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
+from ebmbench.training.sgd import SGD
 
 
 @dataclass(frozen=True)
@@ -226,10 +227,10 @@ def _(k, patch):
     return k
 
 
-@mutant("standard error of the log weights, not of their mean", "summary")
+@mutant("standard error of one weight, not of their mean", "spread")
 def _(k, patch):
     sound = ais.summarise
-    patch.setattr(ais, "summarise", lambda w: (sound(w)[0], float(w.std(ddof=1)), sound(w)[2]))
+    patch.setattr(ais, "summarise", lambda w: (sound(w)[0], sound(w)[1] * np.sqrt(len(w)), sound(w)[2]))
     return k
 
 
@@ -255,10 +256,20 @@ def _(k, job, *args):
     return job(*args[:-1], -args[-1])
 
 
-@job_mutant("centring offsets exchanged where W is square", "centre", "centring")
+@job_mutant("means of v and h exchanged in centring", "centre", "centring")
 def _(k, job, gradient, means, offsets, sliding):
-    square = len(set(np.shape(gradient["W"]) + np.shape(gradient["b"]))) == 1 or means["b"].size == 6
+    if means["b"].shape == means["c"].shape:
+        means = {"b": means["c"], "c": means["b"]}
     return job(gradient, means, offsets, sliding)
+
+
+@job_mutant("biases centred with the gradient before centring", "centre", "gate", "centring")
+def _(k, job, gradient, means, offsets, sliding):
+    before = {name: np.array(x) for name, x in gradient.items()}
+    job(gradient, means, offsets, sliding)
+    n_visible, n_hidden = before["W"].shape
+    gradient["b"][:n_visible] = (before["b"][:n_visible] - before["W"] @ offsets["c"][:n_hidden])
+    gradient["c"][:n_hidden] = before["c"][:n_hidden] - offsets["b"][:n_visible] @ before["W"]
 
 
 @job_mutant("centring offsets stand still", "centre", "gate", "centring")
@@ -268,7 +279,5 @@ def _(k, job, gradient, means, offsets, sliding):
 
 @mutant("the rate's schedule ignored", "linear")
 def _(k, patch):
-    from ebmbench.training.sgd import SGD
-
     patch.setattr(SGD, "rate_at", lambda self, step, steps: self.rate)
     return k

@@ -40,7 +40,7 @@ def ais_z(k, arithmetic="float"):
     """The largest |log Z^ - log Z| over its standard error for five seeds of a long annealing."""
     truth = log_z_brute_force(MODEL)
     found = [
-        ais(k, MODEL, seed, betas=2000, chains=300, arithmetic=arithmetic) for seed in range(5)
+        ais(k, MODEL, seed, betas=500, chains=300, arithmetic=arithmetic) for seed in range(5)
     ]
     assert max(estimate.std_error for estimate in found) < 0.05  # annealed well: a sharp test
     assert min(estimate.ess for estimate in found) > 200
@@ -64,6 +64,18 @@ def weights_z(k, chains=40_000):
 def test_ais_agrees_with_enumeration_when_annealed_well(k, arithmetic):
     """Five seeds within four standard errors: chance of a false alarm 3e-4."""
     assert ais_z(k, arithmetic) < 4.0
+
+
+def test_the_standard_error_is_the_spread_over_seeds(k):
+    """60 squared z-scores sum to a chi-squared variate: too small an error and too large one both show.
+
+    With 500 chains the estimate of log Z is normal and its own bias a hundredth of its error.
+    """
+    truth = log_z_brute_force(MODEL)
+    found = [ais(k, MODEL, seed, betas=30, chains=500) for seed in range(60)]
+    total = sum(((estimate.log_z - truth) / estimate.std_error) ** 2 for estimate in found)
+    lowest, highest = stats.chi2.ppf([FAMILY_ALPHA / 2, 1.0 - FAMILY_ALPHA / 2], len(found))
+    assert lowest < total < highest
 
 
 def test_the_mean_weight_is_unbiased(k):
