@@ -112,6 +112,16 @@ def _(k, job, model, v, steps, *rest):
     return job(model, v, max(1, steps - 1), *rest)
 
 
+@job_mutant("the chain's number ignored", "gibbs", "gate", "split")
+def _(k, job, model, v, steps, key, beta):
+    return job(model, v, steps, key._replace(chain=0), beta)
+
+
+@job_mutant("the first step ignored", "gibbs", "gate", "continuation")
+def _(k, job, model, v, steps, key, beta):
+    return job(model, v, steps, key._replace(step=0), beta)
+
+
 def sampled(k, model, v, steps, key, beta, uniform):
     """Sweeps on a backend's own probabilities with uniforms of one's choice."""
     for t in range(steps):
@@ -176,6 +186,11 @@ def _(k, job, *args):
 @job_mutant("enumeration without the hidden bias", "exact_gradient", "gate", "differences")
 def _(k, job, model, *rest):
     return job(altered(k, model, c=np.zeros_like), *rest)
+
+
+@job_mutant("log Z without the hidden bias", "log_z", "gate", "log Z")
+def _(k, job, model):
+    return job(RBM(model.W, model.b, np.zeros_like(model.c)))
 
 
 # --- annealing ----------------------------------------------------------------------------------
@@ -251,11 +266,6 @@ def _(k, job, handle, velocity, gradient, rate, momentum, decay):
     return job(handle, velocity, gradient, rate, momentum, decay)
 
 
-@job_mutant("decay of the wrong sign", "update", "gate", "update by hand", "decay")
-def _(k, job, *args):
-    return job(*args[:-1], -args[-1])
-
-
 @job_mutant("means of v and h exchanged in centring", "centre", "centring")
 def _(k, job, gradient, means, offsets, sliding):
     if means["b"].shape == means["c"].shape:
@@ -268,7 +278,7 @@ def _(k, job, gradient, means, offsets, sliding):
     before = {name: np.array(x) for name, x in gradient.items()}
     job(gradient, means, offsets, sliding)
     n_visible, n_hidden = before["W"].shape
-    gradient["b"][:n_visible] = (before["b"][:n_visible] - before["W"] @ offsets["c"][:n_hidden])
+    gradient["b"][:n_visible] = before["b"][:n_visible] - before["W"] @ offsets["c"][:n_hidden]
     gradient["c"][:n_hidden] = before["c"][:n_hidden] - offsets["b"][:n_visible] @ before["W"]
 
 

@@ -1,5 +1,7 @@
 """The trained RBM of Salakhutdinov & Murray 2008 on their binarised MNIST: published figures."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import BACKENDS, COMPUTED, backend, fixture_path, needs_files, needs_two_threads
@@ -56,7 +58,7 @@ def test_grid_walks_a_thousand_sweeps_alike(computed, model, rows, threads):
     for count, parts in ((1, (0, 20)), (2, (0, 20)), (2, (0, 7, 20)), (1, (0, 1, 19, 20))):
         threads(count)
         layers = []
-        for first, last in zip(parts, parts[1:], strict=False):
+        for first, last in pairwise(parts):
             batch = k.put_rows(start[first:last])
             v, h = k.gibbs(handle, batch, 1000, KEY._replace(chain=first))
             layers.append(np.hstack([k.get_rows(v), k.get_rows(h)]))

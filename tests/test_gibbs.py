@@ -18,6 +18,8 @@ from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import Chains, advance, start
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MODEL = random_rbm(5, 4, seed=4)
 SQUARE = random_rbm(5, 5, seed=4)
 STATES = (0, 31, 5, 18, 27)  # numbers of the states of v to start from

@@ -5,6 +5,8 @@ keeps them only to rounding, so there 1e-11 is allowed: states, being 0 or 1, mu
 Sizes are ragged, so that padding and the loops' remainders take part.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import flat, needs_two_threads, random_rbm, random_rows
@@ -77,7 +79,7 @@ def test_grid_walks_a_thousand_sweeps_alike(k, threads):
     for count, parts in ((1, (23,)), (2, (23,)), (2, (11, 12))):
         threads(count)
         firsts = np.cumsum((0, *parts))
-        rows = [ROWS[a:b] for a, b in zip(firsts, firsts[1:], strict=False)]
+        rows = [ROWS[a:b] for a, b in pairwise(firsts)]
         keys = [later(KEY, int(a)) for a in firsts]
         walks = [walk(k, model, r, 1000, key) for r, key in zip(rows, keys, strict=False)]
         found.append(np.vstack(walks))
@@ -88,7 +90,7 @@ def test_grid_walks_a_thousand_sweeps_alike(k, threads):
 @pytest.mark.parametrize("split", SPLITS, ids=lambda s: f"{len(s) - 1} parts")
 def test_a_split_batch_is_the_same_batch(k, model, split):
     whole = walk(k, model), annealed(k, model)
-    parts = list(zip(split, split[1:], strict=False))
+    parts = list(pairwise(split))
     walks = [walk(k, model, ROWS[a:b], key=later(KEY, a)) for a, b in parts]
     runs = [annealed(k, model, b - a, later(KEY, a)) for a, b in parts]
     assert same(k, np.vstack(walks), whole[0])

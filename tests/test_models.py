@@ -58,6 +58,15 @@ def test_free_energy_sums_the_hidden_units_out(model):
     np.testing.assert_allclose(free_energy(model, all_states(model.n_visible)), wanted, **EXACT)
 
 
+def test_binary_rows_may_be_integers(model):
+    """Minus an unsigned 1 is 255."""
+    v, h = all_states(model.n_visible)[-2:], all_states(model.n_hidden)[-2:]
+    few, some = v.astype(np.uint8), h.astype(np.uint8)
+    np.testing.assert_allclose(energy(model, few, some), energy(model, v, h), **EXACT)
+    np.testing.assert_allclose(free_energy(model, few), free_energy(model, v), **EXACT)
+    np.testing.assert_allclose(hidden_input(model, few), hidden_input(model, v), **EXACT)
+
+
 def test_inputs_are_bias_and_weights():
     model = RBM([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]], [64.0, 128.0], [0.25, 0.5, 0.125])
     assert hidden_input(model, np.array([[0.0, 1.0]])).tolist() == [[8.25, 16.5, 32.125]]
@@ -122,7 +131,7 @@ def test_grid_sums_are_exact_in_float32_in_any_order():
 def test_grid_refuses_what_might_need_more_than_24_bits(layer):
     W, b = np.full((3, 2), 64.0), np.array([128.0 - GRID_STEP, 0.0, 0.0])
     just_below = RBM(W, b, np.zeros(2))
-    at_the_bound = RBM(W, b + [GRID_STEP, 0.0, 0.0], np.zeros(2))
+    at_the_bound = RBM(W, b + np.array([GRID_STEP, 0.0, 0.0]), np.zeros(2))
     if layer == "hidden":
         just_below, at_the_bound = just_below.transposed, at_the_bound.transposed
     assert (on_grid(just_below).W == just_below.W).all()

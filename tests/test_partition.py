@@ -39,9 +39,7 @@ def ais(k, model, seed=1, **settings):
 def ais_z(k, arithmetic="float"):
     """The largest |log Z^ - log Z| over its standard error for five seeds of a long annealing."""
     truth = log_z_brute_force(MODEL)
-    found = [
-        ais(k, MODEL, seed, betas=500, chains=300, arithmetic=arithmetic) for seed in range(5)
-    ]
+    found = [ais(k, MODEL, seed, betas=500, chains=300, arithmetic=arithmetic) for seed in range(5)]
     assert max(estimate.std_error for estimate in found) < 0.05  # annealed well: a sharp test
     assert min(estimate.ess for estimate in found) > 200
     return max(abs(estimate.log_z - truth) / estimate.std_error for estimate in found)
@@ -109,6 +107,16 @@ def test_one_step_from_the_base_is_importance_sampling(k):
     assert v.std(axis=0).min() > 0
 
 
+def test_temperatures_that_fall_are_weighed_too(computed):
+    """Small steps and large ones, as for annealing back from the model; compared with float64."""
+    for betas in ([1.0, 0.5, 0.0], [1.0, 0.0], [0.0, 1.0, 0.2, 0.9]):
+        found, wanted = (
+            k.anneal(k.put(MODEL), MODEL.b, np.array(betas), 20, Key(4, Stream.ANNEALING)).log_weights
+            for k in (computed, load("reference"))
+        )
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)  # as the gate's
+
+
 def test_weights_are_summed_in_float64(k):
     """Without W, and with base = b, every weight is sum_j softplus(c_j) - log 2, whatever is drawn.
 
@@ -130,7 +138,9 @@ def test_the_last_chains_follow_the_path(k):
     betas = np.linspace(0.0, 1.0, 6)
     key = Key(5, Stream.ANNEALING)
     v = k.get_rows(k.anneal(k.put(MODEL), MODEL.b, betas, 2000, key).v)
-    other = k.get_rows(load("reference").anneal(load("reference").put(MODEL), MODEL.b, betas, 2000, key).v)
+    other = k.get_rows(
+        load("reference").anneal(load("reference").put(MODEL), MODEL.b, betas, 2000, key).v
+    )
     # 2,000 chains, 5 * 11 uniforms each: with float32 probabilities off by 2e-6, 0.4 differ on average.
     assert (v != other).any(axis=1).sum() <= 5
 
@@ -225,7 +235,7 @@ def test_what_is_not_known_is_named(method, settings, words):
 def test_what_does_not_fit_is_named(k):
     module, config = partition.find("ais", {})
     wrong = BaseRates(np.zeros(4), "test")
-    assert "4 units do not fit a model of 6" in complaint(module.estimate, k, MODEL, config, wrong, 1)
+    assert "6 finite biases" in complaint(module.estimate, k, MODEL, config, wrong, 1)
     assert "float, grid" in complaint(ais, k, TINY, arithmetic="double")
 
 

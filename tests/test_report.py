@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -208,6 +209,14 @@ class TestSentences:
             "with equal seed and settings, from 2.00 to 9.00)."
         ) in found
 
+    def test_a_slower_backend_is_called_slower(self, tmp_path):
+        rows = [case(backend="reference", samples=[1e-4]), case(backend="cpu", samples=[4e-4])]
+        found = answers(fill(tmp_path / "r", rows))
+        assert (
+            "cpu takes 4.00 times as long for the same update as reference (1 pair of cases with "
+            "equal seed and settings)."
+        ) in found
+
     def test_backends_without_a_common_case_are_not_compared(self, tmp_path):
         rows = [case(backend="reference", hidden=8), case(backend="cpu", hidden=16)]
         assert "times as fast" not in answers(fill(tmp_path / "r", rows))
@@ -273,6 +282,14 @@ class TestNames:
             "x.csv", "x.csv (2)", "a??",
         ]  # fmt: skip
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("name", ["数字.npz", "a\x00\ud800.npz", "$\\frac{$.npz", ""])
+    def test_any_name_will_do(self, tmp_path, name):
+        folder = fill(tmp_path / "r", [case(dataset=name)])
+        assert display_names([name])[name] in words(write(folder))
+        for figure in (folder / "figures").glob("*.svg"):
+            ElementTree.parse(figure)
+
     def test_a_path_is_not_on_the_page(self, tmp_path):
         page = write(fill(tmp_path / "r", [case(dataset="/home/somebody/faces.npz")]))
         assert "faces.npz" in words(page)
@@ -292,8 +309,17 @@ class TestNames:
         ]
         found = tidy(load_table(fill(tmp_path / "r", rows)).rows)
         assert set(found["label"]) == {
-            "CD-1, rate 0.1", "CD-1, rate 0.05", "SML-1, chains nan", "SML-1, chains 7",
+            "CD-1, rate 0.1", "CD-1, rate 0.05", "SML-1, chains default", "SML-1, chains 7",
         }  # fmt: skip
+
+    def test_a_label_says_no_more_than_it_takes(self, tmp_path):
+        rows = [case(hidden=8, rate=0.1, betas=500), case(hidden=64, rate=0.03, betas=1000)]
+        folder = fill(tmp_path / "r", rows)
+        found = tidy(load_table(folder).rows)
+        assert list(found["label"]) == ["CD-1, hidden 8", "CD-1, hidden 64"]
+        page = words(write(folder))
+        assert "digits, CD-1, hidden 8: hidden 8, rate 0.1." in page
+        assert "digits, CD-1, hidden 64: hidden 64, rate 0.03." in page
 
 
 class TestTraces:
@@ -476,7 +502,7 @@ class TestPage:
             "Example CPU, 2 cores, 7.5 GiB, Python 3.11.7, numba 0.61.0, numpy 2.0.0, openblas 0.3.30"
             in page
         )
-        assert "with 1,000 temperatures and 100 chains" in page
+        assert "with 1,000 temperatures for 100 chains" in page
         assert "0123456789abcdef" in page
 
     @pytest.mark.parametrize("indicative", [True, False])
@@ -485,10 +511,10 @@ class TestPage:
         assert ("Timings are indicative only" in page) == indicative
 
     def test_strings_are_escaped(self, tmp_path):
-        evil = "<script>alert('x')</script>--></style>&amp;"
+        evil = "<script>alert('x')</script>--></style>&amp;$\\frac{$"
         rows = [
-            case(title=evil, dataset=evil, backend=evil, estimator=evil),
-            undone("failed", evil, dataset=evil, estimator=evil, seed=1),
+            case(title=evil, dataset=evil),
+            undone("failed", evil, dataset=evil, backend=evil, estimator=evil, title=evil),
         ]
         page = write(fill(tmp_path / "r", rows))
         html = page.read_text(encoding="utf-8")

@@ -11,7 +11,6 @@ from conftest import (
     flat,
     host,
     joint_law,
-    mean_log_likelihood,
     random_rbm,
     random_rows,
 )
@@ -164,7 +163,7 @@ def test_centring_is_the_derivation(k, size):
 
 @pytest.mark.parametrize("centred", [False, True])
 def test_exact_training_climbs_the_log_likelihood(k, centred):
-    """Full batches of small steps climb at every look; by 6 nats, from -10.9 towards -log 30 = -3.4."""
+    """Full batches of small steps climb at every look, from -11.2 nats towards -log 30 = -3.4."""
     rows = datasets.load("bars_and_stripes").train
     model = initial_model(rows, 8, 1, scale=0.1)
     fit = Fit(k, model, rows, "exact", None, SGD(0.2, 0.5, centred=centred), 1000, len(rows), 1)
@@ -173,7 +172,7 @@ def test_exact_training_climbs_the_log_likelihood(k, centred):
         fit.advance(40)
         seen.append(exact_mean(k, fit.model, rows))
     assert (np.diff(seen) > 0.0).all()
-    assert seen[-1] - seen[0] > 3.0
+    assert seen[-1] - seen[0] > 5.0
     assert seen[-1] < -np.log(30.0)
 
 
@@ -200,7 +199,6 @@ def test_updates_add_up(k):
     )
     whole.advance(7)
     parts.advance(3)
-    assert parts.done == 3
     assert np.isfinite(parts.model.W).all()  # a look in between changes nothing
     parts.advance(4)
     assert (flat(parameters(whole.model)) == flat(parameters(parts.model))).all()
@@ -235,9 +233,9 @@ def test_every_row_is_visited_once_an_epoch(k):
     assert (fit.batches, fit.steps) == (3, 6)
     fit.advance(6)
     assert [len(index) for index in seen] == [4, 4, 3] * 2
-    epochs = [sum(seen[:3], []), sum(seen[3:], [])]
-    assert [sorted(epoch) for epoch in epochs] == [list(range(11))] * 2
-    assert epochs[0] != epochs[1]
+    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
+    assert sorted(first) == sorted(second) == list(range(11))
+    assert (first != second).any()
 
 
 @pytest.mark.parametrize("estimator", ["cd", "sml", "exact"])
@@ -286,18 +284,16 @@ def test_a_fit_that_cannot_be_is_named(k, words, wrong):
     assert words in complaint(Fit, k, **given)
 
 
+BAD_SETTINGS = {
+    "learning rate": [{"rate": rate} for rate in (0.0, -1.0, float("nan"), float("inf"))],
+    "momentum": [{"momentum": momentum} for momentum in (1.0, -0.1, float("nan"))],
+    "weight decay": [{"decay": decay} for decay in (-1.0, float("inf"), float("nan"))],
+    "schedule": [{"schedule": "cosine"}],
+}
+
+
 @pytest.mark.parametrize(
-    ("words", "settings"),
-    [
-        ("learning rate", {"rate": 0.0}),
-        ("learning rate", {"rate": float("nan")}),
-        ("learning rate", {"rate": float("inf")}),
-        ("momentum", {"momentum": 1.0}),
-        ("momentum", {"momentum": -0.1}),
-        ("weight decay", {"decay": -1.0}),
-        ("weight decay", {"decay": float("inf")}),
-        ("schedule", {"schedule": "cosine"}),
-    ],
+    ("words", "settings"), [(w, s) for w, all_ in BAD_SETTINGS.items() for s in all_]
 )
 def test_an_optimiser_that_cannot_be_is_named(words, settings):
     assert words in complaint(SGD, **settings)

@@ -20,7 +20,7 @@ def train(
     ),
     estimator: Annotated[str, typer.Option(help="How to train; see `ebmbench list`.")] = "cd",
     hidden: Annotated[int, typer.Option(help="Number of hidden units.")] = 64,
-    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 50,
     backend: Backend = "cpu",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The model's file, .npz.")] = Path("model.npz"),

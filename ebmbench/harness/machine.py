@@ -63,9 +63,9 @@ def _version(package: str) -> str | None:
 @cache
 def _blas() -> list[dict[str, Any]]:
     kept = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
-    libraries = threadpoolctl.threadpool_info()
-    return [
+    found = [
         {name: library.get(name) for name in kept}
-        for library in libraries
+        for library in threadpoolctl.threadpool_info()
         if library.get("user_api") == "blas"
     ]
+    return sorted(found, key=repr)  # the loader's order differs from start to start

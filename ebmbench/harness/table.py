@@ -4,9 +4,11 @@ A results folder holds rows.jsonl (one line a case; of several lines with one ke
 curves.jsonl (one line a checkpoint), machine.json (machine id -> description) and models/KEY.npz.
 """
 
+import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,8 +60,9 @@ class Store:
         """
         try:
             if model is not None:
-                with (self.folder / "models" / f"{row['key']}.npz").open("wb") as file:
-                    np.savez_compressed(file, allow_pickle=False, **model)
+                buffer = io.BytesIO()
+                np.savez_compressed(buffer, allow_pickle=False, **model)
+                write_atomically(self.folder / "models" / f"{row['key']}.npz", buffer.getvalue())
             _append(self.folder / "curves.jsonl", curve)
             _append(self.folder / "rows.jsonl", [row])
         except OSError as error:
@@ -111,7 +114,7 @@ def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 

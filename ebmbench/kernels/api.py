@@ -64,6 +64,11 @@ class Backend:
         except KeyError:
             raise Unavailable(f"backend {self.name} has no {job} for {model.kind}") from None
 
+    @staticmethod
+    def _check(rows: Rows, units: int, name: str) -> None:
+        if rows.ndim != 2 or rows.shape[1] != units:
+            raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
+
     def put(self, model: RBM, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`)."""
         if arithmetic not in ARITHMETICS:
@@ -79,8 +84,12 @@ class Backend:
         return self.device["put_rows"](rows)
 
     def get_rows(self, rows: Rows) -> np.ndarray:
-        """Copy rows, or any array of a tree, back to a NumPy array of the logical shape."""
+        """Copy rows back to a NumPy array."""
         return self.device["get_rows"](rows)
+
+    def get_tree(self, model: Handle, tree: Tree) -> dict[str, np.ndarray]:
+        """Copy a tree in the shape of the model's parameters back, without a device's padding."""
+        return self._job("get_tree", model)(model, tree)
 
     def take(self, rows: Rows, index: np.ndarray) -> Rows:
         """The rows with these numbers, int64 [B], as a new array."""
@@ -95,23 +104,28 @@ class Backend:
         return self.device["describe"]()
 
     def hidden_input(self, model: Handle, v: Rows) -> np.ndarray:
-        """C + vW, [B, n_hidden] on the host; v binary or in [0, 1]."""
+        """Pre-activations c + vW, [B, n_hidden] on the host; v binary or in [0, 1]."""
+        self._check(v, model.n_visible, "v")
         return self._job("hidden_input", model)(model, v)
 
     def visible_input(self, model: Handle, h: Rows) -> np.ndarray:
-        """B + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1]."""
+        """Pre-activations b + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1]."""
+        self._check(h, model.n_hidden, "h")
         return self._job("visible_input", model)(model, h)
 
     def hidden_probability(self, model: Handle, v: Rows, beta: float = 1.0) -> Rows:
         """p(h_j = 1 | v) = sigmoid(beta (c + vW)), [B, n_hidden]."""
+        self._check(v, model.n_visible, "v")
         return self._job("hidden_probability", model)(model, v, beta)
 
     def visible_probability(self, model: Handle, h: Rows, beta: float = 1.0) -> Rows:
         """p(v_i = 1 | h) = sigmoid(beta (b + hWᵀ)), [B, n_visible]."""
+        self._check(h, model.n_hidden, "h")
         return self._job("visible_probability", model)(model, h, beta)
 
     def free_energy(self, model: Handle, v: Rows) -> np.ndarray:
         """F(v) = -b.v - sum_j softplus(c_j + (vW)_j), nats, float64 [B] on the host."""
+        self._check(v, model.n_visible, "v")
         return self._job("free_energy", model)(model, v)
 
     def gibbs(self, model: Handle, v: Rows, steps: int, key: Key, beta: float = 1.0) -> tuple[Rows, Rows]:
@@ -123,6 +137,7 @@ class Backend:
         """
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
+        self._check(v, model.n_visible, "v")
         return self._job("gibbs", model)(model, v, steps, key, beta)
 
     def moments(self, model: Handle, positive: Rows, negative: Rows) -> Phases:
@@ -131,10 +146,15 @@ class Backend:
         h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>. Each phase
         is divided by its own number of rows.
         """
+        for rows in (positive, negative):
+            self._check(rows, model.n_visible, "v")
+            if len(rows) == 0:
+                raise UserError("the mean over a phase without rows is not defined")
         return self._job("moments", model)(model, positive, negative)
 
     def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
         """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""
+        self._check(v, model.n_visible, "v")
         return self._job("exact_gradient", model)(model, v)
 
     def log_z(self, model: RBM) -> float:
@@ -151,6 +171,11 @@ class Backend:
         k = 1, ..., K-1 the weight gains log f_k(v) - log f_{k-1}(v) and, but after the last, one
         sweep at betas[k] is drawn with the uniforms of step key.step + k.
         """
+        betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
+        if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
+            raise UserError("annealing needs at least 2 inverse temperatures, all finite")
+        if base.shape != (model.n_visible,) or not np.isfinite(base).all():
+            raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
         return self._job("anneal", model)(model, base, betas, chains, key)
 
     def zeros(self, model: Handle) -> Tree:

@@ -37,7 +37,10 @@ class RBM:
     def __post_init__(self) -> None:
         for name in ("W", "b", "c"):
             try:
-                value = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+                value = np.asarray(getattr(self, name))
+                if np.iscomplexobj(value):
+                    raise TypeError("complex")
+                value = np.ascontiguousarray(value, dtype=np.float64)
             except (TypeError, ValueError) as error:
                 raise UserError(f"{name} must hold real numbers") from error
             if not np.isfinite(value).all():
@@ -72,12 +75,12 @@ def softplus(x: Array) -> Array:
 
 
 def hidden_input(model: RBM, v: Array) -> Array:
-    """C + vW, [B, n_hidden]."""
+    """Pre-activations c + vW, [B, n_hidden]."""
     return model.c + v @ model.W
 
 
 def visible_input(model: RBM, h: Array) -> Array:
-    """B + hWᵀ, [B, n_visible]."""
+    """Pre-activations b + hWᵀ, [B, n_visible]."""
     return model.b + h @ model.W.T
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM, softplus
 from ebmbench.options import require
@@ -64,8 +63,6 @@ def estimate(k: Backend, model: RBM, config: Config, base: BaseRates, seed: int)
     log_z_base = n_hidden log 2 + sum_i softplus(base_i), since the base model has no weights and no
     hidden biases.
     """
-    if base.bias.shape != (model.n_visible,):
-        raise UserError(f"base rates of {base.bias.size} units do not fit a model of {model.n_visible}")
     handle = k.put(model, config.arithmetic)
     key = Key(seed, Stream.ANNEALING)
     annealed = k.anneal(handle, base.bias, config.schedule, config.chains, key)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend, Handle, Rows
@@ -22,7 +23,7 @@ def start(k: Backend, model: RBM, count: int, seed: int) -> Chains:
     if count < 1:
         raise UserError(f"the number of chains must be at least 1, but is {count}")
     u = uniforms(Key(seed, Stream.INITIAL_STATE), count, model.n_visible)
-    v = u < 1.0 / (1.0 + np.exp(-model.b))
+    v = u < expit(model.b)
     return Chains(k.put_rows(v.astype(np.uint8)), Key(seed, Stream.CHAINS))
 
 

@@ -58,6 +58,8 @@ class Fit:
     ) -> None:
         require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
         require(batch_size >= 1, f"the batch size must be at least 1, but is {batch_size}")
+        require(rows.ndim == 2 and len(rows) > 0, "the data have no rows")
+        require(bool(np.isfinite(rows).all()), "the data hold a value that is not finite")
         if rows.shape[1] != model.n_visible:
             raise UserError(
                 f"the data have {rows.shape[1]} columns, "

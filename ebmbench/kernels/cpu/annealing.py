@@ -31,7 +31,7 @@ def _gain(x, n, after, before, factor):
     for j in range(n):
         size = abs(x[j])
         widest = size if size > widest else widest
-    if not widest * delta < _SERIES_REACH:
+    if not widest * abs(delta) < _SERIES_REACH:
         scaled = np.empty(n)
         for j in range(n):
             scaled[j] = after * x[j]

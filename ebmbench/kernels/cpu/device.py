@@ -68,6 +68,12 @@ def put_rows(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.uint8 if binary else np.float32)
 
 
+def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """See `Backend.get_tree`."""
+    columns = {"W": model.n_hidden, "b": model.n_visible, "c": model.n_hidden}
+    return {name: np.array(value[..., : columns[name]]) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
@@ -79,4 +85,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "threads": numba.get_num_threads(),
     },
 }
-JOBS = {"put": put, "get": get}
+JOBS = {"put": put, "get": get, "get_tree": get_tree}

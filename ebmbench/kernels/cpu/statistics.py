@@ -20,13 +20,14 @@ def _inputs(matrix, bias, states, out):
 
 
 @jit(parallel=True)
-def _probabilities(matrix, bias, states, beta, out):
+def _probabilities(matrix, bias, states, beta, columns, out):
     for r in prange(states.shape[0]):
         index = np.empty(states.shape[1], np.int32)
         x = out[r]
         add_rows(bias, matrix, states[r], index, x)
-        for j in range(x.size):
+        for j in range(columns):
             x[j] = sigmoid(np.float32(beta * x[j]))
+        x[columns:] = np.float32(0.0)  # units that are only padding have no part in any mean
 
 
 @jit
@@ -109,22 +110,22 @@ def visible_input(model, h):
     return _inputs_of(model.Wt, model.b, h, model.n_visible)
 
 
-def padded_probability(matrix, bias, states, beta=1.0):
-    """sigmoid(beta (bias + states @ matrix)) with its padding, float32 [B, padded]."""
+def padded_probability(matrix, bias, states, columns, beta=1.0):
+    """sigmoid(beta (bias + states @ matrix)), float32 [B, padded], zero beyond the first columns."""
     out = aligned_zeros(len(states), bias.size)
-    _probabilities(matrix, bias, states, np.float32(beta), out)
+    _probabilities(matrix, bias, states, np.float32(beta), columns, out)
     return out
 
 
 def hidden_probability(model, v, beta):
     """See `Backend.hidden_probability`."""
-    p = padded_probability(model.W, model.c, v, beta)
+    p = padded_probability(model.W, model.c, v, model.n_hidden, beta)
     return np.ascontiguousarray(p[:, : model.n_hidden])
 
 
 def visible_probability(model, h, beta):
     """See `Backend.visible_probability`."""
-    p = padded_probability(model.Wt, model.b, h, beta)
+    p = padded_probability(model.Wt, model.b, h, model.n_visible, beta)
     return np.ascontiguousarray(p[:, : model.n_visible])
 
 
@@ -138,8 +139,8 @@ def free_energy(model, v):
 def moments(model, positive, negative) -> Phases:
     """See `Backend.moments`."""
     zero = aligned_zeros(model.c.size)
-    p_plus = padded_probability(model.W, model.c, positive)
-    p_minus = padded_probability(model.W, model.c, negative)
+    p_plus = padded_probability(model.W, model.c, positive, model.n_hidden)
+    p_minus = padded_probability(model.W, model.c, negative, model.n_hidden)
     W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
     _contrast(p_plus, p_minus, positive, negative, zero, W, b, b_mean)
     h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)

@@ -45,6 +45,11 @@ def put_rows(rows: np.ndarray) -> np.ndarray:
     return np.array(rows, np.float64)
 
 
+def get_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
+    """See `Backend.get_tree`."""
+    return {name: np.array(value) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
@@ -52,4 +57,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},
 }
-JOBS = {"put": put, "get": get}
+JOBS = {"put": put, "get": get, "get_tree": get_tree}

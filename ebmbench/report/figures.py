@@ -1,0 +1,126 @@
+"""Every figure of a report, with its caption and its description for those who cannot see it."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ebmbench.harness.table import load_model
+from ebmbench.report import curves, pictures, times
+from ebmbench.report.results import Result, best
+from ebmbench.report.style import Looks
+from ebmbench.report.summary import yardsticks
+from ebmbench.report.text import duration, listing, number
+from ebmbench.report.traces import combine
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, the name of its files, its caption and its description."""
+
+    name: str
+    figure: Figure
+    caption: str
+    alt: str
+
+
+@dataclass
+class Drawings:
+    """The figures of a page by section; `missing` says which pictures there are not, and why."""
+
+    curves: list[Drawing] = field(default_factory=list)
+    times: list[Drawing] = field(default_factory=list)
+    pictures: list[Drawing] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def draw(cases: pd.DataFrame, points: pd.DataFrame, results: list[Result], folder: Path) -> Drawings:
+    """All figures that the table has something for."""
+    looks = Looks(
+        tuple(dict.fromkeys(result.estimator for result in results)),
+        tuple(dict.fromkeys(result.backend for result in results)),
+    )
+    drawings = Drawings()
+    for place, (dataset, group) in enumerate(cases.groupby("dataset", sort=False), 1):
+        title = str(dataset)
+        name = f"{place}-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
+        own = [result for result in results if result.dataset == dataset]
+        drawings.curves.extend(_curves(title, name, group, points, looks))
+        drawings.times.extend(_times(title, name, own, looks))
+        shown, missing = _pictures(title, name, group, own, folder)
+        drawings.pictures.extend(shown)
+        drawings.missing.extend(missing)
+    return drawings
+
+
+def _curves(
+    title: str, name: str, cases: pd.DataFrame, points: pd.DataFrame, looks: Looks
+) -> list[Drawing]:
+    found = combine(cases, points)
+    if not found:
+        return []
+    figure = curves.draw(title, found, yardsticks(cases), looks)
+    caption = f"Test log-likelihood on {title} against clocked training time."
+    if any(trace.seeds > 1 for trace in found):
+        caption += " Lines are medians over the seeds, bands reach from the worst to the best seed."
+    if not all(trace.finished for trace in found):
+        caption += " A thin line with a cross is a single run that was not finished."
+    caption += " The axes leave out the time before the first rise and what lies far below."
+    ends = [
+        f"{trace.label} on {trace.backend} {'ends' if trace.finished else 'breaks off'} at "
+        f"{number(trace.end)}"
+        for trace in found
+    ]
+    alt = f"Learning curves on {title}, in nats per test row: {listing(ends)}."
+    return [Drawing(f"curves-{name}", figure, caption, alt)]
+
+
+def _times(title: str, name: str, results: list[Result], looks: Looks) -> list[Drawing]:
+    timed = times.timed(results)
+    if not timed:
+        return []
+    caption = (
+        f"Median time per update on {title}; whiskers are the quartiles of the samples of all seeds."
+    )
+    if times.needs_log(timed):
+        caption += " The axis is logarithmic, so markers stand where bars would end."
+    values = [f"{r.label} on {r.backend} {duration(r.update_s[1])}" for r in timed]
+    alt = f"Median time per update on {title}: {listing(values)}."
+    return [Drawing(f"time-{name}", times.draw(title, timed, looks), caption, alt)]
+
+
+def _pictures(
+    title: str, name: str, cases: pd.DataFrame, results: list[Result], folder: Path
+) -> tuple[list[Drawing], list[str]]:
+    """The pictures of the best result's best seed, or why there are none."""
+    top = best(results)
+    if top is None:
+        return [], []
+    of_top = (cases["label"] == top.label) & (cases["backend"] == top.backend)
+    case = cases[of_top & (cases["status"] == "done")].nlargest(1, "log_likelihood").iloc[0]
+    which = f"{top.label} on {top.backend}, seed {case['seed']}"
+    model = pictures.read(load_model(folder, str(case["key"])))
+    if model is None:
+        return [], []
+    if isinstance(model, str):
+        return [], [f"There are no pictures of the best model on {title} ({which}): {model}."]
+    shown = len(model.filters)
+    some = f"the {shown} largest of {model.n_hidden}" if shown < model.n_hidden else f"all {shown}"
+    bound = number(float(np.abs(model.filters).max()))
+    filters = Drawing(
+        f"filters-{name}",
+        pictures.draw_filters(f"{title}: filters", model),
+        f"What the hidden units of the best model on {title} ({which}) look for: {some} columns of "
+        "W, largest norm first, on one scale about 0.",
+        f"{shown} filters of the best model on {title} as images; weights reach ±{bound}.",
+    )
+    samples = Drawing(
+        f"samples-{name}",
+        pictures.draw_samples(f"{title}: samples", model),
+        f"What the same model draws after a long Gibbs chain: {len(model.samples)} samples.",
+        f"{len(model.samples)} samples of the best model on {title} as black and white images.",
+    )
+    return [filters, samples], []

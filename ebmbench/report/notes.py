@@ -1,0 +1,125 @@
+"""What ran where and when, and how it was measured, in sentences."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from ebmbench.report.cases import TRAINING
+from ebmbench.report.text import count, listing, number, plain
+
+_PAPER = 14_500  # temperatures of the schedule that a suite calls `paper`
+
+
+def place(cases: pd.DataFrame, machines: dict[str, Any]) -> list[str]:
+    """A line for every machine, and what each backend stood on."""
+    known = cases["machine"].dropna().unique()
+    lines = [_machine(str(name), machines.get(name)) for name in known]
+    for backend, group in cases.groupby("backend", sort=False):
+        devices = dict.fromkeys(_device(device) for device in group["device"])
+        used = [device for device in devices if device]
+        lines += [f"{backend}: {'; '.join(used)}"] if used else []
+    return lines
+
+
+def period(attempts: Iterable[str]) -> str:
+    """When the first and the last of the cases began."""
+    moments = sorted(datetime.fromisoformat(attempt) for attempt in attempts)
+    first, last = moments[0], moments[-1]
+    day, hour = "%d %B %Y", "%H:%M"
+    text = f"{first:{day}}, {first:{hour}}"
+    if first.date() != last.date():
+        text += f" to {last:{day}}, {last:{hour}}"
+    elif f"{first:{hour}}" != f"{last:{hour}}":
+        text += f" to {last:{hour}}"
+    return f"{text} {first.tzname() or ''}".strip()
+
+
+def method(cases: pd.DataFrame, superseded: int) -> list[str]:
+    """How time and quality were measured, and what else a reader should know."""
+    lines = [
+        "The clock runs while a model is trained and at no other time: compilation, transfers to and "
+        "from a device and evaluation are left out. Compilation is reported on its own, as the "
+        "largest value over the seeds, since only the first case of a process has to compile.",
+        "A sample of the time per update is the mean over the updates between two readings of the "
+        "clock, before each of which the device is synchronised.",
+        "A log-likelihood is the mean over the test rows, in nats per row, at the end of training.",
+        *_evaluation(cases),
+    ]
+    if superseded:
+        lines.append(
+            f"{count(superseded, 'older row')} of cases that were run again, with other code or "
+            f"other limits, {'is' if superseded == 1 else 'are'} left out."
+        )
+    return lines
+
+
+def training(cases: pd.DataFrame) -> list[str]:
+    """The settings of the training, a line for every data set and every choice of them."""
+    told = [column for column in TRAINING if cases[column].notna().any()]
+    lines = []
+    for values, group in cases.groupby(["dataset", *told], sort=False, dropna=False):
+        dataset, *settings = values if isinstance(values, tuple) else (values,)
+        words = [f"{TRAINING[c]} {plain(value)}" for c, value in zip(told, settings, strict=True)]
+        lines.append(f"{dataset}, {listing(list(group['label'].unique()))}: {', '.join(words)}.")
+    return lines
+
+
+def versions(cases: pd.DataFrame) -> list[tuple[str, str]]:
+    """Each data set with the versions of the code, libraries and data that its cases ran with."""
+    known = cases.dropna(subset=["code_version"]).groupby("dataset", sort=False)["code_version"]
+    return [(str(dataset), listing(list(found.unique()))) for dataset, found in known]
+
+
+def _evaluation(cases: pd.DataFrame) -> list[str]:
+    lines = []
+    for way, group in cases.groupby("evaluate", sort=False):
+        where = listing([str(name) for name in group["dataset"].unique()])
+        if way == "exact":
+            lines.append(f"On {where}, log Z is exact, by enumeration of the smaller layer.")
+        elif way == "ais":
+            schedules = group[["betas", "chains"]].drop_duplicates().itertuples(index=False)
+            used = [
+                f"{count(_PAPER if betas == 'paper' else int(betas), 'temperature')} for "
+                f"{count(int(chains), 'chain')}"
+                for betas, chains in schedules
+            ]
+            lines.append(
+                f"On {where}, log Z is estimated by annealed importance sampling (AIS) from the base "
+                f"rates of the training rows, with {listing(used)}. AIS is a stochastic lower bound "
+                "on log Z, so with too few temperatures log-likelihoods are optimistic, and the "
+                "standard error does not show it."
+            )
+        else:
+            lines.append(f"On {where}, log Z is estimated by {way}.")
+    return lines
+
+
+def _machine(name: str, facts: Any) -> str:
+    if not isinstance(facts, dict):
+        return f"machine {name}, not described"
+    libraries = facts.get("libraries") or {}
+    blas = dict.fromkeys(
+        f"{library.get('internal_api')} {library.get('version')}" for library in facts.get("blas") or []
+    )
+    parts = [
+        facts.get("cpu"),
+        "cores" in facts and count(facts["cores"], "core"),
+        "memory_gib" in facts and f"{number(facts['memory_gib'], 1)} GiB",
+        facts.get("system"),
+        "python" in facts and f"Python {facts['python']}",
+        *(f"{library} {libraries[library]}" for library in ("numba", "numpy") if library in libraries),
+        *blas,
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _device(device: Any) -> str:
+    if not isinstance(device, dict):
+        return ""
+    return ", ".join(
+        count(value, "thread") if name == "threads" else str(value)
+        for name, value in device.items()
+        if value is not None
+    )

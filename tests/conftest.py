@@ -1,0 +1,167 @@
+"""What the tests of the mathematics share: the backends, small models, their definition in NumPy.
+
+Every random choice has a fixed seed, so a test passes always or never. A statistical test states the
+chance that a right implementation had of failing when its seed was chosen.
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+from ebmbench.errors import UserError
+from ebmbench.kernels.api import Unavailable, load
+from ebmbench.models.rbm import RBM
+
+BACKENDS = ("reference", "cpu")
+COMPUTED = tuple(name for name in BACKENDS if name != "reference")  # what the oracle is compared with
+FAMILY_ALPHA = 1e-3  # chance of a false alarm in one statistical test, however many parts it has
+
+DATA = os.environ.get("EBMBENCH_DATA")
+
+
+def needs_files(test):
+    """Mark a test or a file that reads the golden fixtures."""
+    skip = pytest.mark.skipif(not DATA, reason="EBMBENCH_DATA names no folder with the files")
+    return pytest.mark.fixture(skip(test))
+
+
+needs_two_threads = pytest.mark.skipif(
+    numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here: nothing to compare"
+)
+
+
+def backend(name):
+    """A loaded backend, or a skip with its reason."""
+    try:
+        return load(name)
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+def with_job(k, job, function):
+    """A backend one of whose jobs is a function of (the job, its arguments)."""
+    kind = next(kind for name, kind in k.jobs if name == job)
+    original = k.jobs[job, kind]
+    jobs = {**k.jobs, (job, kind): lambda *args: function(original, *args)}
+    return dataclasses.replace(k, jobs=jobs)
+
+
+@pytest.fixture(params=BACKENDS)
+def k(request):
+    """Every backend."""
+    return backend(request.param)
+
+
+@pytest.fixture(params=COMPUTED)
+def computed(request):
+    """Every backend but the reference."""
+    return backend(request.param)
+
+
+@pytest.fixture
+def threads():
+    """`numba.set_num_threads`, undone after the test."""
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread(threads):
+    """For tests of very many small launches: waking threads would cost more than the work."""
+    threads(1)
+
+
+def fixture_path(name):
+    """A file of the golden fixtures."""
+    return Path(DATA) / name
+
+
+def random_rbm(n_visible, n_hidden, seed=0, scale=1.0, bias=1.0):
+    """Normal weights of standard deviation `scale` and biases of `bias`."""
+    rng = np.random.default_rng([seed, n_visible, n_hidden])
+    W = rng.normal(0.0, scale, (n_visible, n_hidden))
+    return RBM(W, rng.normal(0.0, bias, n_visible), rng.normal(0.0, bias, n_hidden))
+
+
+def random_rows(count, n_visible, seed=0):
+    """Fair coins, uint8."""
+    return np.random.default_rng([seed, count]).integers(0, 2, (count, n_visible), dtype=np.uint8)
+
+
+def all_states(n):
+    """Binary states of n units, unit 0 the lowest bit, float64 [2**n, n]."""
+    return np.array([[number >> i & 1 for i in range(n)] for number in range(2**n)], float)
+
+
+def joint_energies(W, b, c):
+    """E(v, h) of all pairs of states from the definition, [2**n_visible, 2**n_hidden]."""
+    v, h = all_states(len(b)), all_states(len(c))
+    return -(v @ b)[:, None] - (h @ c)[None, :] - v @ W @ h.T
+
+
+def mean_log_likelihood(W, b, c, rows):
+    """Mean log p(v) of binary rows from the definition, nats."""
+    negative = -joint_energies(W, b, c)
+    log_p = logsumexp(negative, axis=1) - logsumexp(negative)
+    return log_p[numbers_of(rows)].mean()
+
+
+def joint_law(model, beta=1.0):
+    """p(v, h) at inverse temperature beta from the definition, [2**n_visible, 2**n_hidden]."""
+    negative = -beta * joint_energies(model.W, model.b, model.c)
+    return np.exp(negative - logsumexp(negative))
+
+
+def numbers_of(rows):
+    """The number of each binary row in the order of `all_states`."""
+    rows = np.asarray(rows)
+    return np.rint(rows @ 2.0 ** np.arange(rows.shape[1])).astype(int)
+
+
+def host(k, tree, model):
+    """A tree of a model on the host, in its logical shapes (devices may pad)."""
+    shapes = {"W": model.W.shape, "b": model.b.shape, "c": model.c.shape}
+    slices = {name: tuple(slice(n) for n in shape) for name, shape in shapes.items()}
+    return {name: np.array(k.get_rows(tree[name]), float)[slices[name]] for name in tree}
+
+
+def device(k, tree, model):
+    """A tree of host arrays as a backend stores it."""
+    out = k.zeros(k.put(model))
+    for name, value in tree.items():
+        out[name][tuple(slice(n) for n in value.shape)] = value
+    return out
+
+
+def flat(tree):
+    """A tree W, b, c as one vector."""
+    return np.concatenate([np.ravel(tree[name]) for name in ("W", "b", "c")])
+
+
+def largest_z(samples, expected):
+    """The largest |z| of independent replicates [n, m] against m expectations, and what is allowed.
+
+    Student's t with Bonferroni's correction over the m components.
+    """
+    n, m = samples.shape
+    error = samples.std(axis=0, ddof=1) / np.sqrt(n)
+    z = np.abs(samples.mean(axis=0) - expected) / np.maximum(error, 1e-12)
+    return z.max(), stats.t.ppf(1.0 - FAMILY_ALPHA / (2 * m), n - 1)
+
+
+def complaint(call, *args, **options):
+    """The one line that a UserError says."""
+    with pytest.raises(UserError) as caught:
+        call(*args, **options)
+    message = str(caught.value)
+    assert message.strip() == message
+    assert message
+    assert "\n" not in message
+    return message

@@ -1,0 +1,154 @@
+"""Who may import whom: downwards only; and that a module stays small enough to hold one idea."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import ebmbench
+
+PACKAGE = Path(ebmbench.__file__).parent
+LINES = 300
+
+# What everything may stand on; these stand on nothing but each other.
+BASE = {"errors", "options", "discovery", "compile", "files", "randomness", "scalar"}
+
+# Of the mathematics a compiled backend takes the names of things, but no formula.
+COMPILED = {"kernels.api", "models.rbm.RBM"} | {
+    f"models.enumerate.{name}" for name in ("Moments", "check_enumerable")
+}
+
+# A module may import BASE, its own layer, and what its layer names here. The longest prefix counts.
+MAY = {
+    **{module: set() for module in BASE},
+    "models": set(),
+    "datasets": set(),
+    "kernels.api": {"models"},
+    "kernels.reference": {"kernels.api", "models"},
+    "kernels.cpu": COMPILED,
+    "kernels.cuda": COMPILED,
+    "samplers": {"kernels.api", "models"},
+    "estimators": {"samplers", "kernels.api", "models"},
+    "partition": {"samplers", "kernels.api", "models"},
+    "training": {"estimators", "partition", "samplers", "kernels.api", "models"},
+    "evaluation": {"estimators", "partition", "samplers", "kernels.api", "models"},
+    "harness": {"training", "evaluation", "estimators", "partition", "samplers", "datasets"}
+    | {"kernels.api", "models"},
+    "report": {"harness.table"},
+    # The top: it hands on what the user asked for, to the layers below report and harness too.
+    "cli": {"report", "harness", "training", "evaluation", "estimators", "partition", "samplers"}
+    | {"datasets", "kernels.api", "models"},
+    "__main__": {"cli"},
+    "__init__": set(),  # finds its public names when they are asked for
+    "kernels": set(),
+}
+# Libraries that must not be called in a kernel.
+FOREIGN = {"torch", "cupy", "jax"}
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(path):
+    """Every name that a module imports: `a.b.name` for `from a.b import name`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(path):
+    """What a module imports from the package, without the package's own name."""
+    return [name.removeprefix("ebmbench.") for name in imports(path) if name.startswith("ebmbench.")]
+
+
+def inside(name, layers):
+    return any(name == layer or name.startswith(f"{layer}.") for layer in layers)
+
+
+def layer_of(module):
+    """The entry of MAY that a module belongs to; None where it has none."""
+    found = [layer for layer in MAY if inside(module, {layer})]
+    return max(found, key=len, default=None)
+
+
+def forbidden(module, names):
+    """Those of the imported names that the module's layer may not import."""
+    layer = layer_of(module)
+    allowed = BASE | {layer} | MAY[layer]
+    return [name for name in names if not inside(name, allowed)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_downwards(module):
+    assert layer_of(module) is not None, f"{module} belongs to no layer of the design"
+    assert forbidden(module, ours(MODULES[module])) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("estimators.cd", "partition.ais"),
+        ("partition.ais", "estimators.cd"),
+        ("kernels.cpu.gibbs", "kernels.reference.gibbs"),
+        ("kernels.reference.gibbs", "kernels.cpu.gibbs"),
+        ("kernels.cpu.gibbs", "models.rbm.hidden_probability"),
+        ("kernels.api", "kernels.cpu"),
+        ("samplers.gibbs", "estimators.cd"),
+        ("models.rbm", "kernels.api"),
+        ("scalar", "kernels.api"),
+        ("report.figures", "harness.run"),
+        ("harness.run", "report"),
+        ("harness.run", "kernels.cpu"),
+        ("datasets.mnist", "models.rbm"),
+        ("training.fit", "harness.spec"),
+    ],
+)
+def test_the_rule_forbids(module, name):
+    assert forbidden(module, [name]) == [name]
+
+
+def test_only_load_names_a_backend():
+    """By an import outside its own folder, or in a string for a lazy one."""
+    for module, path in MODULES.items():
+        if module == "kernels.api":
+            continue
+        own = layer_of(module)
+        for backend in ("kernels.reference", "kernels.cpu", "kernels.cuda"):
+            assert own == backend or not any(inside(name, {backend}) for name in ours(path)), module
+        strings = [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        named = {text for text in strings if text.startswith("ebmbench.kernels.")}
+        assert named <= {"ebmbench.kernels.api"}, module
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("kernels", "scalar"))])
+def test_kernels_call_no_other_library(module):
+    roots = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert not roots & FOREIGN
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_compiled_with_fast_math(module):
+    """Neither by an option of a decorator nor by flags of an instruction."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert not any(keyword.arg == "fastmath" for call in calls for keyword in call.keywords)
+    emitted = [c for c in calls if ast.unparse(c.func).startswith("builder.")]
+    assert not any(keyword.arg == "flags" for call in emitted for keyword in call.keywords)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_short(module):
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= LINES, f"{module} has {lines} lines"
