@@ -12,12 +12,13 @@ import json
 import os
 import subprocess
 import sys
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 
 N_HIDDEN, BATCH, RATE = 500, 100, 0.01
-PROCESSES, TURNS, STEPS = 5, 6, 30
+PROCESSES, TURNS, STEPS = 5, 6, 60
+REST_S = 0.2  # until the threads of the system before have stopped spinning
 
 
 def ebmbench_step(rows):
@@ -101,9 +102,11 @@ def measure():
     times = {system: [] for system in systems}
     for turn in range(-1, TURNS):  # turn -1 warms up
         for system in list(systems)[:: 1 if turn % 2 else -1]:
-            batches = [order.choice(len(rows), BATCH, replace=False) for _ in range(STEPS)]
+            batches = [order.choice(len(rows), BATCH, replace=False) for _ in range(STEPS + 5)]
+            sleep(REST_S)
+            systems[system](batches[STEPS:])
             started = perf_counter()
-            systems[system](batches)
+            systems[system](batches[:STEPS])
             if turn >= 0:
                 times[system].append((perf_counter() - started) / STEPS * 1e3)
     return name, {system: float(np.median(values)) for system, values in times.items()}
