@@ -9,6 +9,7 @@ no uniform does, so they must be equal.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -169,6 +170,12 @@ class _Jobs:
     def _trees(self, phases: tuple) -> list:
         trees = [self.k.get_tree(self.model, tree) for tree in phases]
         return [tree[name] for tree in trees for name in sorted(tree)]
+
+
+@cache
+def verdict(name: str) -> str | None:
+    """`check` of a backend by name, once a process."""
+    return check(load(name))
 
 
 def check(backend: Backend) -> str | None:

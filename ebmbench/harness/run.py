@@ -1,6 +1,5 @@
 """Running cases: gate, warm-up, clocked training with evaluation off the clock, one row each."""
 
-import os
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -11,32 +10,25 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numba
 import numpy as np
 
 from ebmbench import datasets
 from ebmbench.datasets import Dataset
 from ebmbench.errors import UserError
-from ebmbench.evaluation.likelihood import base_rates, evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, machine
+from ebmbench.harness.clock import Clock, Timeout
+from ebmbench.harness.judge import Judge
 from ebmbench.harness.spec import Case, Suite
 from ebmbench.harness.table import SCHEMA_VERSION, Store
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
-from ebmbench.partition import BaseRates
 from ebmbench.training.fit import Diverged, Fit, initial_model
 
-EVALUATOR = "cpu"  # judges the models of every backend alike
 SAMPLES = 64
-_SLICE_S = 0.5  # how long the clock runs before the time limit is looked at
 _SAMPLE_SWEEPS = 2_000
-
-
-class _Timeout(Exception):
-    """A case used up its clocked seconds."""
 
 
 @dataclass
@@ -51,11 +43,6 @@ class Progress:
 def load_dataset(name: str) -> Dataset:
     """A dataset, read once a process."""
     return datasets.load(name)
-
-
-@cache
-def _gate(backend: str) -> str | None:
-    return gate.check(api.load(backend))
 
 
 @cache
@@ -116,7 +103,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
     curve: list[dict[str, Any]] = []
     model = None
     try:
-        reason = _gate(case.backend)
+        reason = gate.verdict(case.backend)
         if reason:
             row |= {"status": "red", "reason": reason}
         else:
@@ -124,7 +111,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
             row |= {"status": "done", "reason": None}
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}
-    except _Timeout as error:
+    except Timeout as error:
         row |= {"status": "timeout", "reason": str(error)}
     except UserError as error:
         row |= {"status": "unavailable", "reason": str(error)}
@@ -148,7 +135,7 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
         "ceiling": data.ceiling,
         **_baselines(case.dataset),
     }
-    judge = _Judge(case, data)
+    judge = Judge(case, data)
     model = initial_model(data.train, case.hidden, case.seed)
     row["compile_s"] = _warm_up(k, case, data, model)
 
@@ -159,7 +146,7 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
     row["updates"] = fit.steps
 
     curve.append(judge.look(fit, 0.0))
-    clock = _Clock(k, fit, case.timeout_s)
+    clock = Clock(k, fit, case.timeout_s)
     try:
         for update in _checkpoints(fit.steps, case.checkpoints):
             clock.advance_to(update)
@@ -206,77 +193,3 @@ def _warm_up(k: Backend, case: Case, data: Dataset, model: RBM) -> float:
 def _checkpoints(updates: int, count: int) -> list[int]:
     """Numbers of updates, evenly spaced in their logarithm, the last one included."""
     return sorted({int(n) for n in np.geomspace(1, updates, count).round()})
-
-
-class _Clock:
-    """Runs a fit while the clock runs, and stops it at the time limit."""
-
-    def __init__(self, k: Backend, fit: Fit, limit_s: float) -> None:
-        self.k, self.fit, self.limit_s = k, fit, limit_s
-        self.seconds = 0.0
-        self.samples: list[float] = []  # seconds an update, a slice each, ...
-        self.counts: list[int] = []  # ... and the updates of the slice
-
-    def advance_to(self, update: int) -> None:
-        """Clock the fit up to this number of updates."""
-        while self.fit.done < update:
-            if self.seconds > self.limit_s:
-                raise _Timeout(
-                    f"{self.limit_s:g} s were used up after {self.fit.done} of {self.fit.steps} updates"
-                )
-            pace = self.seconds / self.fit.done if self.fit.done else _SLICE_S
-            count = min(max(1, int(_SLICE_S / max(pace, 1e-9))), update - self.fit.done)
-            started = perf_counter()
-            self.fit.advance(count)
-            self.k.synchronize()
-            spent = perf_counter() - started
-            self.seconds += spent
-            self.samples.append(spent / count)
-            self.counts.append(count)
-
-    def summary(self) -> dict[str, Any]:
-        """The timing fields of a row."""
-        if not self.samples:
-            return {"train_s": self.seconds, "updates_done": self.fit.done}
-        # Every update counts alike, though a slice of many stands for it.
-        low, median, high = np.quantile(np.repeat(self.samples, self.counts), [0.25, 0.5, 0.75])
-        return {
-            "train_s": self.seconds,
-            "updates_done": self.fit.done,
-            "update_s": float(median),
-            "update_s_low": float(low),
-            "update_s_high": float(high),
-            "samples": [{"process": os.getpid(), "update_s": self.samples, "updates": self.counts}],
-            "threads": numba.get_num_threads(),
-        }
-
-
-class _Judge:
-    """Evaluates a fit's model at a checkpoint, off the clock."""
-
-    fields = ("log_likelihood", "log_likelihood_train", "log_z", "std_error")
-
-    def __init__(self, case: Case, data: Dataset) -> None:
-        self.case, self.data = case, data
-        self.k = api.load(EVALUATOR)
-        reason = _gate(EVALUATOR)
-        if reason:
-            raise UserError(f"the backend that judges is red: {reason}")
-        self.base: BaseRates = base_rates(data.train, f"train split of {data.name}")
-
-    def look(self, fit: Fit, seconds: float) -> dict[str, Any]:
-        """One line of the learning curve."""
-        case = self.case
-        found = evaluate(
-            self.k, fit.model, self.data.test, case.evaluate, case.evaluation, self.base, case.seed
-        )
-        train = -mean_free_energy(self.k, fit.model, self.data.train) - found.log_z.log_z
-        return {
-            "update": fit.done,
-            "epoch": fit.done / fit.batches,
-            "seconds": seconds,
-            "log_likelihood": found.mean,
-            "log_likelihood_train": train,
-            "log_z": found.log_z.log_z,
-            "std_error": found.log_z.std_error,
-        }

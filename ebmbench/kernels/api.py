@@ -11,6 +11,7 @@ are float32 in [0, 1]. A tree is a dict of device arrays named like the paramete
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,6 +210,21 @@ class Backend:
         if model.arithmetic == "grid":
             raise UserError("grid arithmetic is for a model that stands still; train in float")
         return self._job("update", model)(model, velocity, gradient, rate, momentum, decay)
+
+
+def assemble(
+    name: str,
+    device: Mapping[str, Callable[..., Any]],
+    files: Mapping[str, tuple[ModuleType, ...]],
+) -> Backend:
+    """A backend from its files: for each kind of model those whose JOBS serve it."""
+    jobs = {
+        (job, kind): function
+        for kind, modules in files.items()
+        for module in modules
+        for job, function in module.JOBS.items()
+    }
+    return Backend(name, jobs, device)
 
 
 def load(name: str) -> Backend:

@@ -1,14 +1,9 @@
 """Numba kernels for the processor: parallel over chains, sparse in the states that are off."""
 
-from ebmbench.kernels.api import Backend
+from ebmbench.kernels.api import assemble
 from ebmbench.kernels.cpu import annealing, device, enumerate, gibbs, statistics, update
+from ebmbench.models.rbm import RBM
 
-BACKEND = Backend(
-    name="cpu",
-    device=device.FUNCTIONS,
-    jobs={
-        (job, "bernoulli_rbm"): function
-        for file in (device, gibbs, statistics, enumerate, annealing, update)
-        for job, function in file.JOBS.items()
-    },
+BACKEND = assemble(
+    "cpu", device.FUNCTIONS, {RBM.kind: (device, gibbs, statistics, enumerate, annealing, update)}
 )

@@ -1,14 +1,9 @@
 """The oracle: every job in plain float64 NumPy, thin over `models`."""
 
-from ebmbench.kernels.api import Backend
+from ebmbench.kernels.api import assemble
 from ebmbench.kernels.reference import annealing, device, enumerate, gibbs, statistics, update
+from ebmbench.models.rbm import RBM
 
-BACKEND = Backend(
-    name="reference",
-    device=device.FUNCTIONS,
-    jobs={
-        (job, "bernoulli_rbm"): function
-        for file in (device, gibbs, statistics, enumerate, annealing, update)
-        for job, function in file.JOBS.items()
-    },
+BACKEND = assemble(
+    "reference", device.FUNCTIONS, {RBM.kind: (device, gibbs, statistics, enumerate, annealing, update)}
 )
