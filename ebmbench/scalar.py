@@ -1,12 +1,11 @@
 """Functions of scalars that the kernels of every backend share, so that the maths is written once.
 
-All are float32 or uint32 in plain IEEE operations without contraction: a CPU's vector lane, a CPU's
+All are in plain IEEE operations without contraction: a CPU's vector lane, a CPU's
 scalar unit and a GPU's thread give the same bits. The exponential is a polynomial because the C
 library's does not vectorise inside a compiled loop.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -41,19 +40,35 @@ _P3 = _F32(4.1665795894e-2)
 _P4 = _F32(1.6666665459e-1)
 _P5 = _F32(5.0000001201e-1)
 
+_ROUND64 = 6755399441055744.0  # 1.5 * 2**52, as _ROUND
+_ROUND64_BITS = _U64(0x4338000000000000)
+_LN2_HI64 = 6.93145751953125e-1
+_LN2_LO64 = 1.42860682030941723212e-6
+_P064, _P164 = 1.26177193074810590878e-4, 3.02994407707441961300e-2
+_Q064, _Q164, _Q264 = 3.00198505138664455042e-6, 2.52448340349684104192e-3, 2.27265548208155028766e-1
+
 # A run whose parameters grow beyond this has diverged: float32 pre-activations of that size no longer
 # resolve what a unit contributes.
 LARGEST_PARAMETER = 1e6
 
 
-@intrinsic
-def _float_of_bits(typingctx, bits):
-    """Reinterpret the 32 bits of a uint32 as a float32."""
+def _reinterpret(source, target):
+    """A compiled function that gives a number's bits another type of the same width."""
 
-    def codegen(context, builder, signature, args):
-        return builder.bitcast(args[0], ir.FloatType())
+    @intrinsic
+    def cast(typingctx, value):
+        def codegen(context, builder, signature, args):
+            return builder.bitcast(args[0], context.get_value_type(target))
 
-    return types.float32(types.uint32), codegen
+        return target(source), codegen
+
+    return cast
+
+
+_bits32 = _reinterpret(types.float32, types.uint32)
+_float32 = _reinterpret(types.uint32, types.float32)
+_bits64 = _reinterpret(types.float64, types.uint64)
+_float64 = _reinterpret(types.uint64, types.float64)
 
 
 @jit(forceinline=True)
@@ -75,18 +90,26 @@ def exp(x):
     p = _F32(_F32(_F32(p * r) * r) + r)
     p = _F32(p + _ONE)
     # 2**n, assembled in the exponent's bits; for NaN the bits are noise and p carries the NaN.
-    scale = _float_of_bits(_U32(_U32(_bits_of_float(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
+    scale = _float32(_U32(_U32(_bits32(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
     return _F32(p * scale)
 
 
-@intrinsic
-def _bits_of_float(typingctx, x):
-    """Reinterpret the 32 bits of a float32 as a uint32."""
+@jit(forceinline=True)
+def exp64(x):
+    """e**x for a float64, to 2 units in the last place; x is held to [-708, 709], NaN stays NaN.
 
-    def codegen(context, builder, signature, args):
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.uint32(types.float32), codegen
+    Cody-Waite reduction and the rational approximation of the Cephes library (Moshier 1989).
+    """
+    x = -708.0 if x < -708.0 else x
+    x = 709.0 if x > 709.0 else x
+    shifted = x * 1.4426950408889634 + _ROUND64
+    n = shifted - _ROUND64
+    r = (x - n * _LN2_HI64) - n * _LN2_LO64
+    square = r * r
+    p = r * ((_P064 * square + _P164) * square + 1.0)
+    q = ((_Q064 * square + _Q164) * square + _Q264) * square + 2.0
+    scale = _float64((_bits64(shifted) - _ROUND64_BITS + _U64(1023)) << _U64(52))
+    return (1.0 + 2.0 * (p / (q - p))) * scale
 
 
 @jit(forceinline=True)

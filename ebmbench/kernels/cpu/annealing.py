@@ -10,13 +10,14 @@ from ebmbench.kernels.api import Annealed
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.statistics import sum_softplus
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, fold, sum_softplus
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
 # While |delta x| stays below this, the series for e**-(delta x) below is exact to 1e-12 and a
 # product of 1,000 factors stays within e**+-63.
 _SERIES_REACH = 0.0625
+_LOG_BLOCK = 1000
 
 
 @jit(forceinline=True)
@@ -32,13 +33,8 @@ def _gain(x, n, after, before, factor):
         size = abs(x[j])
         widest = size if size > widest else widest
     if not widest * abs(delta) < _SERIES_REACH:
-        scaled = np.empty(n)
-        for j in range(n):
-            scaled[j] = after * x[j]
-        upper = sum_softplus(scaled, n)
-        for j in range(n):
-            scaled[j] = before * x[j]
-        return upper - sum_softplus(scaled, n)
+        scratch = np.empty((2, SOFTPLUS_BLOCK))
+        return sum_softplus(x, n, after, scratch) - sum_softplus(x, n, before, scratch)
     scale = np.float32(after)
     for j in range(n):
         d = -delta * np.float64(x[j])
@@ -46,14 +42,9 @@ def _gain(x, n, after, before, factor):
         expm1 = d * (1 + d / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6)))))
         factor[j] = 1.0 + s * expm1
     total = 0.0
-    for first in range(0, n, 1024):
-        rest = min(n - first, 1024)
-        while rest > 1:  # halving: elementwise products vectorise, a running one does not
-            half = rest // 2
-            for j in range(half):
-                factor[first + j] *= factor[first + rest - half + j]
-            rest -= half
-        total -= math.log(factor[first])
+    for first in range(0, n, _LOG_BLOCK):
+        count = min(n - first, _LOG_BLOCK)
+        total -= math.log(fold(factor[first:], count, True))
     return total
 
 

@@ -13,9 +13,10 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import get
-from ebmbench.kernels.cpu.statistics import moments, sum_softplus
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, moments, sum_softplus
 from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.rbm import RBM
+from ebmbench.scalar import exp64
 
 _RESTART = 1 << 14  # states after which the sums are formed afresh
 
@@ -51,12 +52,13 @@ def _log_sums(W, small, large, bits):
     for block in prange(out.size):
         state = np.zeros(small.size, np.uint8)
         x = np.empty_like(large)
+        scratch = np.empty((2, SOFTPLUS_BLOCK))
         linear, most, total = 0.0, -np.inf, 0.0
         for t in range(1 << bits):
             afresh = t % _RESTART == 0
             change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
-            log_p = linear + sum_softplus(x, x.size)
+            log_p = linear + sum_softplus(x, x.size, 1.0, scratch)
             if log_p > most:
                 total = total * math.exp(most - log_p) + 1.0
                 most = log_p
@@ -72,15 +74,16 @@ def _expectations(W, small, large, bits, log_z, products, smalls, larges):
     for block in prange(smalls.shape[0]):
         state = np.zeros(small.size, np.uint8)
         x = np.empty_like(large)
+        scratch = np.empty((2, SOFTPLUS_BLOCK))
         share = np.empty(x.size)
         linear = 0.0
         for t in range(1 << bits):
             afresh = t % _RESTART == 0
             change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
-            p = math.exp(linear + sum_softplus(x, x.size) - log_z)
+            p = math.exp(linear + sum_softplus(x, x.size, 1.0, scratch) - log_z)
             for j in range(x.size):
-                share[j] = p / (1.0 + math.exp(-x[j]))
+                share[j] = p / (1.0 + exp64(-x[j]))
                 larges[block, j] += share[j]
             for i in range(small.size):
                 if state[i]:
