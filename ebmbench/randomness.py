@@ -29,6 +29,7 @@ class Stream(IntEnum):
     INITIAL_STATE = 3 * _LAYERS
     INITIAL_PARAMETERS = 4 * _LAYERS
     SHUFFLING = 5 * _LAYERS
+    CHOSEN_BITS = 6 * _LAYERS
 
 
 class Key(NamedTuple):
@@ -87,6 +88,12 @@ def uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
 def normals(key: Key, chains: int, units: int) -> np.ndarray:
     """Standard normal variates, float64 [chains, units], by inversion of the uniforms."""
     return ndtri(uniforms(key, chains, units).astype(np.float64))
+
+
+def random_bits(key: Key, rows: int, units: int) -> np.ndarray:
+    """A unit for each row, uniform over 0 ... units-1, int64 [rows], of the stream CHOSEN_BITS."""
+    u = uniforms(key._replace(stream=Stream.CHOSEN_BITS), rows, 1)[:, 0].astype(np.float64)
+    return np.minimum((u * units).astype(np.int64), units - 1)
 
 
 def permutation(key: Key, n: int) -> np.ndarray:

@@ -85,6 +85,8 @@ class _Jobs:
         "free_energy": 1e-4,
         "gibbs": 0.0,
         "moments": 1e-5,
+        "pseudolikelihood": 1e-5,
+        "ratio_matching": 1e-5,
         "exact_gradient": 1e-5,
         "log_z": 1e-9,
         "anneal": 2e-4,
@@ -132,6 +134,19 @@ class _Jobs:
             *self._trees(self.k.moments(self.model, self.rows, self.rows[:1])),
             *self._trees(grey),
         ]
+
+    def pseudolikelihood(self) -> list:
+        return self._flips(self.k.pseudolikelihood)
+
+    def ratio_matching(self) -> list:
+        return self._flips(self.k.ratio_matching)
+
+    def _flips(self, job: Callable) -> list:
+        one = np.arange(len(self.h)) % self.host.n_visible
+        found = [job(self.model, self.rows, bits) for bits in (None, one)]
+        # Values are sums over units, and one bit stands for all: their errors add up.
+        size = 1e-1 / self.host.n_visible
+        return [size * array for phases, value in found for array in (*self._trees(phases), value)]
 
     def exact_gradient(self) -> list:
         phases, log_z = self.k.exact_gradient(self.model, self.rows)

@@ -70,6 +70,11 @@ class Backend:
         if rows.ndim != 2 or rows.shape[1] != units:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
 
+    def _check_binary(self, v: Rows, model: Handle) -> None:
+        self._check(v, model.n_visible, "v")
+        if not self.device["is_binary"](v):
+            raise UserError("an objective over flips of single bits needs rows of 0 and 1 only")
+
     def put(self, model: RBM, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`)."""
         if arithmetic not in ARITHMETICS:
@@ -152,6 +157,24 @@ class Backend:
             if len(rows) == 0:
                 raise UserError("the mean over a phase without rows is not defined")
         return self._job("moments", model)(model, positive, negative)
+
+    def pseudolikelihood(
+        self, model: Handle, v: Rows, bits: np.ndarray | None = None
+    ) -> tuple[Phases, float]:
+        """Gradient and mean of the log pseudolikelihood of binary rows (see `models.flips`).
+
+        bits, int64 [B] on the host: only this bit of each row, as an unbiased estimate of all of
+        them. `Phases.means` are those of v and p(h|v) over the rows.
+        """
+        self._check_binary(v, model)
+        return self._job("pseudolikelihood", model)(model, v, bits)
+
+    def ratio_matching(
+        self, model: Handle, v: Rows, bits: np.ndarray | None = None
+    ) -> tuple[Phases, float]:
+        """Gradient and mean of the negative ratio matching loss; arguments as `pseudolikelihood`."""
+        self._check_binary(v, model)
+        return self._job("ratio_matching", model)(model, v, bits)
 
     def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
         """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""

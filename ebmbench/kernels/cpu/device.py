@@ -78,6 +78,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "take": lambda rows, index: rows[index],
+    "is_binary": lambda rows: rows.dtype == np.uint8,
     "synchronize": lambda: None,
     "describe": lambda: {
         "device": "cpu",

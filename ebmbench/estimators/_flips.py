@@ -1,0 +1,25 @@
+"""What the estimators over single flips of v share: all bits of a row, or a random one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ebmbench.kernels.api import Backend, Handle, Phases, Rows, Tree
+from ebmbench.models.rbm import RBM
+from ebmbench.randomness import Key, random_bits
+
+
+def init(k: Backend, model: RBM, config: Any, key: Key) -> None:
+    """Nothing is kept between steps."""
+
+
+def step(
+    job: Callable[..., tuple[Phases, float]],
+    stochastic: bool,
+    model: Handle,
+    batch: Rows,
+    key: Key,
+) -> tuple[Tree, None, dict[str, Any]]:
+    """The job's gradient over all bits, or over one random bit a row."""
+    bits = random_bits(key, len(batch), model.n_visible) if stochastic else None
+    (gradient, means), value = job(model, batch, bits)
+    return gradient, None, {"means": means, "objective": value}

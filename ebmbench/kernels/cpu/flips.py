@@ -1,0 +1,153 @@
+"""Pseudolikelihood and ratio matching: objectives over single flips of v (see `models.flips`).
+
+With s = sigmoid(x), flipping bit i multiplies 1 + e**x by t = sigmoid(-x) + s e**(sign W_i): given
+e**W and e**-W, one multiply-add a hidden unit, and D_i needs one logarithm of the product over them.
+The same t gives sigmoid(x + sign W_i) = s e**(sign W_i) / t for the gradient. Nothing of the size
+rows x n_visible x n_hidden is ever stored: a thread takes visible units and walks over the rows.
+"""
+
+import math
+
+import numba
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.statistics import padded_probability
+from ebmbench.scalar import exp
+
+PSEUDOLIKELIHOOD, RATIO_MATCHING = 0, 1
+ALL_BITS = -1
+
+# A float32 product may hold factors up to e**+-80 together, a float64 one up to e**+-700.
+_SPAN32, _SPAN64 = 80.0, 700.0
+
+
+@jit(parallel=True)
+def _exponentials(W, up, down):
+    for i in prange(W.shape[0]):
+        for j in range(W.shape[1]):
+            up[i, j] = exp(W[i, j])
+            down[i, j] = exp(-W[i, j])
+
+
+@jit
+def _log_product(t, n, widest):
+    """log of the product of the first n factors, each within e**+-widest; overwrites t."""
+    factors = 1  # that each remaining number holds
+    while n > 1 and 2 * factors * widest < _SPAN32:
+        half = n // 2
+        rest = n - half
+        for j in range(half):
+            t[j] *= t[rest + j]
+        n = rest
+        factors *= 2
+    together = max(1, int(_SPAN64 / max(factors * widest, 1e-30)))
+    total, product, count = 0.0, 1.0, 0
+    for j in range(n):
+        product *= np.float64(t[j])
+        count += 1
+        if count == together:
+            total += math.log(product)
+            product, count = 1.0, 0
+    return total + math.log(product)
+
+
+@jit(forceinline=True)
+def _value_and_weight(kind, d):
+    """The objective of one flip and its derivative, as functions of D."""
+    g = 1.0 / (1.0 + math.exp(d))  # sigmoid(-D)
+    if kind == PSEUDOLIKELIHOOD:
+        return -(max(-d, 0.0) + math.log1p(math.exp(-abs(d)))), g
+    return -g * g, 2.0 * g * g * (1.0 - g)
+
+
+@jit(parallel=True)
+def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, changes):
+    """Sums over rows; s and q are sigmoid(x) and sigmoid(-x), since 1 - s cancels where s is near 1.
+
+    changes, [threads, B, padded], gets sum_i a_i (sigmoid(x + sign W_i) - s).
+    """
+    threads = changes.shape[0]
+    n_visible = W.shape[0]
+    values = np.zeros(threads)
+    for thread in prange(threads):
+        change = changes[thread]
+        t = np.empty(n_hidden, np.float32)
+        flipped = np.empty(n_hidden, np.float32)
+        for i in range(thread, n_visible, threads):
+            widest = 0.0
+            for j in range(n_hidden):
+                widest = max(widest, abs(W[i, j]))
+            for j in range(gW.shape[1]):
+                gW[i, j] = np.float32(0.0)
+            gb[i] = np.float32(0.0)
+            row = gW[i]
+            for r in range(v.shape[0]):
+                if bits[r] != ALL_BITS and bits[r] != i:
+                    continue
+                scale = 1.0 if bits[r] == ALL_BITS else np.float64(n_visible)
+                on = v[r, i] != 0
+                sign = -1.0 if on else 1.0
+                e = down[i] if on else up[i]
+                sr, qr = s[r], q[r]
+                for j in range(n_hidden):
+                    raised = sr[j] * e[j]
+                    t[j] = qr[j] + raised
+                    flipped[j] = raised / t[j]
+                d = -sign * np.float64(b[i]) - _log_product(t, n_hidden, widest)
+                value, weight = _value_and_weight(kind, d)
+                values[thread] += scale * value
+                a = np.float32(scale * weight)
+                signed = np.float32(sign) * a
+                gb[i] -= signed
+                cr = change[r]
+                for j in range(n_hidden):
+                    row[j] -= signed * flipped[j]
+                    cr[j] += a * (flipped[j] - sr[j])
+    return values.sum()
+
+
+@jit(parallel=True)
+def _add_changes(v, change, zero, gW, gc):
+    """The flips' effect through all other units: W -= vᵀ change, c -= the sum of change over rows."""
+    for i in prange(gW.shape[0]):
+        index = np.empty(v.shape[0], np.int32)
+        through = np.empty(zero.size, np.float32)
+        add_rows(zero, change, v[:, i], index, through)
+        for j in range(zero.size):
+            gW[i, j] = (gW[i, j] - through[j]) / np.float32(v.shape[0])
+    for r in range(v.shape[0]):
+        for j in range(zero.size):
+            gc[j] -= change[r, j]
+
+
+def _job(kind: int):
+    def job(model, v, bits):
+        rows = len(v)
+        up, down = np.empty_like(model.W), np.empty_like(model.W)
+        _exponentials(model.W, up, down)
+        s = padded_probability(model.W, model.c, v, model.n_hidden)
+        q = padded_probability(model.W, model.c, v, model.n_hidden, -1.0)
+        gb, gc = np.zeros_like(model.b), np.zeros_like(model.c)
+        gW = aligned_zeros(*model.W.shape)
+        chosen = np.full(rows, ALL_BITS, np.int64) if bits is None else np.asarray(bits, np.int64)
+        changes = np.zeros((numba.get_num_threads(), rows, model.c.size), np.float32)
+        total = _flip_gradient(
+            model.W, up, down, model.b, s, q, v, chosen, kind, model.n_hidden, gW, gb, changes
+        )
+        change = aligned_zeros(rows, model.c.size)
+        changes.sum(axis=0, out=change)
+        _add_changes(v, change, aligned_zeros(model.c.size), gW, gc)
+        gradient = {"W": gW, "b": gb / np.float32(rows), "c": gc / np.float32(rows)}
+        v_mean = np.zeros_like(model.b)
+        v_mean[: model.n_visible] = v.mean(axis=0)
+        return Phases(gradient, {"b": v_mean, "c": s.mean(axis=0)}), total / rows
+
+    return job
+
+
+JOBS = {"pseudolikelihood": _job(PSEUDOLIKELIHOOD), "ratio_matching": _job(RATIO_MATCHING)}
