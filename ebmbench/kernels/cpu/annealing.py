@@ -10,7 +10,8 @@ from ebmbench.kernels.api import Annealed
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, fold, sum_softplus
+from ebmbench.kernels.cpu.simd import product
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
@@ -41,11 +42,11 @@ def _gain(x, n, after, before, factor):
         s = np.float64(sigmoid(np.float32(scale * x[j])))
         expm1 = d * (1 + d / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6)))))
         factor[j] = 1.0 + s * expm1
-    total = 0.0
+    gain = 0.0
     for first in range(0, n, _LOG_BLOCK):
         count = min(n - first, _LOG_BLOCK)
-        total -= math.log(fold(factor[first:], count, True))
-    return total
+        gain -= math.log(product(factor[first:], count))
+    return gain
 
 
 @jit(parallel=True)

@@ -16,14 +16,14 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.simd import product
 from ebmbench.kernels.cpu.statistics import padded_probability
 from ebmbench.scalar import exp
 
 PSEUDOLIKELIHOOD, RATIO_MATCHING = 0, 1
 ALL_BITS = -1
 
-# A float32 product may hold factors up to e**+-80 together, a float64 one up to e**+-700.
-_SPAN32, _SPAN64 = 80.0, 700.0
+_SPAN = 700.0  # a float64 holds products within e**+-this
 
 
 @jit(parallel=True)
@@ -34,26 +34,14 @@ def _exponentials(W, up, down):
             down[i, j] = exp(-W[i, j])
 
 
-@jit
+@jit(forceinline=True)
 def _log_product(t, n, widest):
-    """log of the product of the first n factors, each within e**+-widest; overwrites t."""
-    factors = 1  # that each remaining number holds
-    while n > 1 and 2 * factors * widest < _SPAN32:
-        half = n // 2
-        rest = n - half
-        for j in range(half):
-            t[j] *= t[rest + j]
-        n = rest
-        factors *= 2
-    together = max(1, int(_SPAN64 / max(factors * widest, 1e-30)))
-    total, product, count = 0.0, 1.0, 0
-    for j in range(n):
-        product *= np.float64(t[j])
-        count += 1
-        if count == together:
-            total += math.log(product)
-            product, count = 1.0, 0
-    return total + math.log(product)
+    """log of the product of the first n factors, each within e**+-widest."""
+    together = n if n * widest < _SPAN else max(1, int(_SPAN / widest))
+    result = 0.0
+    for first in range(0, n, together):
+        result += math.log(product(t[first:], min(together, n - first)))
+    return result
 
 
 @jit(forceinline=True)
@@ -63,6 +51,28 @@ def _value_and_weight(kind, d):
     if kind == PSEUDOLIKELIHOOD:
         return -(max(-d, 0.0) + math.log1p(math.exp(-abs(d)))), g
     return -g * g, 2.0 * g * g * (1.0 - g)
+
+
+@jit
+def _flip(s, q, e, scratch, b, sign, widest, kind, scale, row, change):
+    """One bit of one row: adds its share of the gradient to row and change, returns (value, weight).
+
+    s, q, e, row, change: float32 [n_hidden]; scratch: float32 [2, n_hidden]. A function of its own,
+    because the loops vectorise only where the compiler sees plain arrays.
+    """
+    n = s.size
+    t, flipped = scratch[0], scratch[1]
+    for j in range(n):
+        raised = s[j] * e[j]
+        t[j] = q[j] + raised
+        flipped[j] = raised / t[j]
+    value, weight = _value_and_weight(kind, -sign * b - _log_product(t, n, widest))
+    a = np.float32(scale * weight)
+    signed = np.float32(sign) * a
+    for j in range(n):
+        row[j] -= signed * flipped[j]
+        change[j] += a * (flipped[j] - s[j])
+    return scale * value, signed
 
 
 @jit(parallel=True)
@@ -75,39 +85,24 @@ def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, change
     n_visible = W.shape[0]
     values = np.zeros(threads)
     for thread in prange(threads):
-        change = changes[thread]
-        t = np.empty(n_hidden, np.float32)
-        flipped = np.empty(n_hidden, np.float32)
+        scratch = np.empty((2, n_hidden), np.float32)
         for i in range(thread, n_visible, threads):
-            widest = 0.0
-            for j in range(n_hidden):
-                widest = max(widest, abs(W[i, j]))
-            for j in range(gW.shape[1]):
-                gW[i, j] = np.float32(0.0)
-            gb[i] = np.float32(0.0)
-            row = gW[i]
+            widest = np.float64(np.abs(W[i, :n_hidden]).max())
+            row, up_i, down_i = gW[i, :n_hidden], up[i, :n_hidden], down[i, :n_hidden]
+            bias = np.float64(b[i])
             for r in range(v.shape[0]):
                 if bits[r] != ALL_BITS and bits[r] != i:
                     continue
                 scale = 1.0 if bits[r] == ALL_BITS else np.float64(n_visible)
-                on = v[r, i] != 0
-                sign = -1.0 if on else 1.0
-                e = down[i] if on else up[i]
-                sr, qr = s[r], q[r]
-                for j in range(n_hidden):
-                    raised = sr[j] * e[j]
-                    t[j] = qr[j] + raised
-                    flipped[j] = raised / t[j]
-                d = -sign * np.float64(b[i]) - _log_product(t, n_hidden, widest)
-                value, weight = _value_and_weight(kind, d)
-                values[thread] += scale * value
-                a = np.float32(scale * weight)
-                signed = np.float32(sign) * a
+                sr, qr, cr = s[r, :n_hidden], q[r, :n_hidden], changes[thread, r, :n_hidden]
+                if v[r, i]:
+                    value, signed = _flip(
+                        sr, qr, down_i, scratch, bias, -1.0, widest, kind, scale, row, cr
+                    )
+                else:
+                    value, signed = _flip(sr, qr, up_i, scratch, bias, 1.0, widest, kind, scale, row, cr)
+                values[thread] += value
                 gb[i] -= signed
-                cr = change[r]
-                for j in range(n_hidden):
-                    row[j] -= signed * flipped[j]
-                    cr[j] += a * (flipped[j] - sr[j])
     return values.sum()
 
 

@@ -1,15 +1,19 @@
-"""The one vector primitive: the sum of chosen rows of a matrix, held in registers.
+"""Vector primitives: the sum of chosen rows of a matrix, and reductions, held in registers.
 
 A binary state picks rows of W; adding only those is a matrix product without the multiplications by
 zero. Rows are added in ascending order into one accumulator a column, so the result depends neither
 on how a batch is split nor on the number of threads. Written as LLVM vectors because a loop over
-rows around a loop over columns would load and store its accumulators at every row.
+rows around a loop over columns would load and store its accumulators at every row, and a loop that
+reduces is not vectorised at all without leave to reorder.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from ebmbench.compile import jit
 
 LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
@@ -65,3 +69,71 @@ def _sum_rows(vectors):
 sum_rows_wide = _sum_rows(_WIDE)
 sum_rows_narrow = _sum_rows(1)
 WIDE_COLUMNS = _WIDE * LANES
+
+_LANES64 = 8
+_DEPTH = 4  # vectors that a reduction keeps, to hide the latency of an operation
+_STRIDE = _LANES64 * _DEPTH
+
+
+def _reduce_strides(operation, neutral):
+    """values (float32 or float64) and a multiple of _STRIDE -> their reduction as a float64."""
+
+    @intrinsic
+    def reduce(typingctx, values, count):
+        element = values.dtype
+
+        def codegen(context, builder, signature, args):
+            array = context.make_array(signature.args[0])(context, builder, value=args[0])
+            wide = ir.VectorType(ir.DoubleType(), _LANES64)
+            loaded = ir.VectorType(context.get_value_type(element), _LANES64)
+            apply = getattr(builder, operation)
+            start = ir.Constant(wide, [neutral] * _LANES64)
+            totals = [cgutils.alloca_once_value(builder, start) for _ in range(_DEPTH)]
+            step = ir.Constant(ir.IntType(64), _STRIDE)
+            with cgutils.for_range_slice(builder, ir.Constant(step.type, 0), args[1], step) as (at, _):
+                for k, total in enumerate(totals):
+                    pointer = builder.gep(
+                        array.data, [builder.add(at, ir.Constant(step.type, k * _LANES64))]
+                    )
+                    vector = builder.load(
+                        builder.bitcast(pointer, loaded.as_pointer()), align=element.bitwidth // 8
+                    )
+                    if element == types.float32:
+                        vector = builder.fpext(vector, wide)
+                    builder.store(apply(builder.load(total), vector), total)
+            whole = builder.load(totals[0])
+            for total in totals[1:]:
+                whole = apply(whole, builder.load(total))
+            result = ir.Constant(ir.DoubleType(), neutral)
+            for lane in range(_LANES64):
+                value = builder.extract_element(whole, ir.Constant(ir.IntType(32), lane))
+                result = apply(result, value)
+            return result
+
+        return types.float64(values, types.intp), codegen
+
+    return reduce
+
+
+_multiply_strides = _reduce_strides("fmul", 1.0)
+_add_strides = _reduce_strides("fadd", 0.0)
+
+
+@jit(forceinline=True)
+def product(values, n):
+    """The product of the first n values, float32 or float64, as a float64."""
+    strides = n - n % _STRIDE
+    result = _multiply_strides(values, strides)
+    for j in range(strides, n):
+        result *= np.float64(values[j])
+    return result
+
+
+@jit(forceinline=True)
+def total(values, n):
+    """The sum of the first n values, float32 or float64, as a float64."""
+    strides = n - n % _STRIDE
+    result = _add_strides(values, strides)
+    for j in range(strides, n):
+        result += np.float64(values[j])
+    return result

@@ -9,6 +9,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
 from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.scalar import exp64, sigmoid
 
 SOFTPLUS_BLOCK = 512
@@ -33,22 +34,6 @@ def _probabilities(matrix, bias, states, beta, columns, out):
 
 
 @jit
-def fold(values, n, product):
-    """The sum or product of the first n, in place: by halves, since a running one does not vectorise."""
-    while n > 1:
-        half = n // 2
-        rest = n - half
-        if product:
-            for j in range(half):
-                values[j] *= values[rest + j]
-        else:
-            for j in range(half):
-                values[j] += values[rest + j]
-        n = rest
-    return values[0]
-
-
-@jit
 def sum_softplus(x, n, scale, scratch):
     """sum_j log(1 + e**(scale x_j)) over the first n, in float64; scratch: float64 [2, at least 512].
 
@@ -56,15 +41,15 @@ def sum_softplus(x, n, scale, scratch):
     of 512 of them cannot overflow, so one logarithm serves 512 units.
     """
     factor, positive = scratch[0], scratch[1]
-    total = 0.0
+    result = 0.0
     for first in range(0, n, SOFTPLUS_BLOCK):
         count = min(n - first, SOFTPLUS_BLOCK)
         for j in range(count):
             xj = scale * np.float64(x[first + j])
             positive[j] = max(xj, 0.0)
             factor[j] = 1.0 + exp64(-abs(xj))
-        total += fold(positive, count, False) + math.log(fold(factor, count, True))
-    return total
+        result += total(positive, count) + math.log(product(factor, count))
+    return result
 
 
 @jit(parallel=True)
@@ -73,10 +58,10 @@ def _free_energies(W, b, c, v, n_hidden, out):
         index = np.empty(v.shape[1], np.int32)
         x = np.empty(c.size, np.float32)
         add_rows(c, W, v[r], index, x)
-        total = sum_softplus(x, n_hidden, 1.0, np.empty((2, SOFTPLUS_BLOCK)))
+        energy = sum_softplus(x, n_hidden, 1.0, np.empty((2, SOFTPLUS_BLOCK)))
         for i in range(v.shape[1]):
-            total += np.float64(b[i]) * np.float64(v[r, i])
-        out[r] = -total
+            energy += np.float64(b[i]) * np.float64(v[r, i])
+        out[r] = -energy
 
 
 @jit(parallel=True)
