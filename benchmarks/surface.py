@@ -7,11 +7,12 @@ import numpy as np
 
 from ebmbench.datasets import load as load_dataset
 from ebmbench.estimators import find as find_estimator
-from ebmbench.evaluation.likelihood import base_rates, evaluate
+from ebmbench.evaluation.likelihood import evaluate
 from ebmbench.harness.gate import check as check_gate
 from ebmbench.kernels.api import load as load_backend
 from ebmbench.models.rbm import RBM
 from ebmbench.models.storage import load_fixture
+from ebmbench.partition import base_rates
 from ebmbench.randomness import Key
 from ebmbench.training.fit import Fit, initial_model
 from ebmbench.training.sgd import SGD

@@ -12,7 +12,7 @@ _PUBLIC = {
     "SGD": ("ebmbench.training.sgd", "SGD"),
     "Fit": ("ebmbench.training.fit", "Fit"),
     "initial_model": ("ebmbench.training.fit", "initial_model"),
-    "base_rates": ("ebmbench.evaluation.likelihood", "base_rates"),
+    "base_rates": ("ebmbench.partition", "base_rates"),
     "evaluate": ("ebmbench.evaluation.likelihood", "evaluate"),
     "sample": ("ebmbench.evaluation.samples", "draw"),
     "load_backend": ("ebmbench.kernels.api", "load"),

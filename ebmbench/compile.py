@@ -28,13 +28,13 @@ PRESENTATION = ("cli", "report")
 
 @cache
 def source_hash(*only: str) -> str:
-    """SHA-256 (first 16 hex digits) of the package's Python and TOML sources.
+    """SHA-256 (first 16 hex digits) of the package's Python sources.
 
     Of those whose first folder or file in the package is among `only`; by default of all but the
     `PRESENTATION`.
     """
     digest = hashlib.sha256()
-    for path in sorted(p for s in ("*.py", "*.toml") for p in PACKAGE.rglob(s)):
+    for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE)
         if place.parts[0] in only if only else place.parts[0] not in PRESENTATION:
             digest.update(str(place).encode())

@@ -1,9 +1,13 @@
-"""The one exception for mistakes that the caller can mend.
-
-Its text is a single sentence that names the offender and says what would be right; the command line
-prints it and exits with 2.
-"""
+"""Exceptions whose text is one sentence for a person: what is wrong, and what would be right."""
 
 
 class UserError(ValueError):
     """A mistake in what was given: a name, a file, a shape, a value or an option."""
+
+
+class Unavailable(UserError):
+    """What cannot be had or cannot apply here, though nothing is wrong; the text is the reason."""
+
+
+class NotFinite(UserError):
+    """A parameter that is NaN, infinite or beyond all bounds."""

@@ -14,10 +14,11 @@ from scipy.special import ndtri
 
 from ebmbench.compile import jit
 from ebmbench.errors import UserError
-from ebmbench.scalar import philox, unit_interval
+from ebmbench.scalar import four_uniforms
 
-VISIBLE, HIDDEN = 0, 1
 _LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
+VISIBLE, HIDDEN = 0, 1
+START = _LAYERS - 1  # the layer whose uniforms the first states of chains are drawn with
 
 
 class Stream(IntEnum):
@@ -26,10 +27,11 @@ class Stream(IntEnum):
     CHAINS = 0 * _LAYERS  # chains that persist or are sampled for their own sake
     CONTRASTIVE = 1 * _LAYERS  # chains started from data
     ANNEALING = 2 * _LAYERS
-    INITIAL_STATE = 3 * _LAYERS
+    SAMPLES = 3 * _LAYERS  # chains that are only looked at: not those that shaped the model
     INITIAL_PARAMETERS = 4 * _LAYERS
     SHUFFLING = 5 * _LAYERS
     CHOSEN_BITS = 6 * _LAYERS
+    BASELINE = 7 * _LAYERS
 
 
 class Key(NamedTuple):
@@ -51,8 +53,8 @@ class Key(NamedTuple):
 
 def check_seed(seed: int) -> int:
     """`seed` if it fits a word of the key; `UserError` otherwise."""
-    if not 0 <= seed < 2**32:
-        raise UserError(f"the seed must lie between 0 and 4294967295, but is {seed}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"the seed must be a whole number between 0 and 4294967295, but is {seed}")
     return seed
 
 
@@ -65,11 +67,11 @@ def fill_uniforms(out, chain, step, seed, stream):
     seed = np.uint32(seed)
     stream = np.uint32(stream)
     for group in range(out.size // 4):
-        a, b, c, d = philox(np.uint32(group), chain, low, high, seed, stream)
-        out[4 * group] = unit_interval(a)
-        out[4 * group + 1] = unit_interval(b)
-        out[4 * group + 2] = unit_interval(c)
-        out[4 * group + 3] = unit_interval(d)
+        a, b, c, d = four_uniforms(np.uint32(group), chain, low, high, seed, stream)
+        out[4 * group] = a
+        out[4 * group + 1] = b
+        out[4 * group + 2] = c
+        out[4 * group + 3] = d
 
 
 @jit

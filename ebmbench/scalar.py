@@ -137,6 +137,13 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 
 @jit(forceinline=True)
+def four_uniforms(group, chain, low, high, seed, stream):
+    """The uniforms of units 4 group, ..., 4 group + 3 of a chain at step low + 2**32 high."""
+    a, b, c, d = philox(group, chain, low, high, seed, stream)
+    return unit_interval(a), unit_interval(b), unit_interval(c), unit_interval(d)
+
+
+@jit(forceinline=True)
 def unit_interval(word):
     """A uint32 as a float32 uniform, ((word >> 9) + 1/2) * 2**-23: exact, never 0 or 1."""
     return _F32(_F32(_F32(_U32(word >> _U32(9))) + _HALF) * _F32(2.0**-23))

@@ -5,7 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from conftest import (
+    BACKENDS,
     all_states,
+    backend,
     complaint,
     flat,
     host,
@@ -16,8 +18,10 @@ from conftest import (
 from scipy.linalg import block_diag
 from scipy.special import expit, logsumexp
 
+from ebmbench.datasets import load
 from ebmbench.models import enumerate as exact
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import RBM, free_energy
+from ebmbench.models.storage import load_fixture
 
 SIZES = [(1, 1), (3, 7), (7, 3), (6, 6), (2, 9)]
 
@@ -163,3 +167,25 @@ def test_every_backend_refuses_too_many_units(k):
     assert "2**26" in complaint(k.log_z, too_many)
     handle, rows = k.put(too_many), k.put_rows(np.zeros((2, 26), np.uint8))
     assert "2**26" in complaint(k.exact_gradient, handle, rows)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_twenty_units_with_huge_biases(name):
+    """20 x 20 with biases of ±100: independent pairs, whose log Z is a sum of logs of four terms."""
+    sign = np.where(np.arange(20) % 3, 1.0, -1.0)
+    w = np.linspace(-5.0, 5.0, 20)
+    model = RBM(np.diag(w), 100.0 * sign, -100.0 * np.roll(sign, 1))
+    pairs = np.stack([np.zeros(20), model.b, model.c, model.b + model.c + w])
+    wanted = np.logaddexp.reduce(pairs, axis=0).sum()
+    assert backend(name).log_z(model) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_golden_model_has_the_log_z_it_says(name):
+    """64 x 20, trained on digits: 2**20 states by both backends, and its stated test likelihood."""
+    fixture = load_fixture("digits_rbm20")
+    assert backend(name).log_z(fixture.model) == pytest.approx(fixture.log_z, rel=1e-12)
+    test = load("digits").test
+    mean = -free_energy(fixture.model, test).mean() - fixture.log_z
+    assert mean == pytest.approx(fixture.log_likelihood, rel=1e-12)
+    assert fixture.log_likelihood == pytest.approx(-17.419, abs=1e-3)

@@ -112,7 +112,7 @@ def test_probabilities_of_zero_and_one_are_kept(k):
 def test_chains_start_from_the_visible_biases(k):
     """Independent units with p = sigmoid(b): 32 cells; W and c play no part."""
     strong = RBM(MODEL.W * 10.0, MODEL.b, MODEL.c + 5.0)
-    chains = start(k, strong, 20_000, 21)
+    chains = start(k, strong, 20_000, Key(21, Stream.CHAINS))
     p = expit(MODEL.b)
     v = all_states(5)
     law = np.prod(np.where(v == 1.0, p, 1.0 - p), axis=1)
@@ -124,12 +124,12 @@ def test_chains_start_from_the_visible_biases(k):
 @pytest.mark.filterwarnings("error")
 def test_chains_start_at_large_biases_without_a_warning(k):
     model = RBM(np.zeros((2, 1)), [-1000.0, 1000.0], [0.0])
-    assert k.get_rows(start(k, model, 3, 1).v).tolist() == [[0, 1]] * 3
+    assert k.get_rows(start(k, model, 3, Key(1, Stream.CHAINS)).v).tolist() == [[0, 1]] * 3
 
 
 def test_advance_continues_where_the_chains_stand(k):
     model = k.put(MODEL)
-    chains = start(k, MODEL, 50, 22)
+    chains = start(k, MODEL, 50, Key(22, Stream.CHAINS))
     once = advance(k, model, chains, 5, beta=0.7)
     twice = advance(k, model, advance(k, model, chains, 2, beta=0.7), 3, beta=0.7)
     assert (k.get_rows(once.v) == k.get_rows(twice.v)).all()

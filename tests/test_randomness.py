@@ -61,7 +61,7 @@ KEYS = [
     Key(7, Stream.CONTRASTIVE, 1, 3),
     Key(2**32 - 1, Stream.ANNEALING, 2**32 - 1, 1000),
     Key(12345, Stream.SHUFFLING, 2**32, 0),
-    Key(1, Stream.INITIAL_STATE, 2**63 + 5, 2**31),
+    Key(1, Stream.SAMPLES, 2**63 + 5, 2**31),
     Key(1, Stream.INITIAL_PARAMETERS, 2**64 - 1, 2**32 - 4),
 ]
 

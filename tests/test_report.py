@@ -57,7 +57,7 @@ def case(log_likelihood=-10.0, samples=(1e-4, 2e-4, 3e-4), **fields):
         "compile_s": 1.5,
         "train_s": 0.5,
         "update_s": float(np.median(samples)),
-        "samples": [{"process": 1, "update_s": list(samples)}],
+        "samples": [{"process": 1, "update_s": list(samples), "updates": [1] * len(samples)}],
         "log_likelihood": log_likelihood,
         "std_error": 0.02,
         "status": "done",

@@ -256,7 +256,7 @@ def test_initial_model_starts_at_the_base_rates():
     rows = random_rows(50, 40, seed=6)
     rows[:, 0] = 0
     model = initial_model(rows, 60, 7, scale=0.02)
-    np.testing.assert_allclose(expit(model.b), (rows.sum(axis=0) + 1) / 52, rtol=1e-12)
+    np.testing.assert_allclose(expit(model.b), (rows.sum(axis=0) + 5) / 60, rtol=1e-12)
     assert (model.c == 0.0).all()
     # 2,400 normals: the standard deviation has a relative error of 1 / sqrt(4800) = 1.4 %.
     assert model.W.std() == pytest.approx(0.02, rel=0.06)

@@ -51,7 +51,8 @@ def main() -> None:
     try:
         status = app(arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        _tell("stopped; what was finished is kept, and the same command continues from there")
+        kept = "; finished cases are kept, and the same command continues from there"
+        _tell(f"stopped{kept if arguments[0] == 'run' else ''}")
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -85,10 +85,13 @@ def evaluate(
 ) -> None:
     """Estimate log Z and the mean log-likelihood of data, in nats a row."""
     from ebmbench import datasets, partition
-    from ebmbench.evaluation.likelihood import Likelihood, base_rates, check_rows
+    from ebmbench.evaluation.likelihood import Likelihood
     from ebmbench.evaluation.likelihood import evaluate as judge
+    from ebmbench.harness import gate
     from ebmbench.kernels import api
+    from ebmbench.models.rows import check_rows
     from ebmbench.models.storage import load_model
+    from ebmbench.partition import base_rates
     from ebmbench.randomness import check_seed
 
     methods = list(dict.fromkeys(method or ["ais"]))
@@ -101,7 +104,7 @@ def evaluate(
     loaded = api.load(backend)
     rbm = load_model(model)
     rows, source = datasets.read_rows(data)
-    check_rows(rbm, rows)
+    check_rows(rows, rbm.n_visible, binary=True)
     base = (
         base_rates(source.train, f"base rates of the train split of {source.name}")
         if source
@@ -110,6 +113,9 @@ def evaluate(
     found: list[Likelihood] = []
     for name in methods:
         with busy(f"log Z by {name} on {backend}"):
+            if name == "ais":  # compile and check before the clock starts
+                gate.demand(backend)
+                judge(loaded, rbm, rows, name, {"betas": 2, "chains": 2}, base, seed)
             found.append(judge(loaded, rbm, rows, name, settings[name], base, seed))
     if as_json:
         print(json.dumps([_fields(one, backend, seed) for one in found], indent=2))

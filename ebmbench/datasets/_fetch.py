@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ebmbench.errors import UserError
+from ebmbench.errors import Unavailable, UserError
 
 FOLDER_VARIABLE = "EBMBENCH_DATA"
 
@@ -55,7 +55,7 @@ def fetch(urls: Sequence[str], known_hash: str | None, advice: str) -> Path:
 
     Raises
     ------
-    UserError
+    Unavailable
         If no address works.
     """
     import pooch  # takes long to import, and most runs download nothing
@@ -66,7 +66,7 @@ def fetch(urls: Sequence[str], known_hash: str | None, advice: str) -> Path:
             return Path(pooch.retrieve(url, known_hash, name, pooch.os_cache("ebmbench")))
         except (OSError, ValueError) as error:  # no network, a full disk, a wrong checksum
             failure = error
-    raise UserError(
+    raise Unavailable(
         f"{name} could not be downloaded ({type(failure).__name__}); {advice}, "
         f"and set {FOLDER_VARIABLE}=FOLDER."
     ) from failure

@@ -1,13 +1,15 @@
 """From what the user typed to data: a dataset's name, or the path of a file."""
 
-import difflib
 import os
+from pathlib import Path
 
 import numpy as np
 
 from ebmbench.datasets import _user_file
+from ebmbench.datasets._arrays import check_file
 from ebmbench.datasets._dataset import Dataset
 from ebmbench.datasets._registry import names, registered
+from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 
 
@@ -59,7 +61,7 @@ def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
     rows : numpy.ndarray
         Shape [n_rows, n_visible], uint8 (0 and 1) or float32 (in [0, 1]).
     dataset : Dataset or None
-        The built-in dataset from which they come; None for a file.
+        The dataset from which they come; None for a file of one array, which has no train set.
 
     Raises
     ------
@@ -76,15 +78,20 @@ def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
         dataset = load(source)
         return (dataset.train if part == "train" else dataset.test), dataset
     _require_path(source)
-    return _user_file.read(source, part), None
+    if part or _user_file.has_two_parts(source):
+        dataset = load(source)
+        return (dataset.train if part == "train" else dataset.test), dataset
+    return _user_file.read(source), None
+
+
+def check_name(name: str) -> None:
+    """`UserError` where `name` is neither a built-in dataset nor an existing file."""
+    if name not in registered():
+        _require_path(name)
+        check_file(Path(name))
 
 
 def _require_path(text: str) -> None:
     if any(mark in text for mark in "./\\"):
         return
-    near = difflib.get_close_matches(text, names(), n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise UserError(
-        f"Unknown dataset {text!r}{hint}; known are {', '.join(names())}, or give the path of a "
-        ".npz, .npy or .csv file."
-    )
+    raise unknown("dataset", text, [*names(), "or the path of a .npz, .npy or .csv file"])

@@ -44,10 +44,13 @@ def load(file: str) -> Dataset:
     )
 
 
-def read(file: str, part: str) -> np.ndarray:
-    """Return the rows of one `part` ("train" or "test"), or with "" those of the last array."""
-    if part:
-        return getattr(load(file), part)
+def has_two_parts(file: str) -> bool:
+    """Whether the file has a train and a test array of its own."""
+    return len(_row_keys(file, read_arrays(Path(file), ROLES))) == 2
+
+
+def read(file: str) -> np.ndarray:
+    """Return all rows of a file of one array."""
     arrays = read_arrays(Path(file), ROLES)
     key = _row_keys(file, arrays)[-1]
     return as_rows([arrays[key]], [_label(file, key)])[0]

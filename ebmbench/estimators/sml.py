@@ -10,7 +10,7 @@ from typing import Any
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
-from ebmbench.randomness import Key
+from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import Chains, advance, start
 
 NAME = "sml"
@@ -35,7 +35,7 @@ class Config:
 
 def init(k: Backend, model: RBM, config: Config, key: Key) -> Chains:
     """Chains drawn from the model's visible biases."""
-    return start(k, model, config.chains, key.seed)
+    return start(k, model, config.chains, key._replace(stream=Stream.CHAINS))
 
 
 def step(

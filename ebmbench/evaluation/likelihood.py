@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
-from ebmbench.partition import BaseRates, LogZ
+from ebmbench.models.rows import check_rows
+from ebmbench.partition import BaseRates, LogZ, base_rates
+from ebmbench.randomness import check_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,15 +22,6 @@ class Likelihood:
     n_rows: int
     log_z: LogZ
     seconds: float
-
-
-def base_rates(rows: np.ndarray, source: str) -> BaseRates:
-    """Biases of the independent-pixel model of these rows, log p / (1 - p).
-
-    p = (on + 5) / (rows + 10): the smoothing keeps pixels that are never on within reach.
-    """
-    p = (rows.sum(axis=0, dtype=np.float64) + 5.0) / (len(rows) + 10.0)
-    return BaseRates(np.log(p) - np.log1p(-p), source)
 
 
 def mean_free_energy(k: Backend, model: RBM, rows: np.ndarray) -> float:
@@ -51,20 +43,14 @@ def evaluate(
     settings: of the method (for ais: betas, chains, arithmetic); base: what annealing starts from,
     better taken from training data than, as it is by default, from the rows themselves.
     """
-    check_rows(model, rows)
+    rows = check_rows(rows, model.n_visible, binary=True)
+    check_seed(seed)
     base = base or base_rates(rows, "base rates of the rows given")
     module, config = partition.find(method, settings or {})
+    k.synchronize()
     started = perf_counter()
     log_z = module.estimate(k, model, config, base, seed)
     k.synchronize()
     seconds = perf_counter() - started
     mean = -mean_free_energy(k, model, rows) - log_z.log_z
     return Likelihood(mean, len(rows), log_z, seconds)
-
-
-def check_rows(model: RBM, rows: np.ndarray) -> None:
-    """`UserError` where rows do not fit the model."""
-    if rows.shape[1] != model.n_visible:
-        raise UserError(
-            f"the data have {rows.shape[1]} columns, but the model has {model.n_visible} visible units"
-        )

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import logsumexp
 
-from ebmbench.evaluation.likelihood import base_rates
 from ebmbench.models.rbm import softplus
+from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, uniforms
 
 COMPONENTS = 10
@@ -25,7 +25,7 @@ def mixture(train: np.ndarray, test: np.ndarray, components: int = COMPONENTS) -
     train drawn with seed 0 and takes 200 rounds.
     """
     x = train.astype(np.float64)
-    u = uniforms(Key(0, Stream.INITIAL_PARAMETERS), 1, components)[0]
+    u = uniforms(Key(0, Stream.BASELINE), 1, components)[0]
     mean = 0.25 + 0.5 * x[(u * len(x)).astype(int)]
     share = np.full(components, 1.0 / components)
     for _ in range(_ROUNDS):

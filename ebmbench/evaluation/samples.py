@@ -11,6 +11,7 @@ from ebmbench.files import write_atomically
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
+from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import advance, start
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -43,7 +44,7 @@ def picture_shape(n_visible: int, shape: tuple[int, int] | None, order: str = "C
 def draw(k: Backend, model: RBM, count: int, sweeps: int, seed: int) -> np.ndarray:
     """The states of `count` independent chains after `sweeps` sweeps, uint8 [count, n_visible]."""
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
-    chains = advance(k, k.put(model), start(k, model, count, seed), sweeps)
+    chains = advance(k, k.put(model), start(k, model, count, Key(seed, Stream.SAMPLES)), sweeps)
     return k.get_rows(chains.v).astype(np.uint8)
 
 
@@ -74,7 +75,7 @@ def save(path: Path, rows: np.ndarray, shape: PictureShape) -> None:
     suffix = path.suffix.lower()
     buffer = io.BytesIO()
     if suffix == ".npz":
-        np.savez_compressed(buffer, allow_pickle=False, x=rows)
+        np.savez_compressed(buffer, x=rows)
     elif suffix == ".npy":
         np.save(buffer, rows, allow_pickle=False)
     else:

@@ -5,8 +5,8 @@ from time import perf_counter
 from typing import Any
 
 import numba
-import numpy as np
 
+from ebmbench.harness.table import update_quartiles
 from ebmbench.kernels.api import Backend
 from ebmbench.training.fit import Fit
 
@@ -47,14 +47,14 @@ class Clock:
         """The timing fields of a row."""
         if not self.samples:
             return {"train_s": self.seconds, "updates_done": self.fit.done}
-        # Every update counts alike, though a slice of many stands for it.
-        low, median, high = np.quantile(np.repeat(self.samples, self.counts), [0.25, 0.5, 0.75])
+        process = {"process": os.getpid(), "update_s": self.samples, "updates": self.counts}
+        low, median, high = update_quartiles([process])
         return {
             "train_s": self.seconds,
             "updates_done": self.fit.done,
-            "update_s": float(median),
-            "update_s_low": float(low),
-            "update_s_high": float(high),
-            "samples": [{"process": os.getpid(), "update_s": self.samples, "updates": self.counts}],
+            "update_s": median,
+            "update_s_low": low,
+            "update_s_high": high,
+            "samples": [process],
             "threads": numba.get_num_threads(),
         }

@@ -2,44 +2,48 @@
 
 from typing import Any
 
+import numpy as np
+
 from ebmbench.datasets import Dataset
-from ebmbench.errors import UserError
-from ebmbench.evaluation.likelihood import base_rates, evaluate, mean_free_energy
-from ebmbench.harness import gate
+from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
 from ebmbench.harness.spec import Case
 from ebmbench.kernels import api
-from ebmbench.partition import BaseRates
+from ebmbench.partition import base_rates
 from ebmbench.training.fit import Fit
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
+FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
 
 
 class Judge:
-    """Evaluates a fit's model at a checkpoint, off the clock."""
+    """Called with a fit and its clocked seconds, gives one line of the learning curve.
 
-    fields = ("log_likelihood", "log_likelihood_train", "log_z", "std_error")
+    facts: how the last look estimated log Z; log_weights: its chains' log weights, float64 [chains].
+    """
 
     def __init__(self, case: Case, data: Dataset) -> None:
         self.case, self.data = case, data
         self.k = api.load(BACKEND)
-        reason = gate.verdict(BACKEND)
-        if reason:
-            raise UserError(f"the backend that judges is red: {reason}")
-        self.base: BaseRates = base_rates(data.train, f"train split of {data.name}")
+        self.base = base_rates(data.train, f"train split of {data.name}")
+        self.facts: dict[str, Any] = {}
+        self.log_weights = np.empty(0)
 
-    def look(self, fit: Fit, seconds: float) -> dict[str, Any]:
-        """One line of the learning curve."""
-        case = self.case
+    def __call__(self, fit: Fit, seconds: float) -> dict[str, Any]:
+        """Evaluate the fit's model on the test rows."""
+        case, model = self.case, fit.model
         found = evaluate(
-            self.k, fit.model, self.data.test, case.evaluate, case.evaluation, self.base, case.seed
+            self.k, model, self.data.test, case.evaluate, case.evaluation, self.base, case.seed
         )
-        train = -mean_free_energy(self.k, fit.model, self.data.train) - found.log_z.log_z
+        z = found.log_z
+        self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base}
+        self.log_weights = z.log_weights
         return {
             "update": fit.done,
             "epoch": fit.done / fit.batches,
             "seconds": seconds,
             "log_likelihood": found.mean,
-            "log_likelihood_train": train,
-            "log_z": found.log_z.log_z,
-            "std_error": found.log_z.std_error,
+            "log_likelihood_train": -mean_free_energy(self.k, model, self.data.train) - z.log_z,
+            "log_z": z.log_z,
+            "std_error": z.std_error,
+            "ess": z.ess,
         }

@@ -41,13 +41,13 @@ def machine_id() -> str:
     return hashlib.sha256(repr(relevant).encode()).hexdigest()[:12]
 
 
-def code_version(dataset_digest: str) -> str:
-    """16 hex digits that change with whatever decides a result but the case and the machine."""
+@cache
+def code_version() -> str:
+    """16 hex digits that change with whatever decides a result but the case, its data and the machine."""
     parts = (
         source_hash(),
         *(_version(name) for name in ("numba", "llvmlite", "numpy", "scipy")),
         repr(_blas()),
-        dataset_digest,
         str(numba.get_num_threads()),
     )
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]

@@ -14,12 +14,12 @@ import numpy as np
 
 from ebmbench import datasets
 from ebmbench.datasets import Dataset
-from ebmbench.errors import UserError
+from ebmbench.errors import Unavailable, UserError
 from ebmbench.evaluation.mixture import baselines
 from ebmbench.evaluation.samples import draw
-from ebmbench.harness import gate, machine
+from ebmbench.harness import gate, judge, machine
 from ebmbench.harness.clock import Clock, Timeout
-from ebmbench.harness.judge import Judge
+from ebmbench.harness.gate import Red
 from ebmbench.harness.spec import Case, Suite
 from ebmbench.harness.table import SCHEMA_VERSION, Store
 from ebmbench.kernels import api
@@ -63,6 +63,8 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
         key = _key(case)
         progress.started(number, case)
         row = store.finished.get(key)
+        if row is not None and row["dataset_digest"] != _digest(case.dataset):
+            row = None  # the user's file has changed
         again = row is not None
         if row is None:
             row, curve, model = _attempt(suite, case, key)
@@ -72,12 +74,15 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
     return rows
 
 
-def _key(case: Case) -> str:
+def _digest(dataset: str) -> str | None:
     try:
-        digest = load_dataset(case.dataset).digest
+        return load_dataset(dataset).digest
     except UserError:
-        digest = "unavailable"
-    parts = (case.canonical(), machine.code_version(digest), machine.machine_id())
+        return None
+
+
+def _key(case: Case) -> str:
+    parts = (case.canonical(), machine.code_version(), machine.machine_id())
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -99,22 +104,22 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         "settings": case.settings,
         "estimator_name": case.estimator["name"],
         "machine": machine.machine_id(),
+        "code_version": machine.code_version(),
+        "dataset_digest": _digest(case.dataset),
     }
     curve: list[dict[str, Any]] = []
     model = None
     try:
-        reason = gate.verdict(case.backend)
-        if reason:
-            row |= {"status": "red", "reason": reason}
-        else:
-            model = _train(case, row, curve)
-            row |= {"status": "done", "reason": None}
+        model = _train(case, row, curve)
+        row |= {"status": "done", "reason": None}
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}
     except Timeout as error:
         row |= {"status": "timeout", "reason": str(error)}
-    except UserError as error:
+    except Unavailable as error:
         row |= {"status": "unavailable", "reason": str(error)}
+    except Red as error:
+        row |= {"status": "red", "reason": str(error)}
     except Exception as error:  # a case must not take the others with it
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} (in {Path(where.filename).name}:{where.lineno})"
@@ -127,7 +132,6 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
     k = api.load(case.backend)
     data = load_dataset(case.dataset)
     row |= {
-        "code_version": machine.code_version(data.digest),
         "device": k.describe(),
         "n_visible": data.n_visible,
         "n_train": len(data.train),
@@ -135,9 +139,11 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
         "ceiling": data.ceiling,
         **_baselines(case.dataset),
     }
-    judge = Judge(case, data)
     model = initial_model(data.train, case.hidden, case.seed)
-    row["compile_s"] = _warm_up(k, case, data, model)
+    row["compile_s"] = _warm_up(k, case, data, model)  # before the gate, which would compile it all
+    for name in (case.backend, judge.BACKEND):
+        gate.demand(name)
+    look = judge.Judge(case, data)
 
     started = perf_counter()
     fit = _fit(k, case, data, model)
@@ -145,20 +151,21 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
     row["put_s"] = perf_counter() - started
     row["updates"] = fit.steps
 
-    curve.append(judge.look(fit, 0.0))
+    curve.append(look(fit, 0.0))
     clock = Clock(k, fit, case.timeout_s)
     try:
         for update in _checkpoints(fit.steps, case.checkpoints):
             clock.advance_to(update)
-            curve.append(judge.look(fit, clock.seconds))
+            curve.append(look(fit, clock.seconds))
     finally:
         row |= clock.summary()
-        row |= {f"{name}": curve[-1][name] for name in judge.fields}
+        row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
     return {
         "W": fit.model.W,
         "b": fit.model.b,
         "c": fit.model.c,
-        "samples": draw(judge.k, fit.model, SAMPLES, _SAMPLE_SWEEPS, case.seed),
+        "samples": draw(look.k, fit.model, SAMPLES, _SAMPLE_SWEEPS, case.seed),
+        "log_weights": look.log_weights,
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
         "image_order": np.array(data.image_order),
     }
@@ -191,5 +198,5 @@ def _warm_up(k: Backend, case: Case, data: Dataset, model: RBM) -> float:
 
 
 def _checkpoints(updates: int, count: int) -> list[int]:
-    """Numbers of updates, evenly spaced in their logarithm, the last one included."""
-    return sorted({int(n) for n in np.geomspace(1, updates, count).round()})
+    """Numbers of updates, evenly spaced in their logarithm, the last one always among them."""
+    return sorted({updates, *(int(n) for n in np.geomspace(1, updates, count).round())})

@@ -21,8 +21,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ebmbench import estimators, options, partition
+import numpy as np
+
+from ebmbench import datasets, estimators, options, partition
+from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
+from ebmbench.kernels import api
 from ebmbench.options import require
 from ebmbench.training.sgd import SGD
 
@@ -65,6 +69,9 @@ class Case:
             f"estimator must be a table with a name, such as {{ name = 'cd', k = 1 }}, "
             f"but is {self.estimator}",
         )
+        if self.backend not in api.BACKENDS:
+            raise unknown("backend", self.backend, list(api.BACKENDS))
+        datasets.check_name(self.dataset)
         estimators.find(self.estimator["name"], self.settings)
         partition.find(self.evaluate, self.evaluation)
         _ = self.optimiser
@@ -117,6 +124,8 @@ def load(
 ) -> Suite:
     """Read a suite by name or path; the other arguments replace what it says.
 
+    With a dataset only the tables that already name it are kept; if none does, the last one is used.
+
     Raises `UserError` that names the file and what is wrong in it.
     """
     path = SUITES / f"{name}.toml"
@@ -150,9 +159,18 @@ def _suite(
         )
     head = defaults | head
     count = head["seeds"] if seeds is None else seeds
-    require(isinstance(count, int) and count >= 1, f"seeds must be at least 1, but is {count!r}")
+    require(
+        isinstance(count, int) and not isinstance(count, bool) and count >= 1,
+        f"seeds must be at least 1, but is {count!r}",
+    )
     tables = content.get("train", [])
     require(isinstance(tables, list) and len(tables) > 0, "there is no [[train]] table, so no case")
+    require(
+        isinstance(head["indicative"], bool),
+        f"indicative must be true or false, but is {head['indicative']!r}",
+    )
+    if dataset:  # the tables made for it, or else the last one
+        tables = [t for t in tables if dataset in np.atleast_1d(t.get("dataset"))] or tables[-1:]
     cases: list[Case] = []
     for table in tables:
         table = {"timeout_s": head["timeout_s"], **table}
@@ -161,6 +179,7 @@ def _suite(
         if dataset:
             table["dataset"] = dataset
         cases += _interleave(list(_product(table)), count)
+    require(len(cases) > 0, "a list in its [[train]] tables is empty, so there is no case")
     unique = dict.fromkeys(case.canonical() for case in cases)
     require(len(unique) == len(cases), "two of its cases are the same")
     return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases))

@@ -9,8 +9,9 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -40,16 +41,13 @@ class Store:
         try:
             (folder / "models").mkdir(parents=True, exist_ok=True)
             machines = _machines(folder) | {machine.machine_id(): machine.facts()}
+            rows = _rows(folder)
             write_atomically(
                 folder / "machine.json", json.dumps(machines, indent=2, sort_keys=True).encode()
             )
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
-        self.finished = {
-            row["key"]: row
-            for row in _newest(_read_lines(folder / "rows.jsonl"))
-            if row["status"] in FINAL
-        }
+        self.finished = {row["key"]: row for row in rows if row["status"] in FINAL}
 
     def add(
         self, row: dict[str, Any], curve: list[dict[str, Any]], model: dict[str, np.ndarray] | None
@@ -61,7 +59,7 @@ class Store:
         try:
             if model is not None:
                 buffer = io.BytesIO()
-                np.savez_compressed(buffer, allow_pickle=False, **model)
+                np.savez_compressed(buffer, **cast(Any, model))
                 write_atomically(self.folder / "models" / f"{row['key']}.npz", buffer.getvalue())
             _append(self.folder / "curves.jsonl", curve)
             _append(self.folder / "rows.jsonl", [row])
@@ -70,6 +68,18 @@ class Store:
                 f"cannot write to {self.folder}: {error.strerror or error}; "
                 "the rows that were finished before are kept"
             ) from None
+
+
+def update_quartiles(processes: Iterable[dict[str, Any]]) -> tuple[float, float, float]:
+    """Quartiles of the seconds an update, pooled over entries of a row's `samples`.
+
+    Every update counts alike, though a slice of many stands for it; NaN where there is none.
+    """
+    slices = [np.repeat(one["update_s"], one["updates"]) for one in processes]
+    if not slices:
+        return np.nan, np.nan, np.nan
+    low, median, high = np.quantile(np.concatenate(slices), [0.25, 0.5, 0.75])
+    return float(low), float(median), float(high)
 
 
 def load_table(folder: str | Path) -> Table:
@@ -82,14 +92,9 @@ def load_table(folder: str | Path) -> Table:
     folder = Path(folder)
     if not (folder / "rows.jsonl").is_file():
         raise UserError(f"{folder} holds no results: rows.jsonl is missing")
-    rows = _newest(_read_lines(folder / "rows.jsonl"))
+    rows = _rows(folder)
     if not rows:
         raise UserError(f"{folder} holds no results: rows.jsonl has no complete line")
-    if any(row.get("schema_version") != SCHEMA_VERSION for row in rows):
-        raise UserError(
-            f"{folder} holds rows of another schema than version {SCHEMA_VERSION}; "
-            "use the version of ebmbench that wrote them"
-        )
     frame = pd.DataFrame(rows)
     attempts = {row["key"]: row["attempt"] for row in rows}
     curves = [
@@ -102,7 +107,7 @@ def load_table(folder: str | Path) -> Table:
         curves,
         columns=[
             "key", "attempt", "update", "epoch", "seconds",
-            "log_likelihood", "log_likelihood_train", "log_z", "std_error",
+            "log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess",
         ],
     )  # fmt: skip
     return Table(frame, points.merge(frame[identity], on="key"), _machines(folder))
@@ -118,15 +123,36 @@ def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """The newest attempt of every case; `UserError` where a row is not one of this schema."""
+    rows = _read_lines(folder / "rows.jsonl")
+    for row in rows:
+        if row.get("schema_version") != SCHEMA_VERSION or not {"status", "attempt"} <= row.keys():
+            raise UserError(
+                f"{folder} holds rows of another schema than version {SCHEMA_VERSION}; "
+                "use the version of ebmbench that wrote them, or another folder"
+            )
     return list({row["key"]: row for row in rows}.values())
 
 
 def _machines(folder: Path) -> dict[str, Any]:
+    path = folder / "machine.json"
     try:
-        return json.loads((folder / "machine.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+        machines = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        machines = None
+    if not isinstance(machines, dict):
+        raise UserError(f"{path} is damaged; move it away, or use another folder")
+    return machines
+
+
+def _finite(value: Any) -> Any:
+    """The value with None in place of NaN and infinity, which JSON does not have."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list) else value
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -147,7 +173,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _append(path: Path, lines: list[dict[str, Any]]) -> None:
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    text = "".join(json.dumps(_finite(line), allow_nan=False) + "\n" for line in lines)
     with path.open("ab+") as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)

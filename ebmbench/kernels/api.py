@@ -2,13 +2,14 @@
 
 A backend is a folder that registers functions by (job, kind of model). Jobs are whole pieces of work
 (k sweeps, a complete annealing run, an update), not layers, so that a backend may fuse inside them.
-Everything a job takes and returns stays on the device; `put` and `get` are the only transfers.
+What a job takes and returns stays on the device unless its docstring says host.
 
 Shapes: B rows, samples are rows. A binary state is uint8 with values 0 and 1; rows of probabilities
 are float32 in [0, 1]. A tree is a dict of device arrays named like the parameters: W, b, c.
 """
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ebmbench.errors import UserError
+from ebmbench.errors import NotFinite, Unavailable, UserError
 from ebmbench.models.rbm import RBM, on_grid
-from ebmbench.randomness import Key
+from ebmbench.randomness import Key, check_seed
+from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
 Rows = Any  # a two-dimensional array on the device
@@ -27,10 +29,6 @@ Tree = dict[str, Any]
 BACKENDS = ("reference", "cpu", "cuda")
 ARITHMETICS = ("float", "grid")
 READY = "ready"
-
-
-class Unavailable(UserError):
-    """A backend, or one of its jobs, that is not to be had here; its text is the reason."""
 
 
 class Phases(NamedTuple):
@@ -70,15 +68,26 @@ class Backend:
         if rows.ndim != 2 or rows.shape[1] != units:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
 
-    def _check_binary(self, v: Rows, model: Handle) -> None:
+    def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
         self._check(v, model.n_visible, "v")
-        if not self.device["is_binary"](v):
+        if len(v) == 0 or not self.device["is_binary"](v):
             raise UserError("an objective over flips of single bits needs rows of 0 and 1 only")
+        if bits is None:
+            return v, None
+        bits = np.asarray(bits)
+        if bits.shape != (len(v),) or bits.dtype.kind not in "iu":
+            raise UserError(f"bits must hold a whole number for each of the {len(v)} rows")
+        if bits.min() < 0 or bits.max() >= model.n_visible:
+            raise UserError(f"bits must lie between 0 and {model.n_visible - 1}")
+        return v, bits.astype(np.int64)
 
     def put(self, model: RBM, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`)."""
         if arithmetic not in ARITHMETICS:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
+        for name in ("W", "b", "c"):
+            if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
+                raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
         return self._job("put", model)(on_grid(model) if arithmetic == "grid" else model, arithmetic)
 
     def get(self, model: Handle) -> RBM:
@@ -143,6 +152,9 @@ class Backend:
         """
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
+        if not math.isfinite(beta):
+            raise UserError(f"the inverse temperature must be finite, but is {beta}")
+        check_seed(key.seed)
         self._check(v, model.n_visible, "v")
         return self._job("gibbs", model)(model, v, steps, key, beta)
 
@@ -166,15 +178,13 @@ class Backend:
         bits, int64 [B] on the host: only this bit of each row, as an unbiased estimate of all of
         them. `Phases.means` are those of v and p(h|v) over the rows.
         """
-        self._check_binary(v, model)
-        return self._job("pseudolikelihood", model)(model, v, bits)
+        return self._job("pseudolikelihood", model)(model, *self._flips(model, v, bits))
 
     def ratio_matching(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None
     ) -> tuple[Phases, float]:
         """Gradient and mean of the negative ratio matching loss; arguments as `pseudolikelihood`."""
-        self._check_binary(v, model)
-        return self._job("ratio_matching", model)(model, v, bits)
+        return self._job("ratio_matching", model)(model, *self._flips(model, v, bits))
 
     def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
         """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""
@@ -200,6 +210,7 @@ class Backend:
             raise UserError("annealing needs at least 2 inverse temperatures, all finite")
         if base.shape != (model.n_visible,) or not np.isfinite(base).all():
             raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
+        check_seed(key.seed)
         return self._job("anneal", model)(model, base, betas, chains, key)
 
     def zeros(self, model: Handle) -> Tree:

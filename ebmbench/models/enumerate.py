@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from ebmbench.errors import UserError
+from ebmbench.errors import Unavailable
 from ebmbench.models.rbm import (
     RBM,
     Array,
@@ -43,7 +43,7 @@ def check_enumerable(model: RBM) -> None:
     """`UserError` where even the smaller layer has too many states to sum over."""
     smaller = min(model.n_visible, model.n_hidden)
     if smaller > MOST_UNITS:
-        raise UserError(
+        raise Unavailable(
             f"exact enumeration sums over 2**{smaller} states of the smaller layer; "
             f"at most {MOST_UNITS} units are possible, so use ais"
         )

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
-from ebmbench.errors import UserError
+from ebmbench.errors import NotFinite, UserError
 
 Array = np.ndarray
 
@@ -44,7 +44,7 @@ class RBM:
             except (TypeError, ValueError) as error:
                 raise UserError(f"{name} must hold real numbers") from error
             if not np.isfinite(value).all():
-                raise UserError(f"{name} holds a value that is not finite")
+                raise NotFinite(f"{name} holds a value that is not finite")
             object.__setattr__(self, name, value)
         if self.W.ndim != 2 or 0 in self.W.shape:
             raise UserError(f"W must be [n_visible, n_hidden] and not empty, not {self.W.shape}")

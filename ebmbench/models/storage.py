@@ -24,22 +24,24 @@ class Fixture(NamedTuple):
     log_likelihood: float  # mean over the test rows of the data set it was trained on, nats a row
 
 
-def save_model(path: Path, model: RBM, facts: dict[str, Any]) -> None:
+def save_model(path: str | Path, model: RBM, facts: dict[str, Any]) -> None:
     """Write W, b, c (float64) and a JSON text of facts; equal models give equal files."""
+    path = Path(path)
     buffer = io.BytesIO()
     text = np.array(json.dumps(facts, sort_keys=True))
-    np.savez_compressed(buffer, allow_pickle=False, W=model.W, b=model.b, c=model.c, facts=text)
+    np.savez_compressed(buffer, W=model.W, b=model.b, c=model.c, facts=text)
     try:
         write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def load_model(path: Path) -> RBM:
+def load_model(path: str | Path) -> RBM:
     """Read W [n_visible, n_hidden], b [n_visible], c [n_hidden] from an .npz of any origin.
 
     Raises `UserError` that names the file and what is wrong with it.
     """
+    path = Path(path)
     if not path.exists():
         raise UserError(f"there is no file {path}")
     if path.is_dir():

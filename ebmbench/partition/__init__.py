@@ -21,6 +21,15 @@ class BaseRates:
     source: str
 
 
+def base_rates(rows: np.ndarray, source: str) -> BaseRates:
+    """Biases of the independent-pixel model of these rows, log p / (1 - p).
+
+    p = (on + 5) / (rows + 10): the smoothing keeps pixels that are never on within reach.
+    """
+    p = (rows.sum(axis=0, dtype=np.float64) + 5.0) / (len(rows) + 10.0)
+    return BaseRates(np.log(p) - np.log1p(-p), source)
+
+
 @dataclass(frozen=True, eq=False)
 class LogZ:
     """An estimate of log Z in nats.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-QUARTILES = (0.25, 0.5, 0.75)
+from ebmbench.harness.table import update_quartiles
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,4 @@ def _result(group: pd.DataFrame) -> Result:
 
 def _quartiles(samples: Iterable[Any]) -> tuple[float, float, float]:
     """Of the seconds an update, pooled over cases and their processes."""
-    processes = [process for case in samples if isinstance(case, list) for process in case]
-    pooled = [second for process in processes for second in process["update_s"]]
-    if not pooled:
-        return (np.nan, np.nan, np.nan)
-    low, median, high = np.quantile(pooled, QUARTILES)
-    return float(low), float(median), float(high)
+    return update_quartiles(process for case in samples if isinstance(case, list) for process in case)

@@ -8,7 +8,7 @@ from scipy.special import expit
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.rbm import RBM
-from ebmbench.randomness import Key, Stream, uniforms
+from ebmbench.randomness import START, Key, check_seed, uniforms
 
 
 class Chains(NamedTuple):
@@ -18,13 +18,14 @@ class Chains(NamedTuple):
     key: Key
 
 
-def start(k: Backend, model: RBM, count: int, seed: int) -> Chains:
+def start(k: Backend, model: RBM, count: int, key: Key) -> Chains:
     """`count` chains whose first states are drawn from the visible biases alone, v_i ~ sigmoid(b_i)."""
     if count < 1:
         raise UserError(f"the number of chains must be at least 1, but is {count}")
-    u = uniforms(Key(seed, Stream.INITIAL_STATE), count, model.n_visible)
+    check_seed(key.seed)
+    u = uniforms(key, count, model.n_visible, START)
     v = u < expit(model.b)
-    return Chains(k.put_rows(v.astype(np.uint8)), Key(seed, Stream.CHAINS))
+    return Chains(k.put_rows(v.astype(np.uint8)), key)
 
 
 def advance(k: Backend, model: Handle, chains: Chains, steps: int, beta: float = 1.0) -> Chains:

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ebmbench import estimators
-from ebmbench.errors import UserError
+from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.rbm import RBM
+from ebmbench.models.rows import check_rows
 from ebmbench.options import require
+from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals, permutation
 from ebmbench.scalar import LARGEST_PARAMETER
 from ebmbench.training.sgd import CENTRING_SLIDING, SGD
@@ -30,11 +32,10 @@ def initial_model(rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.0
     Hinton 2012, "A practical guide to training restricted Boltzmann machines", section 8.
     """
     require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
-    n_visible = rows.shape[1]
+    rows = check_rows(rows)
     key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
-    p = (rows.sum(axis=0, dtype=np.float64) + 1.0) / (len(rows) + 2.0)
-    b = np.log(p) - np.log1p(-p)
-    return RBM(scale * normals(key, n_visible, n_hidden), b, np.zeros(n_hidden))
+    W = scale * normals(key, rows.shape[1], n_hidden)
+    return RBM(W, base_rates(rows, "data").bias, np.zeros(n_hidden))
 
 
 class Fit:
@@ -57,14 +58,9 @@ class Fit:
         seed: int = 0,
     ) -> None:
         require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
+        require(isinstance(batch_size, int), f"the batch size must be whole, but is {batch_size}")
         require(batch_size >= 1, f"the batch size must be at least 1, but is {batch_size}")
-        require(rows.ndim == 2 and len(rows) > 0, "the data have no rows")
-        require(bool(np.isfinite(rows).all()), "the data hold a value that is not finite")
-        if rows.shape[1] != model.n_visible:
-            raise UserError(
-                f"the data have {rows.shape[1]} columns, "
-                f"but the model has {model.n_visible} visible units"
-            )
+        rows = check_rows(rows, model.n_visible)
         self.k = k
         self.optimiser = optimiser or SGD()
         self.seed = check_seed(seed)
@@ -87,7 +83,7 @@ class Fit:
         """The model as it stands, on the host; raises `Diverged` where it has left all bounds."""
         try:
             model = self.k.get(self._model)
-        except UserError as error:
+        except NotFinite as error:
             raise Diverged(f"{error} after {self.done} updates") from None
         if np.abs(model.W).max() > LARGEST_PARAMETER:
             raise self._diverged()
@@ -105,13 +101,23 @@ class Fit:
             epoch += 1
 
     def advance(self, updates: int) -> None:
-        """Do this many updates; raises `Diverged` where a bias stops being finite."""
+        """Do this many updates; raises `Diverged` where a parameter leaves all bounds.
+
+        `UserError` beyond the planned number, where the schedule has no rate.
+        """
+        require(
+            self.done + updates <= self.steps,
+            f"the fit was planned for {self.steps} updates, so {self.done + updates} are too many",
+        )
         for _ in range(updates):
             batch = self.k.take(self._rows, next(self._order))
             key = Key(self.seed, 0, self.done)
-            gradient, self._state, info = self._estimator.step(
-                self.k, self._model, self._config, self._state, batch, key
-            )
+            try:
+                gradient, self._state, info = self._estimator.step(
+                    self.k, self._model, self._config, self._state, batch, key
+                )
+            except NotFinite as error:
+                raise Diverged(f"{error} after {self.done} updates") from None
             if self._offsets is not None:
                 sliding = CENTRING_SLIDING if self.done else 1.0
                 self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)

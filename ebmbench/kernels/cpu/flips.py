@@ -8,11 +8,11 @@ rows x n_visible x n_hidden is ever stored: a thread takes visible units and wal
 
 import math
 
-import numba
 import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.rows import add_rows
@@ -24,6 +24,8 @@ PSEUDOLIKELIHOOD, RATIO_MATCHING = 0, 1
 ALL_BITS = -1
 
 _SPAN = 700.0  # a float64 holds products within e**+-this
+_PARTS = 8  # shares of the visible units with sums of their own, whatever the number of threads
+_LARGEST_WEIGHT = 80.0  # e**+-W in float32
 
 
 @jit(parallel=True)
@@ -79,14 +81,14 @@ def _flip(s, q, e, scratch, b, sign, widest, kind, scale, row, change):
 def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, changes):
     """Sums over rows; s and q are sigmoid(x) and sigmoid(-x), since 1 - s cancels where s is near 1.
 
-    changes, [threads, B, padded], gets sum_i a_i (sigmoid(x + sign W_i) - s).
+    changes, [parts, B, padded], gets sum_i a_i (sigmoid(x + sign W_i) - s).
     """
-    threads = changes.shape[0]
+    parts = changes.shape[0]
     n_visible = W.shape[0]
-    values = np.zeros(threads)
-    for thread in prange(threads):
+    values = np.zeros(parts)
+    for part in prange(parts):
         scratch = np.empty((2, n_hidden), np.float32)
-        for i in range(thread, n_visible, threads):
+        for i in range(part, n_visible, parts):
             widest = np.float64(np.abs(W[i, :n_hidden]).max())
             row, up_i, down_i = gW[i, :n_hidden], up[i, :n_hidden], down[i, :n_hidden]
             bias = np.float64(b[i])
@@ -94,14 +96,14 @@ def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, change
                 if bits[r] != ALL_BITS and bits[r] != i:
                     continue
                 scale = 1.0 if bits[r] == ALL_BITS else np.float64(n_visible)
-                sr, qr, cr = s[r, :n_hidden], q[r, :n_hidden], changes[thread, r, :n_hidden]
+                sr, qr, cr = s[r, :n_hidden], q[r, :n_hidden], changes[part, r, :n_hidden]
                 if v[r, i]:
                     value, signed = _flip(
                         sr, qr, down_i, scratch, bias, -1.0, widest, kind, scale, row, cr
                     )
                 else:
                     value, signed = _flip(sr, qr, up_i, scratch, bias, 1.0, widest, kind, scale, row, cr)
-                values[thread] += value
+                values[part] += value
                 gb[i] -= signed
     return values.sum()
 
@@ -122,6 +124,8 @@ def _add_changes(v, change, zero, gW, gc):
 
 def _job(kind: int):
     def job(model, v, bits):
+        if np.abs(model.W).max() > _LARGEST_WEIGHT:
+            raise NotFinite(f"a weight is beyond +-{_LARGEST_WEIGHT:g}, where flips overflow")
         rows = len(v)
         up, down = np.empty_like(model.W), np.empty_like(model.W)
         _exponentials(model.W, up, down)
@@ -130,7 +134,7 @@ def _job(kind: int):
         gb, gc = np.zeros_like(model.b), np.zeros_like(model.c)
         gW = aligned_zeros(*model.W.shape)
         chosen = np.full(rows, ALL_BITS, np.int64) if bits is None else np.asarray(bits, np.int64)
-        changes = np.zeros((numba.get_num_threads(), rows, model.c.size), np.float32)
+        changes = np.zeros((_PARTS, rows, model.c.size), np.float32)
         total = _flip_gradient(
             model.W, up, down, model.b, s, q, v, chosen, kind, model.n_hidden, gW, gb, changes
         )

@@ -34,15 +34,15 @@ def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):
             draw(xv, beta, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
 
 
-def gibbs(model, start, steps: int, key: Key, beta: float):
+def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
-    v = np.empty((len(start), model.n_visible), np.uint8)
-    h = np.empty((len(start), model.n_hidden), np.uint8)
+    last = np.empty((len(v), model.n_visible), np.uint8)
+    h = np.empty((len(v), model.n_hidden), np.uint8)
     _sweeps(
-        model.W, model.Wt, model.b, model.c, start, v, h, steps,
+        model.W, model.Wt, model.b, model.c, v, last, h, steps,
         np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
-    return v, h
+    return last, h
 
 
 JOBS = {"gibbs": gibbs}

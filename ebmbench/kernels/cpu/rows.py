@@ -26,7 +26,7 @@ def _add_chosen(bias, matrix, state, index, out):
     count = 0
     for i in range(state.size):  # no branch: a wrong guess costs more than a store
         index[count] = i
-        count += np.intp(state[i])
+        count += np.intp(state[i] != 0)
     columns = matrix.shape[1]
     column = 0
     while column + WIDE_COLUMNS <= columns:

@@ -56,6 +56,9 @@ def _emit_sum_rows(context, builder, signature, args, vectors):
 def _sum_rows(vectors):
     @intrinsic
     def sum_rows(typingctx, start, matrix, index, count, column, out):
+        floats = types.float32, "C"
+        if any((a.dtype, a.layout) != floats for a in (start, matrix, out)) or index.dtype != types.int32:
+            return None  # the pointers below step over neighbours in memory
         signature = types.void(start, matrix, index, types.intp, types.intp, out)
 
         def codegen(context, builder, signature, args):
@@ -80,7 +83,11 @@ def _reduce_strides(operation, neutral):
 
     @intrinsic
     def reduce(typingctx, values, count):
+        if not (isinstance(values, types.Array) and values.layout == "C" and values.ndim == 1):
+            return None  # the pointer below steps over neighbours in memory
         element = values.dtype
+        if element not in (types.float32, types.float64):
+            return None
 
         def codegen(context, builder, signature, args):
             array = context.make_array(signature.args[0])(context, builder, value=args[0])

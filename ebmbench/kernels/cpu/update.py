@@ -5,6 +5,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.simd import total
 from ebmbench.scalar import LARGEST_PARAMETER
 
 _TILE = 16  # rows and columns of W that are transposed together: a cache line of each
@@ -36,11 +37,18 @@ def _update_bias(bias, velocity, gradient, rate, momentum):
 
 
 @jit(parallel=True)
-def _centre_weights(W, b, c, b_mean, c_mean):
+def _centre(W, b, c, b_mean, c_mean, b_old):
     for i in prange(W.shape[0]):
         row = W[i]
+        through = np.empty(row.size, np.float32)
         for j in range(row.size):
-            row[j] -= b_mean[i] * c[j] + b[i] * c_mean[j]
+            row[j] -= b_mean[i] * c[j] + b_old[i] * c_mean[j]
+            through[j] = row[j] * c_mean[j]
+        b[i] -= np.float32(total(through, row.size))
+    for i in range(W.shape[0]):
+        row = W[i]
+        for j in range(row.size):
+            c[j] -= b_mean[i] * row[j]
 
 
 def zeros(model):
@@ -52,11 +60,8 @@ def centre(gradient, means, offsets, sliding) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
-    W, b, c = gradient["W"], gradient["b"], gradient["c"]
-    _centre_weights(W, b, c, offsets["b"], offsets["c"])
-    rows = len(W)
-    b[:rows] -= W @ offsets["c"]
-    c -= offsets["b"][:rows] @ W
+    b, c = gradient["b"], gradient["c"]
+    _centre(gradient["W"], b, c, offsets["b"], offsets["c"], b.copy())
 
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:

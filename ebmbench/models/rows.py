@@ -1,0 +1,31 @@
+"""Rows of data as models take them."""
+
+import numpy as np
+
+from ebmbench.options import require
+
+
+def check_rows(rows: np.ndarray, n_visible: int | None = None, binary: bool = False) -> np.ndarray:
+    """`rows` as an array [n, n_visible] of at least one row, all values in [0, 1], or only 0 and 1.
+
+    Raises `UserError` that says what is wrong.
+    """
+    rows = np.asarray(rows)
+    require(rows.dtype.kind in "buif", f"the data must be numbers, not {rows.dtype}")
+    require(rows.ndim == 2, f"the data must be a table of rows, but have {rows.ndim} dimensions")
+    require(rows.shape[0] > 0, "the data have no rows")
+    require(rows.shape[1] > 0, "the data have no columns")
+    require(bool(np.isfinite(rows).all()), "the data hold a value that is not finite")
+    require(bool(((rows >= 0) & (rows <= 1)).all()), "the data hold a value outside [0, 1]")
+    if n_visible is not None:
+        require(
+            rows.shape[1] == n_visible,
+            f"the data have {rows.shape[1]} columns, but the model has {n_visible} visible units",
+        )
+    if binary:
+        require(
+            bool(((rows == 0) | (rows == 1)).all()),
+            "the data are grey, but a model of binary units gives a probability to 0 and 1 only; "
+            "binarise them first",
+        )
+    return rows
