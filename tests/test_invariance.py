@@ -22,6 +22,12 @@ BETAS = np.linspace(0.0, 1.0, 40)
 SPLITS = [(0, 23), (0, 1, 23), (0, 7, 8, 20, 23), tuple(range(24))]
 
 
+@pytest.fixture(autouse=True)
+def all_work_is_worth_all_threads(monkeypatch):
+    """Small models would be left to one thread, and there would be nothing to compare."""
+    monkeypatch.setattr("ebmbench.kernels.cpu.threads._WORTH", 0)
+
+
 @pytest.fixture(params=ARITHMETICS)
 def model(request, k):
     return k.put(MODEL, request.param)

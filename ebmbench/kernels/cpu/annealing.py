@@ -12,6 +12,7 @@ from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
+from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
@@ -87,8 +88,10 @@ def anneal(model, base, betas, chains: int, key: Key) -> Annealed:
     log_weights = np.empty(chains)
     base_row = aligned_zeros(model.b.size)
     base_row[: model.n_visible] = base
-    _anneal(
-        model.W, model.Wt, model.b, model.c, base_row, np.asarray(betas, np.float64),
+    work = 2 * len(betas) * layer_work(chains, model.n_visible, model.n_hidden)
+    betas = np.asarray(betas, np.float64)
+    launch(
+        _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas,
         model.n_hidden, v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)

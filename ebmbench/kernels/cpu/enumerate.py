@@ -14,6 +14,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import get
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, moments, sum_softplus
+from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.rbm import RBM
 from ebmbench.scalar import exp64
@@ -102,7 +103,9 @@ def log_z(model: RBM) -> float:
     """See `Backend.log_z`."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
-    blocks = _log_sums(small.W, small.b, small.c, _block_bits(small.n_visible))
+    bits = _block_bits(small.n_visible)
+    work = 2**small.n_visible * small.n_hidden
+    blocks = launch(_log_sums, work, small.W, small.b, small.c, bits)
     return float(np.logaddexp.reduce(blocks))
 
 
@@ -115,7 +118,8 @@ def _expected(model: RBM) -> tuple[float, Moments]:
     bits = _block_bits(model.n_visible)
     blocks = 1 << (model.n_visible - bits)
     shares = Moments(*(np.zeros((blocks, *x.shape)) for x in (model.W, model.b, model.c)))
-    _expectations(model.W, model.b, model.c, bits, total, *shares)
+    work = 2**model.n_visible * model.n_hidden
+    launch(_expectations, work, model.W, model.b, model.c, bits, total, *shares)
     return total, Moments(*(share.sum(axis=0) for share in shares))
 
 

@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product
 from ebmbench.kernels.cpu.statistics import padded_probability
+from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.scalar import exp
 
 PSEUDOLIKELIHOOD, RATIO_MATCHING = 0, 1
@@ -128,19 +129,34 @@ def _job(kind: int):
             raise NotFinite(f"a weight is beyond +-{_LARGEST_WEIGHT:g}, where flips overflow")
         rows = len(v)
         up, down = np.empty_like(model.W), np.empty_like(model.W)
-        _exponentials(model.W, up, down)
+        launch(_exponentials, model.W.size, model.W, up, down)
         s = padded_probability(model.W, model.c, v, model.n_hidden)
         q = padded_probability(model.W, model.c, v, model.n_hidden, -1.0)
         gb, gc = np.zeros_like(model.b), np.zeros_like(model.c)
         gW = aligned_zeros(*model.W.shape)
         chosen = np.full(rows, ALL_BITS, np.int64) if bits is None else np.asarray(bits, np.int64)
         changes = np.zeros((_PARTS, rows, model.c.size), np.float32)
-        total = _flip_gradient(
-            model.W, up, down, model.b, s, q, v, chosen, kind, model.n_hidden, gW, gb, changes
+        total = launch(
+            _flip_gradient,
+            rows * model.W.size,
+            model.W,
+            up,
+            down,
+            model.b,
+            s,
+            q,
+            v,
+            chosen,
+            kind,
+            model.n_hidden,
+            gW,
+            gb,
+            changes,
         )
         change = aligned_zeros(rows, model.c.size)
         changes.sum(axis=0, out=change)
-        _add_changes(v, change, aligned_zeros(model.c.size), gW, gc)
+        zero = aligned_zeros(model.c.size)
+        launch(_add_changes, layer_work(rows, *model.W.shape), v, change, zero, gW, gc)
         gradient = {"W": gW, "b": gb / np.float32(rows), "c": gc / np.float32(rows)}
         v_mean = np.zeros_like(model.b)
         v_mean[: model.n_visible] = v.mean(axis=0)

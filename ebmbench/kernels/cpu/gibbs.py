@@ -5,6 +5,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
 from ebmbench.scalar import sigmoid
 
@@ -38,8 +39,9 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
-    _sweeps(
-        model.W, model.Wt, model.b, model.c, v, last, h, steps,
+    work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
+    launch(
+        _sweeps, work, model.W, model.Wt, model.b, model.c, v, last, h, steps,
         np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h

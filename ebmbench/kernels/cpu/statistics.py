@@ -10,6 +10,7 @@ from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
+from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.scalar import exp64, sigmoid
 
 SOFTPLUS_BLOCK = 512
@@ -100,7 +101,7 @@ def _mean_rows(p, zero, out):
 
 def _inputs_of(matrix, bias, states, columns):
     out = aligned_zeros(len(states), padded(columns))
-    _inputs(matrix, bias, states, out)
+    launch(_inputs, layer_work(len(states), *matrix.shape), matrix, bias, states, out)
     return out[:, :columns]
 
 
@@ -117,7 +118,8 @@ def visible_input(model, h):
 def padded_probability(matrix, bias, states, columns, beta=1.0):
     """sigmoid(beta (bias + states @ matrix)), float32 [B, padded], zero beyond the first columns."""
     out = aligned_zeros(len(states), bias.size)
-    _probabilities(matrix, bias, states, np.float32(beta), columns, out)
+    work = layer_work(len(states), *matrix.shape)
+    launch(_probabilities, work, matrix, bias, states, np.float32(beta), columns, out)
     return out
 
 
@@ -136,7 +138,8 @@ def visible_probability(model, h, beta):
 def free_energy(model, v):
     """See `Backend.free_energy`."""
     out = np.empty(len(v))
-    _free_energies(model.W, model.b, model.c, v, model.n_hidden, out)
+    work = layer_work(len(v), *model.W.shape)
+    launch(_free_energies, work, model.W, model.b, model.c, v, model.n_hidden, out)
     return out
 
 
@@ -146,7 +149,8 @@ def moments(model, positive, negative) -> Phases:
     p_plus = padded_probability(model.W, model.c, positive, model.n_hidden)
     p_minus = padded_probability(model.W, model.c, negative, model.n_hidden)
     W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
-    _contrast(p_plus, p_minus, positive, negative, zero, W, b, b_mean)
+    work = W.size + layer_work(len(positive) + len(negative), *W.shape)
+    launch(_contrast, work, p_plus, p_minus, positive, negative, zero, W, b, b_mean)
     h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
     _mean_rows(p_plus, zero, h_plus)
     _mean_rows(p_minus, zero, h_minus)

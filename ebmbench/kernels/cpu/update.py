@@ -6,6 +6,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.simd import total
+from ebmbench.kernels.cpu.threads import launch
 from ebmbench.scalar import LARGEST_PARAMETER
 
 _TILE = 16  # rows and columns of W that are transposed together: a cache line of each
@@ -61,14 +62,24 @@ def centre(gradient, means, offsets, sliding) -> None:
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
     b, c = gradient["b"], gradient["c"]
-    _centre(gradient["W"], b, c, offsets["b"], offsets["c"], b.copy())
+    W = gradient["W"]
+    launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy())
 
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`."""
     rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
-    _update_weights(
-        model.W, model.Wt, velocity["W"], gradient["W"], model.n_hidden, rate, momentum, decay
+    launch(
+        _update_weights,
+        model.W.size,
+        model.W,
+        model.Wt,
+        velocity["W"],
+        gradient["W"],
+        model.n_hidden,
+        rate,
+        momentum,
+        decay,
     )
     return all(
         [

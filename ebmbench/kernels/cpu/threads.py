@@ -1,0 +1,30 @@
+"""How many threads a piece of work is worth.
+
+Threads that wait for each other spin, so on a machine that is also used by others every parallel
+region may cost a time slice of the scheduler. Work that is done within a fraction of a millisecond
+is therefore left to one thread. Results do not depend on it: no kernel's bits depend on threads.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+_WORTH = 200_000  # units of work, each one to two nanoseconds: about 0.3 ms
+
+
+def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
+    """`kernel(*arguments)` on all threads, or on one if `work` (see `layer_work`) is little."""
+    threads = numba.get_num_threads()
+    if threads == 1 or work >= _WORTH:
+        return kernel(*arguments)
+    numba.set_num_threads(1)
+    try:
+        return kernel(*arguments)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def layer_work(rows: int, n_visible: int, n_hidden: int) -> float:
+    """The work of one pass between two layers: a product of sparse states, and each unit once."""
+    return rows * (n_visible * n_hidden / 64 + n_visible + n_hidden)
