@@ -246,6 +246,40 @@ def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, model, tmp_path, line, n
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("command", ["train --hidden 3 --dataset", "sample"])
+def test_the_input_is_never_replaced(ebmbench, model, tmp_path, command):
+    np.savez(tmp_path / "rows.npz", x=np.eye(16, dtype=np.uint8))
+    name = "model.npz" if command == "sample" else "rows.npz"
+    before = (tmp_path / name).read_bytes()
+    status, _, err = ebmbench(*command.split(), name, "--out", name)
+    assert status == 2
+    assert "what the work reads" in err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_out_follows_a_link_and_spares_what_is_no_file(ebmbench, tmp_path):
+    (tmp_path / "real.npz").write_bytes(b"old")
+    (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")
+    assert ebmbench("train", "--epochs", 1, "--out", "link.npz")[0] == 0
+    assert (tmp_path / "link.npz").is_symlink()
+    assert (tmp_path / "real.npz").read_bytes() != b"old"
+    os.mkfifo(tmp_path / "pipe.npz")
+    status, _, err = ebmbench("train", "--epochs", 1, "--out", "pipe.npz")
+    assert status == 2
+    assert "not a regular file" in err
+
+
+def test_version(ebmbench):
+    status, out, _ = ebmbench("--version")
+    assert (status, out.split()[0]) == (0, "ebmbench")
+
+
+def test_numbers_are_whole_on_a_narrow_terminal(ebmbench, model, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    _, out, _ = ebmbench("evaluate", model, "--data", "bars_and_stripes", "--method", "exact")
+    assert "…" not in out
+
+
 def test_debug_shows_the_traceback(ebmbench, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["ebmbench", "train", "--hidden", "0", "--debug"])
     with pytest.raises(ValueError, match="hidden"):

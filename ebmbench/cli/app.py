@@ -6,6 +6,7 @@ need when they run, so that `--help` does not wait for a compiler.
 
 import os
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -22,9 +23,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ebmbench {version('ebmbench')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Benchmarks for energy-based models, with exact truth beside every timing."""
 
@@ -62,6 +73,9 @@ def main() -> None:
             raise
         if isinstance(error, UserError):
             _tell(str(error))
+            sys.exit(2)
+        if isinstance(error, MemoryError):
+            _tell(f"there is not enough memory for this: {error}")
             sys.exit(2)
         if hasattr(error, "format_message"):  # the command line itself was not understood
             _tell(error.format_message())

@@ -13,11 +13,17 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 # Progress goes to stderr, so that what a command answers can be piped. Lines are never folded when
 # piped, so that one case stays one line.
 console = Console(stderr=True, soft_wrap=True)
 answer = Console(soft_wrap=True, highlight=False)
+
+
+def print_table(table: Table) -> None:
+    """Print a table of figures; on a narrow terminal lines fold, but no figure is shortened."""
+    Console(highlight=False, width=max(answer.width, 90)).print(table)
 
 
 class Steps:

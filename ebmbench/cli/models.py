@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ebmbench.cli.console import answer, busy, steps
+from ebmbench.cli.console import answer, busy, print_table, steps
 
 Backend = Annotated[str, typer.Option(help="Where to compute: reference, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.")]
@@ -44,7 +44,7 @@ def train(
     settings = {name: value for name, value in (("k", k), ("chains", chains)) if value is not None}
     optimiser = SGD(rate, momentum, decay, schedule, centred)
     loaded = api.load(backend)
-    check_writable(out)
+    check_writable(out, Path(dataset))
     data = datasets.load(dataset)
     start = initial_model(data.train, hidden, seed)
     fit = Fit(loaded, start, data.train, estimator, settings, optimiser, epochs, batch_size, seed)
@@ -134,7 +134,7 @@ def evaluate(
             str(one.n_rows),
             f"{one.seconds:.2f}",
         )
-    answer.print(table)
+    print_table(table)
     for one in found:
         if one.log_z.schedule:
             answer.print(f"{one.log_z.method}: {one.log_z.schedule}, {chains} chains, {base.source}")
@@ -185,7 +185,7 @@ def sample(
         rbm.n_visible, like.image_shape if like else None, like.image_order if like else "C"
     )
     check_suffix(out)
-    check_writable(out)
+    check_writable(out, model)
     with busy(f"{count} chains, {sweeps} sweeps"):
         rows = draw(loaded, rbm, count, sweeps, check_seed(seed))
     save(out, rows, shape)

@@ -68,7 +68,7 @@ def report(
 
 
 def _summary(case: Any, row: dict[str, Any]) -> str:
-    name = f"{case.dataset} {case.label} on {case.backend}, seed {case.seed}"
+    name = f"{case.dataset} {case.label}, {case.hidden} hidden, on {case.backend}, seed {case.seed}"
     if row["status"] != "done":
         return f"{name}: {row['status']}: {row['reason']}"
     return (

@@ -60,6 +60,7 @@ def fetch(urls: Sequence[str], known_hash: str | None, advice: str) -> Path:
     """
     import pooch  # takes long to import, and most runs download nothing
 
+    pooch.get_logger().setLevel("WARNING")  # a failure is told in one sentence, below
     for url in urls:
         name = url.rpartition("/")[2]
         try:

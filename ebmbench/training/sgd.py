@@ -26,8 +26,8 @@ class SGD:
 
     def __post_init__(self) -> None:
         require(
-            0 < self.rate < float("inf"),
-            f"the learning rate must be positive and finite, but is {self.rate}",
+            0 < self.rate <= 1e30,  # what float32 holds
+            f"the learning rate must be positive and at most 1e30, but is {self.rate}",
         )
         require(0 <= self.momentum < 1, f"momentum must lie in [0, 1), but is {self.momentum}")
         require(
