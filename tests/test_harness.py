@@ -133,7 +133,9 @@ def test_failed_says_what_and_does_not_stop_the_others(tmp_path, monkeypatch):
 
 
 def test_a_red_gate_gives_no_timing(tmp_path, monkeypatch):
-    monkeypatch.setattr(harness.gate, "verdict", lambda backend: "gibbs differs")
+    monkeypatch.setattr(
+        harness.gate, "verdict", lambda backend: harness.gate.Verdict("gibbs differs", 0.0)
+    )
     row = run_one(tmp_path)
     assert (row["status"], row["reason"]) == ("red", "backend cpu: gibbs differs")
     assert "train_s" not in row

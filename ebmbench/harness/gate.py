@@ -10,6 +10,8 @@ no uniform does, so they must be equal.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -195,17 +197,31 @@ class Red(Exception):
     """A backend that does not agree with the reference; the text says where."""
 
 
-def demand(name: str) -> None:
-    """Raise `Red` unless the backend agrees with the reference; checked once a process."""
-    reason = verdict(name)
+class Verdict(NamedTuple):
+    """The reason why a backend is red, or None, and the seconds that the check took."""
+
+    reason: str | None
+    seconds: float
+
+
+def demand(name: str) -> float:
+    """Raise `Red` unless the backend agrees with the reference; checked once a process.
+
+    Returns the seconds of that check, nearly all of which went into compiling the kernels, or into
+    loading what was compiled before.
+    """
+    reason, seconds = verdict(name)
     if reason:
         raise Red(f"backend {name}: {reason}")
+    return seconds
 
 
 @cache
-def verdict(name: str) -> str | None:
+def verdict(name: str) -> Verdict:
     """`check` of a backend by name, once a process."""
-    return check(load(name))
+    started = perf_counter()
+    reason = check(load(name))
+    return Verdict(reason, perf_counter() - started)
 
 
 def check(backend: Backend) -> str | None:

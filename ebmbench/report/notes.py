@@ -40,8 +40,8 @@ def method(cases: pd.DataFrame, superseded: int) -> list[str]:
     """How time and quality were measured, and what else a reader should know."""
     lines = [
         "The clock runs while a model is trained and at no other time: compilation, transfers to and "
-        "from a device and evaluation are left out. Compilation is reported on its own, as the "
-        "largest value over the seeds, since only the first case of a process has to compile.",
+        "from a device and evaluation are left out. Compilation is reported on its own: the seconds "
+        "in which a process checks a backend's kernels, which compiles them, or loads them.",
         "A sample of the time per update is the mean over the updates between two readings of the "
         "clock, before each of which the device is synchronised.",
         "A log-likelihood is the mean over the test rows, in nats per row, at the end of training.",

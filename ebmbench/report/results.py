@@ -16,7 +16,7 @@ class Result:
 
     log_likelihoods: nats per test row, a value for each seed that is done; std_error: the largest of
     log Z over the seeds; update_s: lower quartile, median and upper quartile of the samples of all
-    seeds; train_s: median; compile_s: largest, as only the first case of a process has to compile.
+    seeds; train_s: median; compile_s: largest, as a rerun only loads what was compiled.
     NaN where there is no number.
     """
 
