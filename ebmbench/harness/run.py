@@ -106,7 +106,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         "estimator_name": case.estimator["name"],
         "machine": machine.machine_id(),
         "code_version": machine.code_version(),
-        "dataset_digest": _digest(case.dataset),
+        "dataset_digest": None,  # until the data are there
     }
     curve: list[dict[str, Any]] = []
     model = None
@@ -136,6 +136,7 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
     k = api.load(case.backend)
     data = load_dataset(case.dataset)
     row |= {
+        "dataset_digest": data.digest,
         "device": k.describe(),
         "n_visible": data.n_visible,
         "n_train": len(data.train),
@@ -164,11 +165,12 @@ def _train(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict
     finally:
         row |= clock.summary()
         row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
+    trained = fit.model
     return {
-        "W": fit.model.W,
-        "b": fit.model.b,
-        "c": fit.model.c,
-        "samples": draw(look.k, fit.model, SAMPLES, _SAMPLE_SWEEPS, case.seed),
+        "W": trained.W,
+        "b": trained.b,
+        "c": trained.c,
+        "samples": draw(look.k, trained, SAMPLES, _SAMPLE_SWEEPS, case.seed),
         "log_weights": look.log_weights,
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
         "image_order": np.array(data.image_order),
