@@ -37,7 +37,7 @@ def tolerance(k):
 def gradient(k, name, rows, model=MODEL, settings=None, key=KEY, state=None):
     """One gradient as a vector W, b, c; from the estimator's first state unless one is given."""
     module, config = estimators.find(name, settings or {})
-    state = module.init(k, model, config, key) if state is None else state
+    state = module.init(k, model, config, key, model.b) if state is None else state
     batch = k.put_rows(rows)
     tree, _, _ = module.step(k, k.put(model), config, state, batch, key)
     return flat(host(k, tree, model))
@@ -131,7 +131,7 @@ def test_sml_at_stationarity_is_unbiased(k):
 
 def test_sml_chains_go_on_where_they_stood(k):
     module, config = estimators.find("sml", {"k": 2, "chains": 6})
-    state = module.init(k, MODEL, config, KEY)
+    state = module.init(k, MODEL, config, KEY, MODEL.b)
     model, batch = k.put(MODEL), k.put_rows(ROWS)
     _, after, _ = module.step(k, model, config, state, batch, KEY)
     wanted, _ = k.gibbs(model, state.v, 2, state.key)
@@ -185,7 +185,7 @@ ONE_PHASE = ("pseudolikelihood", "ratio_matching")  # whose gradient is no contr
 def test_a_step_gives_a_gradient_a_state_and_both_phases_means(k, name):
     module, config = estimators.find(name, {})
     rows = random_rows(3, 5, seed=4)
-    state = module.init(k, MODEL, config, KEY)
+    state = module.init(k, MODEL, config, KEY, MODEL.b)
     model, batch = k.put(MODEL), k.put_rows(rows)
     for step in range(3):
         tree, state, info = module.step(k, model, config, state, batch, KEY.advance(step))
@@ -255,4 +255,4 @@ def test_what_is_not_known_is_named(wanted, settings, words):
 def test_exact_refuses_a_model_that_cannot_be_enumerated(k):
     module, config = estimators.find("exact", {})
     large = RBM(np.zeros((26, 26)), np.zeros(26), np.zeros(26))
-    assert "2**26" in complaint(module.init, k, large, config, KEY)
+    assert "2**26" in complaint(module.init, k, large, config, KEY, large.b)

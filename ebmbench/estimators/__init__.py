@@ -1,8 +1,9 @@
 """Training principles, one file each; a new file is found because it exists.
 
-A file has NAME, a frozen `Config`, `init(k, model, config, key) -> state` and
+A file has NAME, a frozen `Config`, `init(k, model, config, key, base) -> state` and
 `step(k, handle, config, state, batch, key) -> (gradient, state, info)`. `k` is the loaded backend,
-`model` the start on the host, `handle` the model on the device. The gradient is ascent on the
+`model` the start on the host, `base` [n_visible] the data's base rates as visible biases, `handle`
+the model on the device. The gradient is ascent on the
 principle's objective, divided by the true number of rows of the batch. `key.step` counts the
 updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h.
 """

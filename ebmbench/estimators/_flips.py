@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ebmbench.kernels.api import Backend, Handle, Phases, Rows, Tree
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, random_bits
 
 
-def init(k: Backend, model: RBM, config: Any, key: Key) -> None:
+def init(k: Backend, model: RBM, config: Any, key: Key, base: np.ndarray) -> None:
     """Nothing is kept between steps."""
 
 

@@ -8,6 +8,8 @@ but its bias shrinks with k.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -31,7 +33,7 @@ class Config:
         return f"CD-{self.k}"
 
 
-def init(k: Backend, model: RBM, config: Config, key: Key) -> None:
+def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> None:
     """CD keeps nothing between steps."""
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import check_enumerable
 from ebmbench.models.rbm import RBM
@@ -21,7 +23,7 @@ class Config:
         return "exact"
 
 
-def init(k: Backend, model: RBM, config: Config, key: Key) -> None:
+def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> None:
     """`UserError` where the smaller layer is too large to enumerate."""
     check_enumerable(model)
 

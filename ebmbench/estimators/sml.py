@@ -7,6 +7,8 @@ restarting at the data; their number is their own.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -33,7 +35,7 @@ class Config:
         return f"SML-{self.k}"
 
 
-def init(k: Backend, model: RBM, config: Config, key: Key) -> Chains:
+def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> Chains:
     """Chains drawn from the model's visible biases."""
     return start(k, model, config.chains, key._replace(stream=Stream.CHAINS))
 

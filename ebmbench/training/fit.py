@@ -75,7 +75,8 @@ class Fit:
         self._model: Handle = k.put(model)
         self._velocity = k.zeros(self._model)
         self._offsets = k.zeros(self._model) if self.optimiser.centred else None
-        self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0))
+        base = base_rates(rows, "data").bias
+        self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0), base)
         self._order = self._batch_indices()
 
     @property

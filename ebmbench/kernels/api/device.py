@@ -1,0 +1,77 @@
+"""What all jobs stand on: the vocabulary, the look-up of a job, moving data to and from the device."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ebmbench.errors import NotFinite, Unavailable, UserError
+from ebmbench.models.rbm import RBM, on_grid
+from ebmbench.scalar import LARGEST_PARAMETER
+
+Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
+Rows = Any  # a two-dimensional array on the device
+Tree = dict[str, Any]
+
+ARITHMETICS = ("float", "grid")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A backend's jobs by (job, kind of model), and by name those that need no model.
+
+    A missing pair raises `Unavailable`.
+    """
+
+    name: str
+    jobs: Mapping[tuple[str, str], Callable[..., Any]]
+    device: Mapping[str, Callable[..., Any]]
+
+    def _job(self, job: str, model: Handle) -> Callable[..., Any]:
+        try:
+            return self.jobs[job, model.kind]
+        except KeyError:
+            raise Unavailable(f"backend {self.name} has no {job} for {model.kind}") from None
+
+    @staticmethod
+    def _check(rows: Rows, units: int, name: str) -> None:
+        if rows.ndim != 2 or rows.shape[1] != units:
+            raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
+
+    def put(self, model: RBM, arithmetic: str = "float") -> Handle:
+        """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`)."""
+        if arithmetic not in ARITHMETICS:
+            raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
+        for name in ("W", "b", "c"):
+            if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
+                raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
+        return self._job("put", model)(on_grid(model) if arithmetic == "grid" else model, arithmetic)
+
+    def get(self, model: Handle) -> RBM:
+        """Copy a model back; `UserError` where a parameter is no longer finite."""
+        return self._job("get", model)(model)
+
+    def put_rows(self, rows: np.ndarray) -> Rows:
+        """Copy rows in [0, 1] to the device: uint8 if all are 0 or 1, else float32."""
+        return self.device["put_rows"](rows)
+
+    def get_rows(self, rows: Rows) -> np.ndarray:
+        """Copy rows back to a NumPy array."""
+        return self.device["get_rows"](rows)
+
+    def get_tree(self, model: Handle, tree: Tree) -> dict[str, np.ndarray]:
+        """Copy a tree in the shape of the model's parameters back, without a device's padding."""
+        return self._job("get_tree", model)(model, tree)
+
+    def take(self, rows: Rows, index: np.ndarray) -> Rows:
+        """The rows with these numbers, int64 [B], as a new array."""
+        return self.device["take"](rows, index)
+
+    def synchronize(self) -> None:
+        """Wait until everything that was asked for is done; call before reading a clock."""
+        self.device["synchronize"]()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts about the device, for the row of a measurement."""
+        return self.device["describe"]()

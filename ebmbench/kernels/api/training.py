@@ -1,0 +1,97 @@
+"""Jobs that train: gradients of the principles, and what an optimiser does with them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ebmbench.errors import UserError
+from ebmbench.kernels.api.device import Device, Handle, Rows, Tree
+
+
+class Phases(NamedTuple):
+    """A gradient (ascent direction, a tree) and the mean of v and h over both of its phases."""
+
+    gradient: Tree
+    means: Tree  # "b": mean v, "c": mean h, as the biases they belong to
+
+
+class Training(Device):
+    """See the module."""
+
+    def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
+        self._check(v, model.n_visible, "v")
+        if len(v) == 0 or not self.device["is_binary"](v):
+            raise UserError("an objective over flips of single bits needs rows of 0 and 1 only")
+        if bits is None:
+            return v, None
+        bits = np.asarray(bits)
+        if bits.shape != (len(v),) or bits.dtype.kind not in "iu":
+            raise UserError(f"bits must hold a whole number for each of the {len(v)} rows")
+        if bits.min() < 0 or bits.max() >= model.n_visible:
+            raise UserError(f"bits must lie between 0 and {model.n_visible - 1}")
+        return v, bits.astype(np.int64)
+
+    def moments(self, model: Handle, positive: Rows, negative: Rows) -> Phases:
+        """The contrast of two sets of v: mean of -dE/dparameter over the one minus over the other.
+
+        h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>. Each phase
+        is divided by its own number of rows.
+        """
+        for rows in (positive, negative):
+            self._check(rows, model.n_visible, "v")
+            if len(rows) == 0:
+                raise UserError("the mean over a phase without rows is not defined")
+        return self._job("moments", model)(model, positive, negative)
+
+    def pseudolikelihood(
+        self, model: Handle, v: Rows, bits: np.ndarray | None = None
+    ) -> tuple[Phases, float]:
+        """Gradient and mean of the log pseudolikelihood of binary rows (see `models.flips`).
+
+        bits, int64 [B] on the host: only this bit of each row, as an unbiased estimate of all of
+        them. `Phases.means` are those of v and p(h|v) over the rows.
+        """
+        return self._job("pseudolikelihood", model)(model, *self._flips(model, v, bits))
+
+    def ratio_matching(
+        self, model: Handle, v: Rows, bits: np.ndarray | None = None
+    ) -> tuple[Phases, float]:
+        """Gradient and mean of the negative ratio matching loss; arguments as `pseudolikelihood`."""
+        return self._job("ratio_matching", model)(model, *self._flips(model, v, bits))
+
+    def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
+        """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""
+        self._check(v, model.n_visible, "v")
+        return self._job("exact_gradient", model)(model, v)
+
+    def zeros(self, model: Handle) -> Tree:
+        """A tree of zeros in the shape of the parameters."""
+        return self._job("zeros", model)(model)
+
+    def centre(self, model: Handle, gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
+        """Turn a gradient into the centred one, in place (Montavon & Müller 2012).
+
+        offsets <- (1 - sliding) offsets + sliding means (both as `Phases.means`), then with mu, lambda
+        the offsets of v and h (Melchior, Fischer & Wiskott 2016, eq. 9 to 11):
+        W <- W - mu cᵀ - b lambdaᵀ, b <- b - W lambda, c <- c - Wᵀ mu.
+        """
+        self._job("centre", model)(gradient, means, offsets, sliding)
+
+    def update(
+        self,
+        model: Handle,
+        velocity: Tree,
+        gradient: Tree,
+        rate: float,
+        momentum: float,
+        decay: float,
+    ) -> bool:
+        """One step of stochastic gradient ascent with momentum (Polyak 1964), in place.
+
+        velocity <- momentum * velocity + rate * (gradient - decay * W); parameters += velocity.
+        Weight decay acts on W alone. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`;
+        a hidden unit whose weights have become NaN shows in its bias one step later.
+        """
+        if model.arithmetic == "grid":
+            raise UserError("grid arithmetic is for a model that stands still; train in float")
+        return self._job("update", model)(model, velocity, gradient, rate, momentum, decay)
