@@ -19,6 +19,7 @@ from ebmbench.scalar import four_uniforms
 _LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
 VISIBLE, HIDDEN = 0, 1
 START = _LAYERS - 1  # the layer whose uniforms the first states of chains are drawn with
+SWAPS = _LAYERS - 2  # ... and that which decides about exchanges between temperatures
 
 
 class Stream(IntEnum):
@@ -32,6 +33,7 @@ class Stream(IntEnum):
     SHUFFLING = 5 * _LAYERS
     CHOSEN_BITS = 6 * _LAYERS
     BASELINE = 7 * _LAYERS
+    NOISE = 8 * _LAYERS  # the rows that data are told apart from
 
 
 class Key(NamedTuple):

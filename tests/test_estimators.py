@@ -199,6 +199,8 @@ def test_a_step_gives_a_gradient_a_state_and_both_phases_means(k, name):
             assert means[part].shape == logical[part].shape
             assert (means[part] >= 0.0).all()
             assert (means[part] <= 1.0).all()
+        if name == "nce":  # its rows have weights, and its second phase is noise
+            continue
         # With two phases mean = (plus + minus) / 2 and gradient = plus - minus; plus is the batch's.
         plus = means["b"] + (logical["b"] / 2 if name not in ONE_PHASE else 0.0)
         np.testing.assert_allclose(plus, rows.mean(axis=0), rtol=0, atol=1e-6)

@@ -95,6 +95,8 @@ class _Jobs:
         "ratio_matching": 1e-5,
         "exact_gradient": 1e-5,
         "log_z": 1e-9,
+        "nce": 1e-5,
+        "temper": 0.0,
         "anneal": 2e-4,
         "anneal_slowly": 5e-4,
         "train": 1e-5,
@@ -160,6 +162,18 @@ class _Jobs:
             *self._trees(phases),
             log_z * 1e-2,
         ]  # log Z from float32 weights: a sum of many units
+
+    def nce(self) -> list:
+        offsets = [np.linspace(-3.0, 3.0, len(rows)) for rows in (self.rows, self.rows[:1])]
+        found = self.k.nce(self.model, self.rows, self.rows[:1], *offsets)
+        return [*self._trees(found[:2]), *found[2:]]
+
+    def temper(self) -> list:
+        key = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
+        ladders = self.k.put_rows(np.tile(self.k.get_rows(self.rows), (3, 1)))
+        betas = np.array([0.0, 0.6, 1.0])
+        found = self.k.temper(self.model, self.base, betas, ladders, 3, key)
+        return [self.k.get_rows(found.v), found.accepted]
 
     def log_z(self) -> list:
         return [self.k.log_z(self.host)]

@@ -84,8 +84,8 @@ def visible_input(model: RBM, h: Array) -> Array:
     return model.b + h @ model.W.T
 
 
-def hidden_probability(model: RBM, v: Array, beta: float = 1.0) -> Array:
-    """p(h_j = 1 | v) at inverse temperature beta, [B, n_hidden]."""
+def hidden_probability(model: RBM, v: Array, beta: float | Array = 1.0) -> Array:
+    """p(h_j = 1 | v) at inverse temperature beta, one or [B, 1], [B, n_hidden]."""
     return expit(beta * hidden_input(model, v))
 
 

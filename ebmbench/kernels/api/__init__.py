@@ -15,12 +15,12 @@ from typing import Any
 
 from ebmbench.errors import Unavailable, UserError
 from ebmbench.kernels.api.device import ARITHMETICS, Handle, Rows, Tree
-from ebmbench.kernels.api.sampling import Annealed, Sampling
-from ebmbench.kernels.api.training import Phases, Training
+from ebmbench.kernels.api.sampling import Annealed, Sampling, Tempered
+from ebmbench.kernels.api.training import NoiseContrast, Phases, Training
 
 __all__ = [
-    "ARITHMETICS", "BACKENDS", "READY", "Annealed", "Backend", "Handle", "Phases", "Rows", "Tree",
-    "Unavailable", "assemble", "load", "state",
+    "ARITHMETICS", "BACKENDS", "READY", "Annealed", "Backend", "Handle", "NoiseContrast", "Phases",
+    "Rows", "Tempered", "Tree", "Unavailable", "assemble", "load", "state",
 ]  # fmt: skip
 
 BACKENDS = ("reference", "cpu", "cuda")

@@ -18,6 +18,17 @@ class Annealed(NamedTuple):
     v: Rows
 
 
+class Tempered(NamedTuple):
+    """The last v on the device, and how many exchanges each pair of neighbours accepted and proposed.
+
+    accepted and proposed: int64 [temperatures - 1] on the host, over all ladders.
+    """
+
+    v: Rows
+    accepted: np.ndarray
+    proposed: np.ndarray
+
+
 class Sampling(Device):
     """See the module."""
 
@@ -61,6 +72,40 @@ class Sampling(Device):
         self._check(v, model.n_visible, "v")
         return self._job("gibbs", model)(model, v, steps, key, beta)
 
+    def temper(
+        self, model: Handle, base: np.ndarray, betas: np.ndarray, v: Rows, steps: int, key: Key
+    ) -> Tempered:
+        """Parallel tempering of ladders of chains (Geyer 1991; Hukushima & Nemoto 1996).
+
+        Row l T + t of v, uint8 [ladders T, n_visible], stands at betas[t] of ladder l, on the path of
+        `anneal`: log f_beta(v, h) = (1 - beta) base.v + beta (b.v + c.h + v.W.h). A sweep draws h and
+        then v of every row as `gibbs` does; then neighbours t, t + 1 with t + step even exchange their
+        states with probability min(1, e**((beta' - beta) (D - D'))), D = log f_1 - log f_0 of the
+        joint state (v, h) just drawn. Unit t of layer SWAPS of the ladder's first chain decides.
+        """
+        betas = self._path(model, base, betas)
+        self._check(v, model.n_visible, "v")
+        if steps < 1:
+            raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
+        if len(v) == 0 or len(v) % len(betas):
+            raise UserError(
+                f"{len(v)} rows are no whole number of ladders of {len(betas)} temperatures each"
+            )
+        check_seed(key.seed)
+        last, accepted = self._job("temper", model)(model, np.asarray(base, float), betas, v, steps, key)
+        first = (key.step + np.arange(len(betas) - 1)) % 2  # sweeps until the pair's first turn
+        proposed = (steps - first + 1) // 2 * (len(v) // len(betas))
+        return Tempered(last, accepted, proposed)
+
+    def _path(self, model: Handle, base: np.ndarray, betas: np.ndarray) -> np.ndarray:
+        """The inverse temperatures of a path between a base-rate model and the model, checked."""
+        betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
+        if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
+            raise UserError("a path needs at least 2 inverse temperatures, all finite")
+        if base.shape != (model.n_visible,) or not np.isfinite(base).all():
+            raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
+        return betas
+
     def log_z(self, model: RBM) -> float:
         """Log Z of a model on the host by enumeration of its smaller layer, in float64, nats."""
         return self._job("log_z", model)(model)
@@ -75,10 +120,6 @@ class Sampling(Device):
         k = 1, ..., K-1 the weight gains log f_k(v) - log f_{k-1}(v) and, but after the last, one
         sweep at betas[k] is drawn with the uniforms of step key.step + k.
         """
-        betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
-        if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
-            raise UserError("annealing needs at least 2 inverse temperatures, all finite")
-        if base.shape != (model.n_visible,) or not np.isfinite(base).all():
-            raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
+        betas = self._path(model, base, betas)
         check_seed(key.seed)
-        return self._job("anneal", model)(model, base, betas, chains, key)
+        return self._job("anneal", model)(model, np.asarray(base, float), betas, chains, key)

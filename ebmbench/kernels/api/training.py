@@ -15,13 +15,30 @@ class Phases(NamedTuple):
     means: Tree  # "b": mean v, "c": mean h, as the biases they belong to
 
 
+class NoiseContrast(NamedTuple):
+    """What one batch of data and noise says: `Phases`, the objective, and log Z's own derivatives.
+
+    value: nats a row of data; log_z: derivative of the objective with respect to the learned log Z;
+    curvature: minus its second derivative, >= 0.
+    """
+
+    gradient: Tree
+    means: Tree
+    value: float
+    log_z: float
+    curvature: float
+
+
 class Training(Device):
     """See the module."""
 
-    def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
+    def _binary(self, model: Handle, v: Rows) -> None:
         self._check(v, model.n_visible, "v")
         if len(v) == 0 or not self.device["is_binary"](v):
-            raise UserError("an objective over flips of single bits needs rows of 0 and 1 only")
+            raise UserError("this training principle needs rows of 0 and 1 only, and at least one")
+
+    def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
+        self._binary(model, v)
         if bits is None:
             return v, None
         bits = np.asarray(bits)
@@ -58,6 +75,30 @@ class Training(Device):
     ) -> tuple[Phases, float]:
         """Gradient and mean of the negative ratio matching loss; arguments as `pseudolikelihood`."""
         return self._job("ratio_matching", model)(model, *self._flips(model, v, bits))
+
+    def nce(
+        self,
+        model: Handle,
+        data: Rows,
+        noise: Rows,
+        data_offset: np.ndarray,
+        noise_offset: np.ndarray,
+    ) -> NoiseContrast:
+        """Noise-contrastive estimation (Gutmann & Hyvärinen 2012, eq. 8 and 13): data told from noise.
+
+        With G(v) = -F(v) - offset(v), offset = log Z + log q(v) + log(rows of noise / rows of data)
+        and q the noise's law, float64 [rows] on the host, the objective is the sum of log sigmoid(G)
+        over data and of log sigmoid(-G) over noise, divided by the number of rows of data.
+        """
+        for rows, offset, name in ((data, data_offset, "data"), (noise, noise_offset, "noise")):
+            self._binary(model, rows)
+            if np.shape(offset) != (len(rows),):
+                raise UserError(f"each of the {len(rows)} rows of {name} needs one offset")
+            if not np.isfinite(offset).all():
+                raise UserError(f"the noise's law gives no finite log probability to a row of {name}")
+        return self._job("nce", model)(
+            model, data, noise, np.asarray(data_offset, float), np.asarray(noise_offset, float)
+        )
 
     def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
         """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""

@@ -1,9 +1,21 @@
 """Numba kernels for the processor: parallel over chains, sparse in the states that are off."""
 
 from ebmbench.kernels.api import assemble
-from ebmbench.kernels.cpu import annealing, device, enumerate, flips, gibbs, statistics, update
+from ebmbench.kernels.cpu import (
+    annealing,
+    device,
+    enumerate,
+    flips,
+    gibbs,
+    nce,
+    statistics,
+    tempering,
+    update,
+)
 from ebmbench.models.rbm import RBM
 
 BACKEND = assemble(
-    "cpu", device.FUNCTIONS, {RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, update)}
+    "cpu",
+    device.FUNCTIONS,
+    {RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update)},
 )

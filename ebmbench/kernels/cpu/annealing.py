@@ -8,7 +8,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed
 from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.gibbs import draw
+from ebmbench.kernels.cpu.gibbs import draw, draw_between, linear_gain
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
@@ -60,25 +60,20 @@ def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, ch
         xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
         xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
         factor = np.empty(nh)
-        one = np.float32(1.0)
-        draw(base, one, uv, state, chain + r, step, seed, stream + VISIBLE)
+        draw(base, np.float32(1.0), uv, state, chain + r, step, seed, stream + VISIBLE)
         weight = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
             add_rows(c, W, state, index, xh)
-            linear = 0.0
-            for i in range(state.size):
-                linear += (np.float64(b[i]) - np.float64(base[i])) * state[i]
-            weight += (after - before) * linear + _gain(xh, nh, after, before, factor)
+            weight += (after - before) * linear_gain(base, b, state) + _gain(
+                xh, nh, after, before, factor
+            )
             if k == betas.size - 1:
                 break
             now = step + np.uint64(k)
-            beta, rest = np.float32(after), np.float32(1.0 - after)
-            draw(xh, beta, uh, h, chain + r, now, seed, stream + HIDDEN)
+            draw(xh, np.float32(after), uh, h, chain + r, now, seed, stream + HIDDEN)
             add_rows(b, Wt, h, index, xv)
-            for i in range(state.size):
-                xv[i] = np.float32(rest * base[i]) + np.float32(beta * xv[i])
-            draw(xv, one, uv, state, chain + r, now, seed, stream + VISIBLE)
+            draw_between(base, xv, after, uv, state, chain + r, now, seed, stream + VISIBLE)
         log_weights[r] = weight
 
 

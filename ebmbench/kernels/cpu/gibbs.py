@@ -18,6 +18,24 @@ def draw(x, beta, u, state, chain, step, seed, stream):
         state[j] = u[j] < sigmoid(np.float32(beta * x[j]))
 
 
+@jit(forceinline=True)
+def draw_between(base, x, beta, u, state, chain, step, seed, stream):
+    """`draw` on the path from base to x: at pre-activations (1 - beta) base + beta x, left in x."""
+    rest, beta = np.float32(1.0 - beta), np.float32(beta)
+    for i in range(state.size):
+        x[i] = np.float32(rest * base[i]) + np.float32(beta * x[i])
+    draw(x, np.float32(1.0), u, state, chain, step, seed, stream)
+
+
+@jit(forceinline=True)
+def linear_gain(base, b, state):
+    """(b - base).v of one state, in float64."""
+    gain = 0.0
+    for i in range(state.size):
+        gain += (np.float64(b[i]) - np.float64(base[i])) * state[i]
+    return gain
+
+
 @jit(parallel=True)
 def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):
     for r in prange(v.shape[0]):

@@ -66,7 +66,7 @@ def _free_energies(W, b, c, v, n_hidden, out):
 
 
 @jit(parallel=True)
-def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):
+def contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):
     """W, b: <v h>, <v> over plus minus the same over minus; one visible unit at a time.
 
     A phase without rows counts as zero: the exact gradient subtracts its own.
@@ -92,7 +92,8 @@ def _contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):
 
 
 @jit
-def _mean_rows(p, zero, out):
+def mean_rows(p, zero, out):
+    """The mean of the rows of p, zero where there is none; zero: as many zeros as p has columns."""
     rows = p.shape[0]
     add_rows(zero, p, np.ones(rows, np.uint8), np.empty(rows, np.int32), out)
     for j in range(out.size):
@@ -150,10 +151,10 @@ def moments(model, positive, negative) -> Phases:
     p_minus = padded_probability(model.W, model.c, negative, model.n_hidden)
     W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
     work = W.size + layer_work(len(positive) + len(negative), *W.shape)
-    launch(_contrast, work, p_plus, p_minus, positive, negative, zero, W, b, b_mean)
+    launch(contrast, work, p_plus, p_minus, positive, negative, zero, W, b, b_mean)
     h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
-    _mean_rows(p_plus, zero, h_plus)
-    _mean_rows(p_minus, zero, h_minus)
+    mean_rows(p_plus, zero, h_plus)
+    mean_rows(p_minus, zero, h_minus)
     return Phases({"W": W, "b": b, "c": h_plus - h_minus}, {"b": b_mean, "c": (h_plus + h_minus) / 2})
 
 

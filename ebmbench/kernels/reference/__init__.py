@@ -1,11 +1,21 @@
 """The oracle: every job in plain float64 NumPy, thin over `models`."""
 
 from ebmbench.kernels.api import assemble
-from ebmbench.kernels.reference import annealing, device, enumerate, flips, gibbs, statistics, update
+from ebmbench.kernels.reference import (
+    annealing,
+    device,
+    enumerate,
+    flips,
+    gibbs,
+    nce,
+    statistics,
+    tempering,
+    update,
+)
 from ebmbench.models.rbm import RBM
 
 BACKEND = assemble(
     "reference",
     device.FUNCTIONS,
-    {RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, update)},
+    {RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update)},
 )

@@ -1,0 +1,112 @@
+"""Noise-contrastive estimation (Gutmann & Hyvärinen 2010): data are told from noise of a known law.
+
+Log Z is a parameter that is learned with the others, so the model ends normalised by itself. The noise
+is drawn afresh for every batch: from the data's base rates, or from a given RBM whose own log Z can be
+enumerated.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ebmbench.kernels.api import Backend, Handle, Rows, Tree
+from ebmbench.models.enumerate import check_enumerable
+from ebmbench.models.rbm import RBM, softplus
+from ebmbench.models.storage import load_model
+from ebmbench.options import require
+from ebmbench.randomness import START, Key, Stream, uniforms
+from ebmbench.samplers.gibbs import Chains, advance, start
+
+NAME = "nce"
+BASE_RATES = "base_rates"
+
+_POOL = 10_000  # chains of a given noise model that rows of noise are drawn from ...
+_POOL_SWEEPS = 1_000  # ... after as many sweeps
+_LARGEST_STEP = 1.0  # nats that log Z may move an update, whatever its curvature says
+
+
+@dataclass(frozen=True)
+class Config:
+    """ratio: rows of noise for a row of data; noise: `base_rates`, or an RBM's .npz file.
+
+    log_z_rate: the share of a Newton step that the learned log Z takes with every update, in (0, 1].
+    """
+
+    ratio: int = 10
+    noise: str = BASE_RATES
+    log_z_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(self.ratio >= 1, f"ratio of estimator {NAME} must be at least 1, but is {self.ratio}")
+        require(
+            0 < self.log_z_rate <= 1,
+            f"log_z_rate of estimator {NAME} must lie in (0, 1], but is {self.log_z_rate}",
+        )
+
+    @property
+    def label(self) -> str:
+        """The name in tables and figures."""
+        return f"NCE-{self.ratio}" + ("" if self.noise == BASE_RATES else ", model noise")
+
+
+class Noise(NamedTuple):
+    """The noise's model on the device, its log Z in nats, and states to sweep from, drawn from it."""
+
+    model: Handle
+    log_z: float
+    pool: Rows
+
+
+class State(NamedTuple):
+    """The noise, which does not change, and the learned log Z in nats."""
+
+    noise: Noise
+    log_z: float
+
+
+def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> State:
+    """The noise, and the log Z that the model would have without weights.
+
+    `UserError` where the noise gives a state zero probability, or cannot be normalised.
+    """
+    require(
+        bool(np.isfinite(base).all()), "noise from these base rates gives some states zero probability"
+    )
+    log_z = float(softplus(model.b).sum() + softplus(model.c).sum())
+    return State(_noise(k, config, base, key._replace(stream=Stream.NOISE)), log_z)
+
+
+def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
+    if config.noise == BASE_RATES:
+        independent = RBM(np.zeros((len(base), 1)), base, np.zeros(1))
+        # Without weights one sweep from anywhere is an independent draw.
+        return Noise(k.put(independent), k.log_z(independent), k.put_rows(np.zeros((1, len(base)), int)))
+    given = load_model(config.noise)
+    require(
+        given.n_visible == len(base),
+        f"{config.noise} has {given.n_visible} visible units, but the data have {len(base)} columns",
+    )
+    check_enumerable(given)
+    handle = k.put(given)
+    chains = advance(k, handle, start(k, given, _POOL, key), _POOL_SWEEPS)
+    return Noise(handle, k.log_z(given), chains.v)
+
+
+def step(
+    k: Backend, model: Handle, config: Config, state: State, batch: Rows, key: Key
+) -> tuple[Tree, State, dict[str, Any]]:
+    """One gradient; see the package's docstring. info["log_z"]: as learned so far, nats."""
+    noise = state.noise
+    count = config.ratio * len(batch)
+    # The step after those of the pool's own sweeps, so that no uniform is used twice.
+    now = key._replace(stream=Stream.NOISE, step=_POOL_SWEEPS + key.step)
+    chosen = uniforms(now, count, 1, START)[:, 0].astype(np.float64) * len(noise.pool)
+    rows = advance(k, noise.model, Chains(k.take(noise.pool, chosen.astype(np.int64)), now), 1).v
+    constant = state.log_z + np.log(config.ratio) - noise.log_z
+    offsets = [constant - k.free_energy(noise.model, v) for v in (batch, rows)]
+    found = k.nce(model, batch, rows, *offsets)
+    newton = found.log_z / max(found.curvature, 1e-12)
+    log_z = state.log_z + config.log_z_rate * float(np.clip(newton, -_LARGEST_STEP, _LARGEST_STEP))
+    info = {"means": found.means, "log_z": log_z, "objective": found.value}
+    return found.gradient, State(noise, log_z), info

@@ -1,0 +1,87 @@
+"""Noise-contrastive estimation: a classifier's gradient, weighted moments of data and of noise."""
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.api import NoiseContrast
+from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.statistics import (
+    SOFTPLUS_BLOCK,
+    contrast,
+    mean_rows,
+    sum_softplus,
+)
+from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.scalar import sigmoid
+
+
+@jit(parallel=True)
+def _log_odds(W, b, c, v, offset, n_hidden, p, g):
+    """g = -F(v) - offset and p = p(h|v), each product formed once."""
+    for r in prange(v.shape[0]):
+        index = np.empty(v.shape[1], np.int32)
+        x = p[r]
+        add_rows(c, W, v[r], index, x)
+        total = sum_softplus(x, n_hidden, 1.0, np.empty((2, SOFTPLUS_BLOCK)))
+        for i in range(v.shape[1]):
+            total += np.float64(b[i]) * np.float64(v[r, i])
+        g[r] = total - offset[r]
+        for j in range(n_hidden):
+            x[j] = sigmoid(x[j])
+        x[n_hidden:] = np.float32(0.0)
+
+
+@jit
+def _weigh(v, p, weight, sums):
+    """Each row of p times its weight; sums gets the weighted sum of v."""
+    for r in range(v.shape[0]):
+        w = np.float32(weight[r])
+        for j in range(p.shape[1]):
+            p[r, j] *= w
+        for i in range(v.shape[1]):
+            sums[i] += w * v[r, i]
+
+
+class _Side:
+    """One side of the classifier: sign +1 for data, -1 for noise; weights sum to a mean over data."""
+
+    def __init__(self, model, v, offset, sign: float, rows: int) -> None:
+        self.v = v
+        self.p = aligned_zeros(len(v), model.c.size)
+        g = np.empty(len(v))
+        work = layer_work(len(v), *model.W.shape)
+        launch(_log_odds, work, model.W, model.b, model.c, v, offset, model.n_hidden, self.p, g)
+        right = sign * g
+        self.value = -float(np.logaddexp(0.0, -right).sum()) / rows
+        wrong = np.exp(-np.logaddexp(0.0, right))  # sigmoid(-right), exact in both tails
+        self.weight = float(wrong.sum()) / rows
+        self.curvature = float((wrong * -np.expm1(-np.logaddexp(0.0, right))).sum()) / rows
+        self.h = np.empty_like(model.c)
+        mean_rows(self.p, aligned_zeros(model.c.size), self.h)
+        self.b = np.zeros_like(model.b)
+        # `contrast` divides by the side's own number of rows.
+        _weigh(v, self.p, wrong * (len(v) / rows), self.b)
+        self.b /= np.float32(len(v))
+        self.c = np.empty_like(model.c)
+        mean_rows(self.p, aligned_zeros(model.c.size), self.c)
+
+
+def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
+    """See `Backend.nce`."""
+    plus = _Side(model, data, data_offset, 1.0, len(data))
+    minus = _Side(model, noise, noise_offset, -1.0, len(data))
+    W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
+    work = W.size + layer_work(len(data) + len(noise), *W.shape)
+    launch(contrast, work, plus.p, minus.p, data, noise, aligned_zeros(model.c.size), W, b, b_mean)
+    return NoiseContrast(
+        {"W": W, "b": plus.b - minus.b, "c": plus.c - minus.c},
+        {"b": b_mean, "c": (plus.h + minus.h) / 2},
+        plus.value + minus.value,
+        minus.weight - plus.weight,
+        plus.curvature + minus.curvature,
+    )
+
+
+JOBS = {"nce": nce}

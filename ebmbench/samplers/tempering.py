@@ -1,0 +1,74 @@
+"""Parallel tempering: ladders of chains between the base rates and the model, that exchange states.
+
+The warm chains, near the base rates, cross between modes, and exchanges carry what they find down to
+the model's own temperature.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.randomness import START, Key, check_seed, uniforms
+
+
+class Ladders(NamedTuple):
+    """States v, uint8 [ladders temperatures, n_visible] on the device.
+
+    Row l temperatures + t is ladder l's chain at betas[t]. betas: float64 [temperatures]; base: float64
+    [n_visible], the visible biases at beta 0; key: of the next sweep; accepted, proposed: int64
+    [temperatures - 1], exchanges of neighbours so far.
+    """
+
+    v: Rows
+    betas: np.ndarray
+    base: np.ndarray
+    key: Key
+    accepted: np.ndarray
+    proposed: np.ndarray
+
+
+def spaced(temperatures: int) -> np.ndarray:
+    """Inverse temperatures evenly from 0, the base rates themselves, to 1."""
+    require(temperatures >= 2, f"parallel tempering needs at least 2 temperatures, not {temperatures}")
+    return np.linspace(0.0, 1.0, temperatures)
+
+
+def start(k: Backend, model: RBM, count: int, betas: np.ndarray, base: np.ndarray, key: Key) -> Ladders:
+    """`count` ladders whose first states are all drawn from the base rates, v_i ~ sigmoid(base_i)."""
+    require(count >= 1, f"the number of ladders must be at least 1, but is {count}")
+    betas = np.asarray(betas, np.float64)
+    require(
+        betas.ndim == 1 and len(betas) >= 2 and bool((np.diff(betas) > 0).all()) and betas[-1] == 1.0,
+        "parallel tempering needs at least 2 inverse temperatures that rise to 1",
+    )
+    check_seed(key.seed)
+    u = uniforms(key, count * len(betas), model.n_visible, START)
+    none = np.zeros(len(betas) - 1, np.int64)
+    return Ladders(k.put_rows((u < expit(base)).astype(np.uint8)), betas, base, key, none, none)
+
+
+def advance(k: Backend, model: Handle, ladders: Ladders, sweeps: int) -> Ladders:
+    """The ladders after `sweeps` sweeps, each followed by exchanges between neighbours."""
+    moved = k.temper(model, ladders.base, ladders.betas, ladders.v, sweeps, ladders.key)
+    return ladders._replace(
+        v=moved.v,
+        key=ladders.key.advance(sweeps),
+        accepted=ladders.accepted + moved.accepted,
+        proposed=ladders.proposed + moved.proposed,
+    )
+
+
+def coldest(k: Backend, ladders: Ladders) -> Rows:
+    """The chains at the model's own temperature, [ladders, n_visible]."""
+    temperatures = len(ladders.betas)
+    return k.take(ladders.v, np.arange(temperatures - 1, len(ladders.v), temperatures))
+
+
+def swap_rates(ladders: Ladders) -> np.ndarray:
+    """The share of accepted exchanges of each pair of neighbours, float64; NaN before the first."""
+    with np.errstate(invalid="ignore"):
+        return ladders.accepted / ladders.proposed
