@@ -3,22 +3,18 @@
     pip install 'ebmbench[peers]'
     python benchmarks/compare_sml_step.py
 
-Every process runs all systems in turn (A B C, C B A, ...) on the same rows, each in float32 with all
-cores; its sample is the median of its turns. The figures are medians over processes of the ratio to
-ebmbench, with the smallest and the largest.
+On the same rows, each in float32 with all cores; `benchmarks/interleaved.py` says how.
 """
 
 import json
-import os
-import subprocess
 import sys
-from time import perf_counter, sleep
 
 import numpy as np
 
+from benchmarks import interleaved
+
 N_HIDDEN, BATCH, RATE = 500, 100, 0.01
 PROCESSES, TURNS, STEPS = 5, 6, 60
-REST_S = 0.2  # until the threads of the system before have stopped spinning
 
 
 def ebmbench_step(rows):
@@ -90,45 +86,21 @@ def data():
 
 
 def measure():
-    """Median milliseconds a step of each system in this process."""
+    """The data's name, and median milliseconds a step of each system in this process."""
     name, rows = data()
     order = np.random.default_rng(0)
-    systems = {}
-    for system, build in SYSTEMS.items():
-        try:
-            systems[system] = build(rows)
-        except ModuleNotFoundError as error:
-            print(f"# {system} left out: {error}", file=sys.stderr)
-    times = {system: [] for system in systems}
-    for turn in range(-1, TURNS):  # turn -1 warms up
-        for system in list(systems)[:: 1 if turn % 2 else -1]:
-            batches = [order.choice(len(rows), BATCH, replace=False) for _ in range(STEPS + 5)]
-            sleep(REST_S)
-            systems[system](batches[STEPS:])
-            started = perf_counter()
-            systems[system](batches[:STEPS])
-            if turn >= 0:
-                times[system].append((perf_counter() - started) / STEPS * 1e3)
-    return name, {system: float(np.median(values)) for system, values in times.items()}
+    systems = interleaved.build(SYSTEMS, rows)
+    return name, interleaved.measure(
+        systems, lambda: order.choice(len(rows), BATCH, replace=False), TURNS, STEPS
+    )
 
 
 def main():
     """Collect the processes' medians and print the table."""
-    samples = []
-    # A peer's BLAS shall choose its kernels for this processor, whatever the shell says.
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-    for _ in range(PROCESSES):
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.compare_sml_step", "--one"],
-            check=True, capture_output=True, text=True, env=environment,
-        )  # fmt: skip
-        samples.append(json.loads(done.stdout))
-    print(f"SML-1 step, 784 x {N_HIDDEN}, batch {BATCH}, {samples[0][0]}, {PROCESSES} processes")
-    print(f"{'system':14}{'ms a step':>12}{'ratio to ebmbench (least to most)':>40}")
-    for system in samples[0][1]:
-        ratios = [times[system] / times["ebmbench"] for _, times in samples]
-        ms = np.median([times[system] for _, times in samples])
-        print(f"{system:14}{ms:12.3f}{np.median(ratios):18.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    samples = interleaved.samples("benchmarks.compare_sml_step", PROCESSES)
+    name = samples[0][0]
+    title = f"SML-1 step, 784 x {N_HIDDEN}, batch {BATCH}, {name}, {PROCESSES} processes"
+    interleaved.print_ratios(title, [times for _, times in samples])
 
 
 if __name__ == "__main__":
