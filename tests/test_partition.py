@@ -117,6 +117,40 @@ def test_temperatures_that_fall_are_weighed_too(computed):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)  # as the gate's
 
 
+def test_a_run_in_segments_is_the_run_as_a_whole(k):
+    """A segment repeats its last temperature, so that the state gets its sweep before the next one."""
+    betas, key, rows = np.linspace(0.0, 1.0, 10), Key(6, Stream.ANNEALING), 20
+    whole = k.anneal(k.put(MODEL), MODEL.b, betas, rows, key)
+    parts, state = [], rows
+    for first, last in ((0, 4), (4, 7)):
+        segment = np.append(betas[first : last + 1], betas[last])
+        weights, state = k.anneal(k.put(MODEL), MODEL.b, segment, state, key.advance(first))
+        parts.append(weights)
+    weights, state = k.anneal(k.put(MODEL), MODEL.b, betas[7:], state, key.advance(7))
+    np.testing.assert_allclose(sum(parts) + weights, whole.log_weights, rtol=0, atol=1e-12)
+    assert (k.get_rows(state) == k.get_rows(whole.v)).all()
+
+
+def test_given_rows_are_what_is_weighed_and_stay_as_they_are(k):
+    """From the model down in one step: log f_0(v) - log f_1(v) of the rows; longer runs walk on."""
+    rows, base = random_rows(30, 3), base_of(TINY).bias
+    start, key = k.put_rows(rows), Key(7, Stream.ANNEALING)
+    found = k.anneal(k.put(TINY), base, np.array([1.0, 0.0]), start, key)
+    x = TINY.c + rows @ TINY.W
+    wanted = rows @ (base - TINY.b) + (np.log(2.0) - softplus(x)).sum(axis=1)
+    np.testing.assert_allclose(found.log_weights, wanted, rtol=0, atol=1e-5)
+    assert (k.get_rows(found.v) == rows).all()
+    moved = k.anneal(k.put(TINY), base, np.linspace(1.0, 0.0, 9), start, key).v
+    assert (k.get_rows(moved) != rows).any()
+    assert (k.get_rows(start) == rows).all()
+
+
+def test_what_annealing_cannot_start_from_is_named(k):
+    betas, key = np.array([0.0, 1.0]), Key(7, Stream.ANNEALING)
+    for rows, words in ((random_rows(3, 5), "[rows, 3]"), (np.full((2, 3), 0.5), "0 and 1 only")):
+        assert words in complaint(k.anneal, k.put(TINY), TINY.b, betas, k.put_rows(rows), key)
+
+
 def test_weights_are_summed_in_float64(k):
     """Without W, and with base = b, every weight is sum_j softplus(c_j) - log 2, whatever is drawn.
 
