@@ -80,8 +80,7 @@ def _anneal(W, Wt, b, c, base, betas, nh, drawn, v, log_weights, seed, stream, s
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
-    drawn = isinstance(start, int)
-    v = np.empty((start, model.n_visible), np.uint8) if drawn else start.copy()
+    v = np.empty((start, model.n_visible), np.uint8) if isinstance(start, int) else start.copy()
     log_weights = np.empty(len(v))
     base_row = aligned_zeros(model.b.size)
     base_row[: model.n_visible] = base
@@ -89,7 +88,7 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     betas = np.asarray(betas, np.float64)
     launch(
         _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas, model.n_hidden,
-        drawn, v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        isinstance(start, int), v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)
 
