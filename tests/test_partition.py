@@ -17,7 +17,7 @@ from ebmbench.kernels.api import load
 from ebmbench.models.enumerate import log_z_brute_force
 from ebmbench.models.rbm import RBM, softplus
 from ebmbench.partition import BaseRates, LogZ
-from ebmbench.partition.ais import summarise
+from ebmbench.partition._weights import summarise
 from ebmbench.randomness import Key, Stream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -159,7 +159,7 @@ def test_weights_are_summed_in_float64(k):
     """
     c = np.linspace(-2.0, 3.0, 500).astype(np.float32).astype(float)
     model = RBM(np.zeros((4, 500)), np.linspace(-1.0, 1.0, 4), c)
-    betas = partition.find("ais", {"betas": "paper"})[1].schedule
+    betas = partition.find("ais", {"betas": "paper"})[1].schedule.betas
     annealed = k.anneal(k.put(model), k.get(k.put(model)).b, betas, 2, Key(1, Stream.ANNEALING))
     wanted = (softplus(c) - np.log(2.0)).sum()
     assert annealed.log_weights.dtype == np.float64
@@ -235,7 +235,7 @@ def test_summary_of_equal_and_of_one_dominant_weight():
 
 
 def test_paper_schedule():
-    betas = partition.find("ais", {"betas": "paper"})[1].schedule
+    betas = partition.find("ais", {"betas": "paper"})[1].schedule.betas
     assert betas.dtype == np.float64
     assert len(betas) == 14_500
     assert (betas[0], betas[-1]) == (0.0, 1.0)
@@ -245,7 +245,7 @@ def test_paper_schedule():
 
 @pytest.mark.parametrize("count", [2, 5, 1000])
 def test_linear_schedule(count):
-    betas = partition.find("ais", {"betas": count})[1].schedule
+    betas = partition.find("ais", {"betas": count})[1].schedule.betas
     np.testing.assert_allclose(betas, np.arange(count) / (count - 1), rtol=0, atol=1e-15)
 
 
@@ -259,7 +259,17 @@ def test_linear_schedule(count):
         ("ais", {"chains": 1}, "at least 2 chains"),
         ("ais", {"chain": 5}, "did you mean 'chains'?"),
         ("exact", {"betas": 5}, "betas"),
-        ("bridge", {}, "unknown method 'bridge'"),
+        ("ais", {"betas": "adaptive", "error": 0.0}, "wanted error"),
+        ("ais", {"betas": "adaptive", "error": float("nan")}, "wanted error"),
+        ("ais", {"betas": "adaptive", "most_betas": 1}, "most temperatures"),
+        ("ais", {"start": "exact"}, "start"),
+        ("reverse_ais", {"betas": 1}, "number of temperatures"),
+        ("reverse_ais", {"chains": 1}, "at least 2 chains"),
+        ("reverse_ais", {"start": "chains"}, "did you mean 'chain'?"),
+        ("reverse_ais", {"sweeps": 0}, "sweeps"),
+        ("reverse_ais", {"temperatures": 1}, "2 temperatures"),
+        ("bridge", {"chains": 3}, "at least 4 chains"),
+        ("bridges", {}, "did you mean 'bridge'?"),
     ],
 )
 def test_what_is_not_known_is_named(method, settings, words):
