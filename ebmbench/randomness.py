@@ -34,6 +34,9 @@ class Stream(IntEnum):
     CHOSEN_BITS = 6 * _LAYERS
     BASELINE = 7 * _LAYERS
     NOISE = 8 * _LAYERS  # the rows that data are told apart from
+    EXACT = 9 * _LAYERS  # draws from an enumerated law
+    REVERSE_ANNEALING = 10 * _LAYERS  # from the model back to the base
+    BURN_IN = 11 * _LAYERS  # chains whose last states a reverse run starts from
 
 
 class Key(NamedTuple):
@@ -89,6 +92,15 @@ def uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
     return out[:, :units]
 
 
+def fine_uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
+    """Uniforms of two words and so of 46 bits, float64 [chains, units], in (0, 1).
+
+    Unit n takes the words of units 2n and 2n + 1 of `uniforms`.
+    """
+    u = uniforms(key, chains, 2 * units, layer).astype(np.float64)
+    return u[:, ::2] + (u[:, 1::2] - 0.5) * 2.0**-23
+
+
 def normals(key: Key, chains: int, units: int) -> np.ndarray:
     """Standard normal variates, float64 [chains, units], by inversion of the uniforms."""
     return ndtri(uniforms(key, chains, units).astype(np.float64))
@@ -102,5 +114,4 @@ def random_bits(key: Key, rows: int, units: int) -> np.ndarray:
 
 def permutation(key: Key, n: int) -> np.ndarray:
     """A random order of 0 ... n-1, int64 [n]: the argsort of two uniforms' 46 bits an item."""
-    u = uniforms(key, n, 2).astype(np.float64)
-    return np.argsort(u[:, 0] + u[:, 1] * 2.0**-23, kind="stable")
+    return np.argsort(fine_uniforms(key, n, 1)[:, 0], kind="stable")

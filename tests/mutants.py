@@ -212,11 +212,27 @@ def _(k, job, model, base, *rest):
     return job(model, base + 0.5, *rest)
 
 
+@job_mutant("given rows are drawn over", "anneal", "gate")
+def _(k, job, model, base, betas, start, key):
+    return job(model, base, betas, start if isinstance(start, int) else len(start), key)
+
+
+@job_mutant("given rows are the chains' memory", "anneal", "gate")
+def _(k, job, model, base, betas, start, key):
+    log_weights, v = job(model, base, betas, start, key)
+    if not isinstance(start, int):
+        start[...] = v
+    return Annealed(log_weights, v)
+
+
 @job_mutant("weights taken after the sweep", "anneal", "gate", "mean weight")
-def _(k, job, handle, base, betas, chains, key):
+def _(k, job, handle, base, betas, start, key):
     model = k.get(handle)
-    v = (uniforms(key, chains, model.n_visible, VISIBLE) < expit(base)).astype(float)
-    log_weights = np.zeros(chains)
+    if isinstance(start, int):
+        v = (uniforms(key, start, model.n_visible, VISIBLE) < expit(base)).astype(float)
+    else:
+        v = np.array(k.get_rows(start), float)
+    log_weights = np.zeros(len(v))
     for t in range(1, len(betas)):
         after, before, now = betas[t], betas[t - 1], key.advance(t)
         x = model.c + v @ model.W

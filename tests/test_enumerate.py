@@ -1,11 +1,13 @@
 """Enumeration against the definition: sums over every joint state."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from conftest import (
     BACKENDS,
+    FAMILY_ALPHA,
     all_states,
     backend,
     complaint,
@@ -13,8 +15,10 @@ from conftest import (
     host,
     joint_energies,
     joint_law,
+    numbers_of,
     random_rbm,
 )
+from scipy import stats
 from scipy.linalg import block_diag
 from scipy.special import expit, logsumexp
 
@@ -22,6 +26,7 @@ from ebmbench.datasets import load
 from ebmbench.models import enumerate as exact
 from ebmbench.models.rbm import RBM, free_energy
 from ebmbench.models.storage import load_fixture
+from ebmbench.randomness import Key, Stream
 
 SIZES = [(1, 1), (3, 7), (7, 3), (6, 6), (2, 9)]
 
@@ -155,9 +160,48 @@ def test_transition_matrix_is_one_sweep_and_leaves_the_law_as_it_is(size, beta):
     np.testing.assert_allclose(p @ T, p, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(4, 6), (6, 3), (5, 5), (1, 1)], ids=str)
+@pytest.mark.parametrize("bits", [12, 2], ids=["one block", "several blocks"])
+def test_exact_draws_follow_the_law(monkeypatch, size, bits):
+    """G-test of 20,000 draws over all visible states, chance of a false alarm 1e-3 a case."""
+    monkeypatch.setattr(exact, "_BLOCK_BITS", bits)
+    model = random_rbm(*size, seed=9, scale=1.5)
+    found = exact.draws(model, 20_000, Key(1, Stream.EXACT))
+    assert (found.shape, found.dtype) == ((20_000, model.n_visible), np.float64)
+    counts = np.bincount(numbers_of(found), minlength=2**model.n_visible)
+    wanted = joint_law(model).sum(axis=1) * len(found)
+    rare = wanted < 5  # pooled, as the chi-squared law asks
+    counts, wanted = (np.append(x[~rare], x[rare].sum() + 1e-9) for x in (counts, wanted))
+    found_p = stats.power_divergence(counts, wanted, lambda_="log-likelihood").pvalue
+    assert found_p > FAMILY_ALPHA
+
+
+def test_exact_draws_are_their_chains_own():
+    """A draw depends on its chain and step alone; equal bits in any batch."""
+    model, key = random_rbm(7, 4, seed=9), Key(2, Stream.EXACT, step=3, chain=5)
+    whole = exact.draws(model, 50, key)
+    parts = [exact.draws(model, 20, key), exact.draws(model, 30, key._replace(chain=25))]
+    assert (np.vstack(parts) == whole).all()
+    assert (exact.draws(model, 50, key.advance(1)) != whole).any()
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_exact_draws_need_little_memory(transposed):
+    """A table of all 2**18 states would take 38 MB; each draw's block is looked at alone."""
+    model = random_rbm(18, 19, seed=9)
+    model = model.transposed if transposed else model
+    tracemalloc.start()
+    found = exact.draws(model, 5, Key(3, Stream.EXACT))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert set(np.unique(found)) == {0.0, 1.0}
+    assert peak < 10e6
+
+
 def test_too_many_units_are_refused_before_the_work():
     too_many = RBM(np.zeros((26, 27)), np.zeros(26), np.zeros(27))
-    for call in (exact.check_enumerable, exact.log_z, exact.moments):
+    draws = partial(exact.draws, count=1, key=Key(1, Stream.EXACT))
+    for call in (exact.check_enumerable, exact.log_z, exact.moments, draws):
         assert "2**26" in complaint(call, too_many)
     exact.check_enumerable(RBM(np.zeros((784, 25)), np.zeros(784), np.zeros(25)))
 

@@ -38,9 +38,13 @@ def walk(k, model, rows=ROWS, sweeps=20, key=KEY, beta=1.0):
     return np.hstack([k.get_rows(v), k.get_rows(h)])
 
 
-def annealed(k, model, chains=23, key=KEY):
-    log_weights, v = k.anneal(model, 0.5 * MODEL.b, BETAS, chains, key)
-    return np.hstack([log_weights[:, None], k.get_rows(v)])
+def annealed(k, model, rows=ROWS, key=KEY):
+    """From the base as many chains as there are rows, and from these rows back to the base."""
+    runs = [
+        k.anneal(model, 0.5 * MODEL.b, betas, start, key)
+        for betas, start in ((BETAS, len(rows)), (BETAS[::-1], k.put_rows(rows)))
+    ]
+    return np.hstack([x for run in runs for x in (run.log_weights[:, None], k.get_rows(run.v))])
 
 
 def same(k, found, wanted):
@@ -98,7 +102,7 @@ def test_a_split_batch_is_the_same_batch(k, model, split):
     whole = walk(k, model), annealed(k, model)
     parts = list(pairwise(split))
     walks = [walk(k, model, ROWS[a:b], key=later(KEY, a)) for a, b in parts]
-    runs = [annealed(k, model, b - a, later(KEY, a)) for a, b in parts]
+    runs = [annealed(k, model, ROWS[a:b], later(KEY, a)) for a, b in parts]
     assert same(k, np.vstack(walks), whole[0])
     assert same(k, np.vstack(runs), whole[1])
 
@@ -119,9 +123,11 @@ def test_a_chain_does_not_see_the_others(k, model):
 
 def test_two_chains_are_not_alike(k, model):
     """23 chains from the same state: 82 units each, so no two can agree by chance."""
-    walks = walk(k, model, np.tile(ROWS[:1], (23, 1)), sweeps=3)
+    same_rows = np.tile(ROWS[:1], (23, 1))
+    walks, runs = walk(k, model, same_rows, sweeps=3), annealed(k, model, same_rows)
     assert len(np.unique(walks, axis=0)) == 23
-    assert len(np.unique(annealed(k, model)[:, 1:], axis=0)) == 23
+    assert len(np.unique(runs[:, 1:46], axis=0)) == 23
+    assert len(np.unique(runs[:, 47:], axis=0)) == 23
 
 
 def test_binary_states_give_the_same_bits_as_integers_and_as_reals(k, model):

@@ -17,7 +17,7 @@ from ebmbench.kernels.api import load
 from ebmbench.models.enumerate import log_z_brute_force
 from ebmbench.models.rbm import RBM, softplus
 from ebmbench.partition import BaseRates, LogZ
-from ebmbench.partition.ais import summarise
+from ebmbench.partition._weights import summarise
 from ebmbench.randomness import Key, Stream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -117,6 +117,40 @@ def test_temperatures_that_fall_are_weighed_too(computed):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)  # as the gate's
 
 
+def test_a_run_in_segments_is_the_run_as_a_whole(k):
+    """A segment repeats its last temperature, so that the state gets its sweep before the next one."""
+    betas, key, rows = np.linspace(0.0, 1.0, 10), Key(6, Stream.ANNEALING), 20
+    whole = k.anneal(k.put(MODEL), MODEL.b, betas, rows, key)
+    parts, state = [], rows
+    for first, last in ((0, 4), (4, 7)):
+        segment = np.append(betas[first : last + 1], betas[last])
+        weights, state = k.anneal(k.put(MODEL), MODEL.b, segment, state, key.advance(first))
+        parts.append(weights)
+    weights, state = k.anneal(k.put(MODEL), MODEL.b, betas[7:], state, key.advance(7))
+    np.testing.assert_allclose(sum(parts) + weights, whole.log_weights, rtol=0, atol=1e-12)
+    assert (k.get_rows(state) == k.get_rows(whole.v)).all()
+
+
+def test_given_rows_are_what_is_weighed_and_stay_as_they_are(k):
+    """From the model down in one step: log f_0(v) - log f_1(v) of the rows; longer runs walk on."""
+    rows, base = random_rows(30, 3), base_of(TINY).bias
+    start, key = k.put_rows(rows), Key(7, Stream.ANNEALING)
+    found = k.anneal(k.put(TINY), base, np.array([1.0, 0.0]), start, key)
+    x = TINY.c + rows @ TINY.W
+    wanted = rows @ (base - TINY.b) + (np.log(2.0) - softplus(x)).sum(axis=1)
+    np.testing.assert_allclose(found.log_weights, wanted, rtol=0, atol=1e-5)
+    assert (k.get_rows(found.v) == rows).all()
+    moved = k.anneal(k.put(TINY), base, np.linspace(1.0, 0.0, 9), start, key).v
+    assert (k.get_rows(moved) != rows).any()
+    assert (k.get_rows(start) == rows).all()
+
+
+def test_what_annealing_cannot_start_from_is_named(k):
+    betas, key = np.array([0.0, 1.0]), Key(7, Stream.ANNEALING)
+    for rows, words in ((random_rows(3, 5), "[rows, 3]"), (np.full((2, 3), 0.5), "0 and 1 only")):
+        assert words in complaint(k.anneal, k.put(TINY), TINY.b, betas, k.put_rows(rows), key)
+
+
 def test_weights_are_summed_in_float64(k):
     """Without W, and with base = b, every weight is sum_j softplus(c_j) - log 2, whatever is drawn.
 
@@ -125,7 +159,7 @@ def test_weights_are_summed_in_float64(k):
     """
     c = np.linspace(-2.0, 3.0, 500).astype(np.float32).astype(float)
     model = RBM(np.zeros((4, 500)), np.linspace(-1.0, 1.0, 4), c)
-    betas = partition.find("ais", {"betas": "paper"})[1].schedule
+    betas = partition.find("ais", {"betas": "paper"})[1].schedule.betas
     annealed = k.anneal(k.put(model), k.get(k.put(model)).b, betas, 2, Key(1, Stream.ANNEALING))
     wanted = (softplus(c) - np.log(2.0)).sum()
     assert annealed.log_weights.dtype == np.float64
@@ -201,7 +235,7 @@ def test_summary_of_equal_and_of_one_dominant_weight():
 
 
 def test_paper_schedule():
-    betas = partition.find("ais", {"betas": "paper"})[1].schedule
+    betas = partition.find("ais", {"betas": "paper"})[1].schedule.betas
     assert betas.dtype == np.float64
     assert len(betas) == 14_500
     assert (betas[0], betas[-1]) == (0.0, 1.0)
@@ -211,7 +245,7 @@ def test_paper_schedule():
 
 @pytest.mark.parametrize("count", [2, 5, 1000])
 def test_linear_schedule(count):
-    betas = partition.find("ais", {"betas": count})[1].schedule
+    betas = partition.find("ais", {"betas": count})[1].schedule.betas
     np.testing.assert_allclose(betas, np.arange(count) / (count - 1), rtol=0, atol=1e-15)
 
 
@@ -225,7 +259,17 @@ def test_linear_schedule(count):
         ("ais", {"chains": 1}, "at least 2 chains"),
         ("ais", {"chain": 5}, "did you mean 'chains'?"),
         ("exact", {"betas": 5}, "betas"),
-        ("bridge", {}, "unknown method 'bridge'"),
+        ("ais", {"betas": "adaptive", "error": 0.0}, "wanted error"),
+        ("ais", {"betas": "adaptive", "error": float("nan")}, "wanted error"),
+        ("ais", {"betas": "adaptive", "most_betas": 1}, "most temperatures"),
+        ("ais", {"start": "exact"}, "start"),
+        ("reverse_ais", {"betas": 1}, "number of temperatures"),
+        ("reverse_ais", {"chains": 1}, "at least 2 chains"),
+        ("reverse_ais", {"start": "chains"}, "did you mean 'chain'?"),
+        ("reverse_ais", {"sweeps": 0}, "sweeps"),
+        ("reverse_ais", {"temperatures": 1}, "2 temperatures"),
+        ("bridge", {"chains": 3}, "at least 4 chains"),
+        ("bridges", {}, "did you mean 'bridge'?"),
     ],
 )
 def test_what_is_not_known_is_named(method, settings, words):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, load
+from ebmbench.kernels.api import Backend, Rows, load
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, normals, uniforms
 
@@ -99,6 +99,7 @@ class _Jobs:
         "temper": 0.0,
         "anneal": 2e-4,
         "anneal_slowly": 5e-4,
+        "anneal_back": 5e-4,
         "train": 1e-5,
     }
 
@@ -179,10 +180,14 @@ class _Jobs:
         return [self.k.log_z(self.host)]
 
     def anneal(self) -> list:
-        return self._anneal(5)
+        return self._anneal(5, 4) + self._anneal(5, self.rows)
 
     def anneal_slowly(self) -> list:
-        return self._anneal(300)
+        return self._anneal(300, 4)
+
+    def anneal_back(self) -> list:
+        """From given rows down to the base model; the rows must stay as they are."""
+        return [*self._anneal(-5, self.rows), *self._anneal(-300, self.rows), self.k.get_rows(self.rows)]
 
     def train(self) -> list:
         """Three centred updates: moments, centring and update together."""
@@ -197,9 +202,10 @@ class _Jobs:
         # The transposed copy that some backends keep must have followed.
         return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1]
 
-    def _anneal(self, temperatures: int) -> list:
-        betas = np.linspace(0.0, 1.0, temperatures)
-        annealed = self.k.anneal(self.model, self.base, betas, 4, Key(4, Stream.ANNEALING))
+    def _anneal(self, temperatures: int, start: int | Rows) -> list:
+        """A negative number of temperatures: from the model to the base."""
+        betas = np.linspace(0.0, 1.0, abs(temperatures))[:: int(np.sign(temperatures))]
+        annealed = self.k.anneal(self.model, self.base, betas, start, Key(4, Stream.ANNEALING))
         return [annealed.log_weights, self.k.get_rows(annealed.v)]
 
     def _trees(self, phases: tuple) -> list:

@@ -20,6 +20,7 @@ from ebmbench.models.rbm import (
     hidden_probability,
     visible_probability,
 )
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, fine_uniforms
 
 MOST_UNITS = 25  # 2**25 states of a few hundred units take minutes; beyond it nobody waits
 _BLOCK_BITS = 12
@@ -78,6 +79,35 @@ def moments(model: RBM) -> tuple[float, Moments]:
         v += p @ s
         h += p @ given
     return total, Moments(vh, v, h)
+
+
+def draws(model: RBM, count: int, key: Key) -> Array:
+    """Independent draws of v, float64 [count, n_visible], from the model's exact law.
+
+    The smaller layer's states are drawn by inversion: which block of states by the blocks' sums, then
+    which state of the block; the other layer given it. Row r is chain key.chain + r and takes the
+    uniforms of layers HIDDEN and VISIBLE of step key.step.
+    """
+    check_enumerable(model)
+    visible_first = model.n_visible <= model.n_hidden
+    small = model if visible_first else model.transposed
+    sums = np.array([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)])
+    cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
+    u = fine_uniforms(key, count, 1, VISIBLE if visible_first else HIDDEN)[:, 0] * cumulative[-1]
+    chosen = np.searchsorted(cumulative, u)
+    rest = u - np.concatenate([[0.0], cumulative])[chosen]
+    drawn = np.empty((count, small.n_visible))
+    size = 2**small.n_visible // len(sums)
+    for block in np.unique(chosen):
+        here = chosen == block
+        s = states(small.n_visible, block * size, size)
+        within = np.cumsum(np.exp(-free_energy(small, s) - logsumexp(sums)))
+        number = np.searchsorted(within, rest[here])
+        drawn[here] = s[np.minimum(number, size - 1)]  # the block's sum may round to less than `rest`
+    if visible_first:
+        return drawn
+    p = visible_probability(model, drawn)
+    return (fine_uniforms(key, count, model.n_visible, VISIBLE) < p).astype(np.float64)
 
 
 def distribution(model: RBM) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ebmbench import options
 from ebmbench.discovery import registry, unknown
+from ebmbench.models.rbm import RBM, softplus
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +31,22 @@ def base_rates(rows: np.ndarray, source: str) -> BaseRates:
     return BaseRates(np.log(p) - np.log1p(-p), source)
 
 
+def log_z_base(model: RBM, base: BaseRates) -> float:
+    """Log Z of the base model, nats: n_hidden log 2 + sum_i softplus(base_i).
+
+    It has the model's units, but no weights and no hidden biases.
+    """
+    return float(model.n_hidden * np.log(2.0) + softplus(base.bias).sum())
+
+
 @dataclass(frozen=True, eq=False)
 class LogZ:
     """An estimate of log Z in nats.
 
-    std_error: of log_z, by the delta method, 0 where exact; ess: effective number of chains; schedule
-    and base name what the estimate stands on; log_weights: float64 [chains], log_z_base included.
+    std_error: of log_z (see the method), 0 where exact; ess: effective number of chains; schedule, base
+    and start (where chains that walk back began) name what the estimate stands on; reached: whether a
+    schedule that adapts reached the wanted error, None for others; log_weights: float64 [chains], of
+    paths from the base to the model or back, log Z of the base included.
     """
 
     method: str
@@ -44,6 +55,8 @@ class LogZ:
     ess: float | None
     schedule: str | None
     base: str | None
+    start: str | None = None
+    reached: bool | None = None
     log_weights: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 

@@ -18,13 +18,16 @@ class Chains(NamedTuple):
     key: Key
 
 
-def start(k: Backend, model: RBM, count: int, key: Key) -> Chains:
-    """`count` chains whose first states are drawn from the visible biases alone, v_i ~ sigmoid(b_i)."""
+def start(k: Backend, model: RBM, count: int, key: Key, bias: np.ndarray | None = None) -> Chains:
+    """`count` chains whose first states are drawn from visible biases alone, v_i ~ sigmoid(bias_i).
+
+    bias: [n_visible], by default the model's b.
+    """
     if count < 1:
         raise UserError(f"the number of chains must be at least 1, but is {count}")
     check_seed(key.seed)
     u = uniforms(key, count, model.n_visible, START)
-    v = u < expit(model.b)
+    v = u < expit(model.b if bias is None else bias)
     return Chains(k.put_rows(v.astype(np.uint8)), key)
 
 

@@ -111,15 +111,24 @@ class Sampling(Device):
         return self._job("log_z", model)(model)
 
     def anneal(
-        self, model: Handle, base: np.ndarray, betas: np.ndarray, chains: int, key: Key
+        self, model: Handle, base: np.ndarray, betas: np.ndarray, start: int | Rows, key: Key
     ) -> Annealed:
-        """Run chains from a base-rate model (visible biases `base`, W = c = 0) to the model.
+        """Run chains between a base-rate model (visible biases `base`, W = c = 0) and the model.
 
         The path is log f_beta(v) = (1 - beta) base.v + beta b.v + sum_j softplus(beta (c + vW)_j)
-        (Salakhutdinov & Murray 2008, eq. 16 to 19); chains start from f_0 at step key.step, then for
-        k = 1, ..., K-1 the weight gains log f_k(v) - log f_{k-1}(v) and, but after the last, one
-        sweep at betas[k] is drawn with the uniforms of step key.step + k.
+        (Salakhutdinov & Murray 2008, eq. 16 to 19). `start` is a number of chains, whose first states
+        are drawn from f_0 with the uniforms of step key.step, or binary rows [chains, n_visible],
+        which stay as they are. Then for k = 1, ..., K-1 the weight gains log f_k(v) - log f_{k-1}(v)
+        and, but after the last, one sweep at betas[k] is drawn with the uniforms of step
+        key.step + k; row r is chain key.chain + r.
+
+        A sweep v -> h -> v is reversible, so with draws of the model as rows and betas from 1 down to
+        0 this is the same walk run backwards (Neal 2001, section 3).
         """
         betas = self._path(model, base, betas)
+        if not isinstance(start, int):
+            self._check(start, model.n_visible, "the rows that annealing starts from")
+            if not self.device["is_binary"](start):
+                raise UserError("the rows that annealing starts from must hold 0 and 1 only")
         check_seed(key.seed)
-        return self._job("anneal", model)(model, np.asarray(base, float), betas, chains, key)
+        return self._job("anneal", model)(model, np.asarray(base, float), betas, start, key)

@@ -1,4 +1,4 @@
-"""Annealed importance sampling's chains: sweeps from a base-rate model to the model."""
+"""Annealed importance sampling's chains: sweeps between a base-rate model and the model."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.api import Annealed
+from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gibbs import draw, draw_between, linear_gain
 from ebmbench.kernels.cpu.rows import add_rows
@@ -51,7 +51,7 @@ def _gain(x, n, after, before, factor):
 
 
 @jit(parallel=True)
-def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, chain):
+def _anneal(W, Wt, b, c, base, betas, nh, drawn, v, log_weights, seed, stream, step, chain):
     for r in prange(v.shape[0]):
         state = v[r]
         h = np.empty(nh, np.uint8)
@@ -60,7 +60,8 @@ def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, ch
         xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
         xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
         factor = np.empty(nh)
-        draw(base, np.float32(1.0), uv, state, chain + r, step, seed, stream + VISIBLE)
+        if drawn:
+            draw(base, np.float32(1.0), uv, state, chain + r, step, seed, stream + VISIBLE)
         weight = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
@@ -77,17 +78,17 @@ def _anneal(W, Wt, b, c, base, betas, nh, v, log_weights, seed, stream, step, ch
         log_weights[r] = weight
 
 
-def anneal(model, base, betas, chains: int, key: Key) -> Annealed:
+def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
-    v = np.empty((chains, model.n_visible), np.uint8)
-    log_weights = np.empty(chains)
+    v = np.empty((start, model.n_visible), np.uint8) if isinstance(start, int) else start.copy()
+    log_weights = np.empty(len(v))
     base_row = aligned_zeros(model.b.size)
     base_row[: model.n_visible] = base
-    work = 2 * len(betas) * layer_work(chains, model.n_visible, model.n_hidden)
+    work = 2 * len(betas) * layer_work(len(v), model.n_visible, model.n_hidden)
     betas = np.asarray(betas, np.float64)
     launch(
-        _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas,
-        model.n_hidden, v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas, model.n_hidden,
+        isinstance(start, int), v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)
 

@@ -1,16 +1,20 @@
-"""Annealed importance sampling's chains: sweeps from a base-rate model to the model."""
+"""Annealed importance sampling's chains: sweeps between a base-rate model and the model."""
 
 import numpy as np
 from scipy.special import expit
 
-from ebmbench.kernels.api import Annealed
+from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.models.rbm import hidden_input, softplus, visible_input
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
 
 
-def anneal(model, base, betas, chains: int, key: Key) -> Annealed:
+def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
-    v = (uniforms(key, chains, model.n_visible, VISIBLE) < expit(base)).astype(np.float64)
+    if isinstance(start, int):
+        v = (uniforms(key, start, model.n_visible, VISIBLE) < expit(base)).astype(np.float64)
+    else:
+        v = start.copy()
+    chains = len(v)
     log_weights = np.zeros(chains)
     for k in range(1, len(betas)):
         beta, before = betas[k], betas[k - 1]
