@@ -11,18 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
-from ebmbench.models.enumerate import check_enumerable
+from ebmbench.models.enumerate import draws
 from ebmbench.models.rbm import RBM, softplus
 from ebmbench.models.storage import load_model
 from ebmbench.options import require
 from ebmbench.randomness import START, Key, Stream, uniforms
-from ebmbench.samplers.gibbs import Chains, advance, start
+from ebmbench.samplers.gibbs import Chains, advance
 
 NAME = "nce"
 BASE_RATES = "base_rates"
 
-_POOL = 10_000  # chains of a given noise model that rows of noise are drawn from ...
-_POOL_SWEEPS = 1_000  # ... after as many sweeps
+_POOL = 10_000  # draws of a given noise model; a row of noise is one of them after a sweep
 _LARGEST_STEP = 1.0  # nats that log Z may move an update, whatever its curvature says
 
 
@@ -68,7 +67,7 @@ class State(NamedTuple):
 def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> State:
     """The noise, and the log Z that the model would have without weights.
 
-    `UserError` where the noise gives a state zero probability, or cannot be normalised.
+    `UserError` where the noise gives a state zero probability, or its log Z cannot be enumerated.
     """
     require(
         bool(np.isfinite(base).all()), "noise from these base rates gives some states zero probability"
@@ -87,10 +86,7 @@ def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
         given.n_visible == len(base),
         f"{config.noise} has {given.n_visible} visible units, but the data have {len(base)} columns",
     )
-    check_enumerable(given)
-    handle = k.put(given)
-    chains = advance(k, handle, start(k, given, _POOL, key), _POOL_SWEEPS)
-    return Noise(handle, k.log_z(given), chains.v)
+    return Noise(k.put(given), k.log_z(given), k.put_rows(draws(given, _POOL, key)))
 
 
 def step(
@@ -99,8 +95,7 @@ def step(
     """One gradient; see the package's docstring. info["log_z"]: as learned so far, nats."""
     noise = state.noise
     count = config.ratio * len(batch)
-    # The step after those of the pool's own sweeps, so that no uniform is used twice.
-    now = key._replace(stream=Stream.NOISE, step=_POOL_SWEEPS + key.step)
+    now = key._replace(stream=Stream.NOISE, step=key.step + 1)  # the pool was drawn at step 0
     chosen = uniforms(now, count, 1, START)[:, 0].astype(np.float64) * len(noise.pool)
     rows = advance(k, noise.model, Chains(k.take(noise.pool, chosen.astype(np.int64)), now), 1).v
     constant = state.log_z + np.log(config.ratio) - noise.log_z
