@@ -1,6 +1,7 @@
 """From a table of options, as a TOML file or a command line gives it, to a frozen config."""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -21,14 +22,18 @@ def build(config: type[T], options: Mapping[str, Any], what: str) -> T:
     for name, value in options.items():
         if name not in known:
             raise unknown(f"option of {what}", name, known or ["none"])
-        wanted = hints[name]
-        if typing.get_origin(wanted) is dict:
-            wanted = dict
-        accepted = (int, float) if wanted is float else wanted
-        if isinstance(value, bool) != (wanted is bool) or not isinstance(value, accepted):
-            kind = getattr(wanted, "__name__", str(wanted))
+        wanted = _types(hints[name])
+        accepted = (*wanted, int) if float in wanted else wanted
+        if (isinstance(value, bool) and bool not in wanted) or not isinstance(value, accepted):
+            kind = " or ".join(one.__name__ for one in wanted)
             raise UserError(f"{name} of {what} must be of type {kind}, but is {value!r}")
     return config(**options)
+
+
+def _types(hint: Any) -> tuple[type, ...]:
+    """The types that a field takes: those of a union, dict[str, Any] as dict."""
+    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return tuple(typing.get_origin(part) or part for part in parts)
 
 
 def require(condition: bool, sentence: str) -> None:

@@ -130,12 +130,12 @@ def test_run_leaves_a_table_and_a_page(ebmbench, tmp_path):
 
 
 def test_run_exits_with_1_where_a_case_failed(ebmbench, tmp_path, monkeypatch):
-    from ebmbench.harness import run as harness
+    from ebmbench.harness.tasks import train
 
     def broken(*arguments):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(harness, "initial_model", broken)
+    monkeypatch.setattr(train, "initial_model", broken)
     (tmp_path / "small.toml").write_text(SMALL)
     status, out, err = ebmbench("run", "small.toml")
     assert status == 1

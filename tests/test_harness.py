@@ -16,7 +16,9 @@ import ebmbench
 from ebmbench.errors import UserError
 from ebmbench.harness import run as harness
 from ebmbench.harness import table
-from ebmbench.harness.spec import Case, Suite
+from ebmbench.harness.spec import Suite
+from ebmbench.harness.tasks import train
+from ebmbench.harness.tasks.train import Case
 
 CASE = Case(
     dataset="bars_and_stripes_3x3",
@@ -119,14 +121,14 @@ def test_unavailable_says_why(tmp_path, changes, named):
 
 
 def test_failed_says_what_and_does_not_stop_the_others(tmp_path, monkeypatch):
-    original = harness.initial_model
+    original = train.initial_model
 
     def broken(rows, hidden, seed):
         if seed == 0:
             raise RuntimeError("boom")
         return original(rows, hidden, seed)
 
-    monkeypatch.setattr(harness, "initial_model", broken)
+    monkeypatch.setattr(train, "initial_model", broken)
     rows = harness.run(suite(CASE, replace(CASE, seed=1)), tmp_path)
     assert [row["status"] for row in rows] == ["failed", "done"]
     assert "RuntimeError: boom" in rows[0]["reason"]
@@ -241,8 +243,8 @@ def test_changed_data_run_again(tmp_path):
     path = tmp_path / "mine.npy"
     for seed in (0, 1):
         np.save(path, np.random.default_rng(seed).integers(0, 2, (40, 9)))
-        harness.load_dataset.cache_clear()
-        harness._baselines.cache_clear()
+        train.load_dataset.cache_clear()
+        train._baselines.cache_clear()
         run_one(tmp_path / "out", dataset=str(path))
     rows = ebmbench.load_table(tmp_path / "out").rows
     assert len(rows) == 1

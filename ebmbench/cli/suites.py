@@ -29,6 +29,7 @@ def run(
     from ebmbench import datasets
     from ebmbench.harness import run as harness
     from ebmbench.harness import spec
+    from ebmbench.harness.tasks import Case
     from ebmbench.kernels import api
     from ebmbench.report import write
 
@@ -41,12 +42,12 @@ def run(
     total = len(chosen.cases)
     with steps(total, "compiling, checking the kernels") as shown:
 
-        def started(number: int, case: spec.Case) -> None:
+        def started(number: int, case: Case) -> None:
             if number == 0 and not console.is_terminal:
                 shown.line(f"{chosen.title}: {total} cases; the first compiles and checks the kernels")
-            shown.now(f"{case.dataset} {case.label} on {case.backend}, seed {case.seed}")
+            shown.now(_name(case))
 
-        def finished(number: int, case: spec.Case, row: dict[str, Any], again: bool) -> None:
+        def finished(number: int, case: Case, row: dict[str, Any], again: bool) -> None:
             shown.advance()
             shown.line(f"[{number + 1}/{total}] {_summary(case, row)}{' (kept)' if again else ''}")
 
@@ -67,11 +68,11 @@ def report(
     answer.print(f"page  {write(folder)}")
 
 
+def _name(case: Any) -> str:
+    return f"{case.heading} on {case.backend}, seed {case.seed}"
+
+
 def _summary(case: Any, row: dict[str, Any]) -> str:
-    name = f"{case.dataset} {case.label}, {case.hidden} hidden, on {case.backend}, seed {case.seed}"
     if row["status"] != "done":
-        return f"{name}: {row['status']}: {row['reason']}"
-    return (
-        f"{name}: {row['log_likelihood']:.2f} nats a test row, "
-        f"{row['updates']} updates in {row['train_s']:.2f} s"
-    )
+        return f"{_name(case)}: {row['status']}: {row['reason']}"
+    return f"{_name(case)}: {case.summary(row)}"

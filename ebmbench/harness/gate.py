@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ebmbench.harness.sources import random_model
 from ebmbench.kernels.api import Backend, Rows, load
 from ebmbench.models.rbm import RBM
-from ebmbench.randomness import Key, Stream, normals, uniforms
+from ebmbench.randomness import Key, Stream, uniforms
 
 # n_visible, n_hidden, rows: ragged, and beyond every block of the kernels (128 columns of a sum of rows,
 # 512 units of a sum of softplus, 1,000 factors of a product).
@@ -48,12 +49,9 @@ class Finding:
         )
 
 
-def random_model(n_visible: int, n_hidden: int, seed: int = 1) -> RBM:
+def spread_out_model(n_visible: int, n_hidden: int) -> RBM:
     """A model whose probabilities are spread out: W of size 3 / sqrt(units), biases of size 1."""
-    key = Key(seed, Stream.INITIAL_PARAMETERS)
-    W = normals(key, n_visible, n_hidden) * (3.0 / np.sqrt(max(n_visible, n_hidden)))
-    bias = normals(key._replace(chain=n_visible), 2, max(n_visible, n_hidden))
-    return RBM(W, bias[0, :n_visible], bias[1, :n_hidden])
+    return random_model(n_visible, n_hidden, 3.0 / np.sqrt(max(n_visible, n_hidden)))
 
 
 def findings(backend: Backend) -> Iterator[Finding]:
@@ -61,7 +59,7 @@ def findings(backend: Backend) -> Iterator[Finding]:
     reference = load("reference")
     for size in SIZES:
         n_visible, n_hidden, rows = size
-        model = random_model(n_visible, n_hidden)
+        model = spread_out_model(n_visible, n_hidden)
         v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
         v = v.astype(np.uint8)
         for arithmetic in ("float", "grid"):

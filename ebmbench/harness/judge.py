@@ -6,7 +6,6 @@ import numpy as np
 
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
-from ebmbench.harness.spec import Case
 from ebmbench.kernels import api
 from ebmbench.partition import base_rates
 from ebmbench.training.fit import Fit
@@ -18,11 +17,12 @@ FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
 class Judge:
     """Called with a fit and its clocked seconds, gives one line of the learning curve.
 
+    method, settings: how log Z is estimated, see `partition.find`.
     facts: how the last look estimated log Z; log_weights: its chains' log weights, float64 [chains].
     """
 
-    def __init__(self, case: Case, data: Dataset) -> None:
-        self.case, self.data = case, data
+    def __init__(self, data: Dataset, method: str, settings: dict[str, Any], seed: int) -> None:
+        self.data, self.method, self.settings, self.seed = data, method, settings, seed
         self.k = api.load(BACKEND)
         self.base = base_rates(data.train, f"train split of {data.name}")
         self.facts: dict[str, Any] = {}
@@ -30,10 +30,8 @@ class Judge:
 
     def __call__(self, fit: Fit, seconds: float) -> dict[str, Any]:
         """Evaluate the fit's model on the test rows."""
-        case, model = self.case, fit.model
-        found = evaluate(
-            self.k, model, self.data.test, case.evaluate, case.evaluation, self.base, case.seed
-        )
+        model = fit.model
+        found = evaluate(self.k, model, self.data.test, self.method, self.settings, self.base, self.seed)
         z = found.log_z
         self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base}
         self.log_weights = z.log_weights

@@ -3,102 +3,36 @@
     title = "..."            what the report's heading says
     indicative = true        the timings are too short to be quoted
     seeds = 3                seeds 0, 1, 2
-    timeout_s = 60           clocked seconds a case may train
+    timeout_s = 60           clocked seconds a case may take
 
-    [[train]]                any number of tables; every list in one is an axis of a grid
+    [[train]]                any number of tables of any task; every list in one is an axis of a grid
     dataset = ["digits", "bars_and_stripes"]
     backend = ["reference", "cpu"]
     estimator = [{ name = "cd", k = 1 }, { name = "sml", chains = 100 }]
 
-The other keys of a table are the fields of `Case`, whose defaults they replace.
+The name of a table is that of a file in `harness.tasks`; the other keys of a table are the fields of
+that file's `Case`, whose defaults they replace.
 """
 
 import itertools
-import json
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_origin
 
 import numpy as np
 
-from ebmbench import datasets, estimators, options, partition
+from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
-from ebmbench.kernels import api
+from ebmbench.harness import tasks
+from ebmbench.harness.tasks import Case
 from ebmbench.options import require
-from ebmbench.training.sgd import SGD
 
 SUITES = Path(__file__).parent.parent / "suites"
-TASKS = ("train",)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One training run and how it is judged; everything that decides its result but the machine.
-
-    estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
-    checkpoints: how often the model is looked at, off the clock; timeout_s: clocked seconds.
-    """
-
-    dataset: str
-    backend: str
-    estimator: dict[str, Any] = field(hash=False)
-    hidden: int = 64
-    epochs: int = 20
-    batch_size: int = 100
-    rate: float = 0.05
-    momentum: float = 0.5
-    decay: float = 0.0
-    schedule: str = "constant"
-    centred: bool = False
-    evaluate: str = "ais"
-    betas: int | str = 1000
-    chains: int = 100
-    checkpoints: int = 10
-    timeout_s: float = 600.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("hidden", "epochs", "batch_size", "checkpoints", "timeout_s"):
-            value = getattr(self, name)
-            require(value > 0, f"{name} must be greater than 0, but is {value}")
-        require(
-            "name" in self.estimator,
-            f"estimator must be a table with a name, such as {{ name = 'cd', k = 1 }}, "
-            f"but is {self.estimator}",
-        )
-        if self.backend not in api.BACKENDS:
-            raise unknown("backend", self.backend, list(api.BACKENDS))
-        datasets.check_name(self.dataset)
-        estimators.find(self.estimator["name"], self.settings)
-        partition.find(self.evaluate, self.evaluation)
-        _ = self.optimiser
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The estimator's settings without its name."""
-        return {name: value for name, value in self.estimator.items() if name != "name"}
-
-    @property
-    def label(self) -> str:
-        """The estimator as tables and figures call it."""
-        return estimators.find(self.estimator["name"], self.settings)[1].label
-
-    @property
-    def evaluation(self) -> dict[str, Any]:
-        """The settings of the method that estimates log Z."""
-        return {"betas": self.betas, "chains": self.chains} if self.evaluate == "ais" else {}
-
-    @property
-    def optimiser(self) -> SGD:
-        """The optimiser's settings."""
-        return SGD(self.rate, self.momentum, self.decay, self.schedule, self.centred)
-
-    def canonical(self) -> str:
-        """The case as one line of JSON with sorted keys: what its key is a hash of."""
-        return json.dumps(asdict(self), sort_keys=True)
+_HEAD: dict[str, Any] = {"title": "", "indicative": False, "seeds": 1, "timeout_s": 600.0}
 
 
 @dataclass(frozen=True)
@@ -124,7 +58,8 @@ def load(
 ) -> Suite:
     """Read a suite by name or path; the other arguments replace what it says.
 
-    With a dataset only the tables that already name it are kept; if none does, the last one is used.
+    With a dataset only the tables that already name it are kept; if none does, the last one that
+    names any is used.
 
     Raises `UserError` that names the file and what is wrong in it.
     """
@@ -150,51 +85,77 @@ def _suite(
     dataset: str | None,
     seeds: int | None,
 ) -> Suite:
-    head = {key: value for key, value in content.items() if key not in TASKS}
-    defaults: dict[str, Any] = {"title": name, "indicative": False, "seeds": 1, "timeout_s": 600.0}
-    for key in head:
-        require(
-            key in defaults,
-            f"unknown key {key!r}; known are {', '.join([*defaults, '[[train]]'])}",
-        )
-    head = defaults | head
+    known = tasks.known()
+    given = {key: value for key, value in content.items() if key not in known}
+    for key in given:
+        if key not in _HEAD:
+            raise unknown("key", key, [*_HEAD, *(f"[[{task}]]" for task in known)])
+    head = _HEAD | {"title": name} | given
     count = head["seeds"] if seeds is None else seeds
     require(
         isinstance(count, int) and not isinstance(count, bool) and count >= 1,
         f"seeds must be at least 1, but is {count!r}",
     )
-    tables = content.get("train", [])
-    require(isinstance(tables, list) and len(tables) > 0, "there is no [[train]] table, so no case")
     require(
         isinstance(head["indicative"], bool),
         f"indicative must be true or false, but is {head['indicative']!r}",
     )
+    tables = [
+        (known[task], table)
+        for task, entries in content.items()
+        if task in known
+        for table in (entries if isinstance(entries, list) else [entries])
+    ]
+    require(
+        len(tables) > 0 and all(isinstance(table, dict) for _, table in tables),
+        f"there is no table such as [[{next(iter(known))}]], so no case",
+    )
     if dataset:  # the tables made for it, or else the last one
-        tables = [t for t in tables if dataset in np.atleast_1d(t.get("dataset"))] or tables[-1:]
+        tables = [(task, table) for task, table in tables if "dataset" in table]
+        require(len(tables) > 0, f"none of its tables names a data set that {dataset} could replace")
+        made = [(task, table) for task, table in tables if dataset in np.atleast_1d(table["dataset"])]
+        tables = made or tables[-1:]
     cases: list[Case] = []
-    for table in tables:
+    for task, table in tables:
         table = {"timeout_s": head["timeout_s"], **table}
         if backends:
             table["backend"] = backends
         if dataset:
             table["dataset"] = dataset
-        cases += _interleave(list(_product(table)), count)
-    require(len(cases) > 0, "a list in its [[train]] tables is empty, so there is no case")
+        cases += _interleave(list(_product(task, table)), count)
+    require(len(cases) > 0, "a list in its tables is empty, so there is no case")
     unique = dict.fromkeys(case.canonical() for case in cases)
     require(len(unique) == len(cases), "two of its cases are the same")
     return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases))
 
 
-def _product(table: dict[str, Any]) -> Iterator[Case]:
+def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
     """The cases of one table: every combination of its lists, the backend changing fastest."""
-    names = sorted((f.name for f in fields(Case)), key=lambda name: name == "backend")
+    what = f"a [[{task.NAME}]] table"
+    known = {field.name: field for field in fields(task.Case)}
+    for name, field in known.items():
+        required = field.default is MISSING and field.default_factory is MISSING
+        require(name in table or not required, f"{what} lacks {name}")
+    names = sorted(known, key=lambda name: name == "backend")
     axes = {name: table[name] for name in names if name in table}
     axes |= {name: value for name, value in table.items() if name not in axes}  # to be refused
-    for name in ("dataset", "backend", "estimator"):
-        require(name in axes, f"a [[train]] table lacks {name}")
-    values = [value if isinstance(value, list) else [value] for value in axes.values()]
+    values = [
+        value if _is_axis(value, name in known and _holds_list(known[name])) else [value]
+        for name, value in axes.items()
+    ]
     for combination in itertools.product(*values):
-        yield options.build(Case, dict(zip(axes, combination, strict=True)), "a [[train]] table")
+        yield options.build(task.Case, dict(zip(axes, combination, strict=True)), what)
+
+
+def _holds_list(field: Field) -> bool:
+    return list in (field.type, get_origin(field.type))
+
+
+def _is_axis(value: Any, list_is_one_value: bool) -> bool:
+    """Whether a table's value stands for several: a list, or where one is a value, a list of lists."""
+    if list_is_one_value and isinstance(value, list):
+        return len(value) > 0 and all(isinstance(entry, list) for entry in value)
+    return isinstance(value, list)
 
 
 def _interleave(cases: list[Case], seeds: int) -> list[Case]:

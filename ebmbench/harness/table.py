@@ -10,6 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -86,8 +87,9 @@ def load_table(folder: str | Path) -> Table:
     """Read a results folder.
 
     rows has a column for every field of `Case` and of the row (one row a case, the newest attempt);
-    curves has key, update, epoch, seconds, log_likelihood, log_likelihood_train, log_z, std_error and
-    the case's columns. Raises `UserError` where the folder holds no table.
+    curves has key, update, epoch, seconds, log_likelihood, log_likelihood_train, log_z, std_error,
+    whatever else the tasks note at a checkpoint, and the case's columns. Raises `UserError` where the
+    folder holds no table.
     """
     folder = Path(folder)
     if not (folder / "rows.jsonl").is_file():
@@ -102,15 +104,13 @@ def load_table(folder: str | Path) -> Table:
         for line in _read_lines(folder / "curves.jsonl")
         if attempts.get(line["key"]) == line["attempt"]
     ]
-    identity = ["key", "dataset", "backend", "estimator", "hidden", "seed"]
-    points = pd.DataFrame(
-        curves,
-        columns=[
-            "key", "attempt", "update", "epoch", "seconds",
-            "log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess",
-        ],
-    )  # fmt: skip
-    return Table(frame, points.merge(frame[identity], on="key"), _machines(folder))
+    identity = ["key", "task", "dataset", "backend", "estimator", "hidden", "seed"]
+    columns = [
+        "key", "attempt", "update", "epoch", "seconds",
+        "log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess",
+    ]  # fmt: skip
+    points = pd.DataFrame(curves, columns=list(dict.fromkeys([*columns, *chain(*curves)])))
+    return Table(frame, points.merge(frame.reindex(columns=identity), on="key"), _machines(folder))
 
 
 def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:

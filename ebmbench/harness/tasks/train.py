@@ -1,0 +1,181 @@
+"""Train a model with one estimator; evaluation at its checkpoints stays off the clock."""
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ebmbench import datasets, estimators, partition
+from ebmbench.datasets import Dataset
+from ebmbench.evaluation.mixture import baselines
+from ebmbench.evaluation.samples import draw
+from ebmbench.harness import gate, judge, tasks
+from ebmbench.harness.clock import Clock
+from ebmbench.harness.sources import load_dataset
+from ebmbench.kernels import api
+from ebmbench.kernels.api import Backend
+from ebmbench.models.rbm import RBM
+from ebmbench.training.fit import Fit, initial_model
+from ebmbench.training.sgd import SGD
+
+NAME = "train"
+SAMPLES = 64
+_SAMPLE_SWEEPS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(tasks.Case):
+    """One training run and how it is judged.
+
+    estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
+    checkpoints: how often the model is looked at.
+    """
+
+    task = NAME
+
+    dataset: str
+    estimator: dict[str, Any] = field(hash=False)
+    hidden: int = 64
+    epochs: int = 20
+    batch_size: int = 100
+    rate: float = 0.05
+    momentum: float = 0.5
+    decay: float = 0.0
+    schedule: str = "constant"
+    centred: bool = False
+    evaluate: str = "ais"
+    betas: int | str = 1000
+    chains: int = 100
+    checkpoints: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("hidden", "epochs", "batch_size", "checkpoints")
+        tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
+        datasets.check_name(self.dataset)
+        estimators.find(self.estimator["name"], self.settings)
+        partition.find(self.evaluate, self.evaluation)
+        _ = self.optimiser
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The estimator's settings without its name."""
+        return tasks.settings_of(self.estimator)
+
+    @property
+    def label(self) -> str:
+        """The estimator as tables and figures call it."""
+        return estimators.find(self.estimator["name"], self.settings)[1].label
+
+    @property
+    def heading(self) -> str:
+        """Data set, estimator and size."""
+        return f"{self.dataset} {self.label}, {self.hidden} hidden,"
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """The settings of the method that estimates log Z."""
+        return {"betas": self.betas, "chains": self.chains} if self.evaluate == "ais" else {}
+
+    @property
+    def optimiser(self) -> SGD:
+        """The optimiser's settings."""
+        return SGD(self.rate, self.momentum, self.decay, self.schedule, self.centred)
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """What the model is worth, and its price."""
+        return (
+            f"{row['log_likelihood']:.2f} nats a test row, "
+            f"{row['updates']} updates in {row['train_s']:.2f} s"
+        )
+
+    def inputs(self) -> dict[str, str]:
+        """The data set's digest."""
+        return {"dataset_digest": load_dataset(self.dataset).digest}
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with the estimator's label in place of its table."""
+        parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
+        return super().facts() | {"estimator": self.label} | parts
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
+    k = api.load(case.backend)
+    data = load_dataset(case.dataset)
+    row |= {
+        "n_visible": data.n_visible,
+        "n_train": len(data.train),
+        "n_test": len(data.test),
+        "ceiling": data.ceiling,
+        **_baselines(case.dataset),
+    }
+    model = initial_model(data.train, case.hidden, case.seed)
+    gate.demand(judge.BACKEND)
+    row["compile_s"] += _warm_up(k, case, data, model)
+    look = judge.Judge(data, case.evaluate, case.evaluation, case.seed)
+
+    started = perf_counter()
+    fit = _fit(k, case, data, model)
+    k.synchronize()
+    row["put_s"] = perf_counter() - started
+    row["updates"] = fit.steps
+
+    curve.append(look(fit, 0.0))
+    clock = Clock(k, fit, case.timeout_s)
+    try:
+        for update in _checkpoints(fit.steps, case.checkpoints):
+            clock.advance_to(update)
+            curve.append(look(fit, clock.seconds))
+    finally:
+        row |= clock.summary()
+        row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
+    trained = fit.model
+    return {
+        "W": trained.W,
+        "b": trained.b,
+        "c": trained.c,
+        "samples": draw(look.k, trained, SAMPLES, _SAMPLE_SWEEPS, case.seed),
+        "log_weights": look.log_weights,
+        "image_shape": np.array(data.image_shape or (1, data.n_visible)),
+        "image_order": np.array(data.image_order),
+    }
+
+
+@cache
+def _baselines(dataset: str) -> dict[str, float]:
+    data = load_dataset(dataset)
+    return baselines(data.train, data.test)
+
+
+def _fit(k: Backend, case: Case, data: Dataset, model: RBM) -> Fit:
+    return Fit(
+        k,
+        model,
+        data.train,
+        case.estimator["name"],
+        case.settings,
+        case.optimiser,
+        case.epochs,
+        case.batch_size,
+        case.seed,
+    )
+
+
+def _warm_up(k: Backend, case: Case, data: Dataset, model: RBM) -> float:
+    """Seconds that the first update takes beyond the second: compilation, or loading what is cached."""
+    fit = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
+    seconds = []
+    for _ in range(2):
+        started = perf_counter()
+        fit.advance(1)
+        k.synchronize()
+        seconds.append(perf_counter() - started)
+    return max(0.0, seconds[0] - seconds[1])
+
+
+def _checkpoints(updates: int, count: int) -> list[int]:
+    """Numbers of updates, evenly spaced in their logarithm, the last one always among them."""
+    return sorted({updates, *(int(n) for n in np.geomspace(1, updates, count).round())})
