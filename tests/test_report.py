@@ -13,10 +13,11 @@ import pytest
 
 from ebmbench.errors import UserError
 from ebmbench.harness.table import load_table
-from ebmbench.report import curves, style, summary, text, times, traces, write
+from ebmbench.report import style, text, write
 from ebmbench.report.cases import display_names, tidy
-from ebmbench.report.pictures import Model, mosaic, read
-from ebmbench.report.results import collect
+from ebmbench.report.training import curves, summary, times, traces
+from ebmbench.report.training.pictures import Model, mosaic, read
+from ebmbench.report.training.results import collect
 
 MACHINE = {
     "m1": {
@@ -464,7 +465,7 @@ class TestFigures:
         with style.applied():
             assert times.needs_log(results) == (scale > 1)
             self.everything_inside(times.draw(title, results, looks))
-            self.everything_inside(curves.draw(title, found, summary.yardsticks(cases), looks))
+            self.everything_inside(curves.draw(title, found, summary.yardsticks(cases), [-5.0], looks))
 
     def test_estimators_look_different(self):
         looks = style.Looks(tuple("abcdefghijklmnopqrst"), ("reference", "cpu"))

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -30,33 +31,82 @@ _SETTINGS = TRAINING | {
 }
 _NUMBERS = (
     "ceiling", "baseline_mixture", "baseline_independent", "compile_s", "train_s", "update_s",
-    "log_likelihood", "std_error",
+    "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "gain", "swap_rate", "log_z",
+    "learned_log_z",
 )  # fmt: skip
-_OTHERS = (
-    "key", "attempt", "suite", "title", "indicative", "dataset", "backend", "estimator", "settings",
-    "seed", "status", "reason", "code_version", "samples", "device",
+_COMMON = (
+    "key", "attempt", "task", "suite", "title", "indicative", "backend", "settings", "seed", "status",
+    "reason", "machine", "code_version", "device",
 )  # fmt: skip
+_TRAINED = ("dataset", "estimator", "samples", "seconds_to_target", "verdict", "resolved")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the rows of a task are read, other than those of training.
+
+    within: the columns that say what was worked on, a panel each; method: the column that is
+    compared; numbers: the columns of results; varied: columns that identify a case and that a figure
+    spreads along an axis, so that labels need not tell them apart; words: further columns that decide a
+    result, and how a label calls them. A setting of the method has the column `setting.NAME`.
+    """
+
+    within: tuple[str, ...]
+    method: str
+    numbers: tuple[str, ...]
+    varied: tuple[str, ...] = ()
+    words: Mapping[str, str] | None = None
+    others: tuple[str, ...] = ()
+
+    def tidy(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One row a case, the newest attempt of each, with `label` and `where`, ordered by seeds.
+
+        Every column exists; `label` is the method and what tells its settings apart.
+        """
+        words = dict(self.words or {})
+        named = (*_COMMON, *self.within, self.method, *words, *self.others, *self.numbers)
+        rows = _with_settings(rows.reindex(columns=list(dict.fromkeys(named))), "setting.")
+        settings = [c for c in _starting(rows, "setting.") if c not in self.varied]
+        rows = rows.reindex(columns=list(dict.fromkeys([*rows, *self.varied])))
+        for column in self.numbers:
+            rows[column] = _numeric(rows[column])
+        for column in (*self.within, self.method):
+            if column not in self.numbers:
+                rows[column] = _named(rows[column], "unnamed")
+        words |= {c: c.removeprefix("setting.") for c in settings}
+        words |= {"backend": "on", "machine": "machine"}
+        same = [*self.within, self.method, "seed", *self.varied, *words]
+        rows = _newest(rows, same)
+        rows["label"] = _labels(rows, self.method, list(self.within), words)
+        rows["where"] = [_where(values) for values in rows[list(self.within)].to_numpy(object)]
+        return rows.reset_index(drop=True)
+
+
+def split(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each task; one that names none trained a model."""
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *_COMMON])))
+    rows["task"] = _named(rows["task"], "train")
+    return {str(task): group for task, group in rows.groupby("task", sort=False)}
 
 
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a case, the newest attempt of each, with `label` and people's names of the datasets.
+    """One row a trained case, the newest attempt of each, with `label` and people's names of datasets.
 
     A table may lack columns (those that only finished cases have); here every column exists. A case
     that was run again with other code, or another limit or number of checkpoints, counts once.
     `label` is the estimator and what tells its settings apart, so that the cases of one dataset,
-    label and backend differ in nothing but the seed.
+    label and backend differ in nothing but the seed. `where` is the dataset.
     """
-    rows = rows.reindex(columns=[*_OTHERS, *_SETTINGS, *_NUMBERS])
+    rows = rows.reindex(columns=[*dict.fromkeys((*_COMMON, *_TRAINED, *_SETTINGS, *_NUMBERS))])
     for column in _NUMBERS:
-        rows[column] = pd.to_numeric(rows[column], errors="coerce").astype(float)
+        rows[column] = _numeric(rows[column])
     rows["dataset"] = rows["dataset"].map(display_names(rows["dataset"].unique()))
-    settings = _estimator_settings(rows["settings"])
-    rows = pd.concat([rows.drop(columns="settings"), settings], axis=1)
-    words = _SETTINGS | {name: name.removeprefix("estimator.") for name in settings.columns}
-    same = ["dataset", "backend", "estimator", "seed", *words]
-    newest = rows.sort_values("attempt").drop_duplicates(same, keep="last")
-    labelled = newest.sort_index().assign(label=lambda kept: _labels(kept, words))
-    return _ordered(labelled)
+    rows = _with_settings(rows, "estimator.")
+    words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}
+    newest = _newest(rows, ["dataset", "backend", "estimator", "seed", *words])
+    newest["label"] = _labels(newest, "estimator", ["dataset"], words, first="hidden")
+    newest["where"] = newest["dataset"]
+    return _ordered(newest)
 
 
 def display_names(names: Iterable[str]) -> dict[str, str]:
@@ -80,24 +130,54 @@ def backends(names: Iterable[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (name != REFERENCE, name))
 
 
-def _estimator_settings(settings: "pd.Series[Any]") -> pd.DataFrame:
-    """A column `estimator.NAME` for each setting of an estimator."""
-    known = [value if isinstance(value, dict) else {} for value in settings]
-    named = [{f"estimator.{k}": json.dumps(v) for k, v in value.items()} for value in known]
-    return pd.DataFrame(named, index=settings.index)
+def _numeric(column: "pd.Series[Any]") -> "pd.Series[float]":
+    return pd.to_numeric(column, errors="coerce").astype(float)
 
 
-def _labels(rows: pd.DataFrame, words: dict[str, str]) -> "pd.Series[str]":
-    """The estimator and as many settings as it takes to tell its cases on a dataset apart.
+def _named(column: "pd.Series[Any]", missing: str) -> "pd.Series[str]":
+    return column.map(lambda value: missing if value is None or value != value else str(value))
 
-    The size comes first, and is named wherever it varies on a dataset.
+
+def _with_settings(rows: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """A column PREFIX + NAME for each setting, as JSON, in place of the column `settings`."""
+    known = [value if isinstance(value, dict) else {} for value in rows["settings"]]
+    named = [
+        {f"{prefix}{k}": v if isinstance(v, str) else json.dumps(v) for k, v in value.items()}
+        for value in known
+    ]
+    return pd.concat([rows.drop(columns="settings"), pd.DataFrame(named, index=rows.index)], axis=1)
+
+
+def _starting(rows: pd.DataFrame, prefix: str) -> list[str]:
+    """The columns whose names begin so."""
+    return [str(column) for column in rows.columns if str(column).startswith(prefix)]
+
+
+def _newest(rows: pd.DataFrame, same: list[str]) -> pd.DataFrame:
+    """The newest attempt of the rows that agree in these columns, in the table's order."""
+    return rows.sort_values("attempt").drop_duplicates(same, keep="last").sort_index()
+
+
+def _labels(
+    rows: pd.DataFrame, method: str, within: list[str], words: Mapping[str, str], first: str = ""
+) -> "pd.Series[str]":
+    """The method and as many settings as it takes to tell its cases on one thing apart.
+
+    `first` is named wherever it varies, for whatever method.
     """
-    labels = rows["estimator"].astype(str)
+    labels = rows[method].astype(str)
     for column, word in words.items():
-        alike = [rows["dataset"]] if column == "hidden" else [rows["dataset"], labels]
-        counts = rows.groupby(alike, sort=False)[column].transform("nunique", dropna=False)
+        alike = [rows[name] for name in within] + ([] if column == first else [labels])
+        counts = rows.groupby(alike, sort=False, dropna=False)[column].transform("nunique", dropna=False)
         labels = labels.where(counts <= 1, labels + f", {word} " + rows[column].map(plain))
     return labels
+
+
+def _where(values: Iterable[Any]) -> str:
+    """A model, and its temperature if it has one."""
+    name, *temperatures = values
+    known = [f"{t:g}" for t in temperatures if pd.notna(t)]
+    return f"{name} at temperature {known[0]}" if known else str(name)
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:

@@ -36,9 +36,9 @@ def period(attempts: Iterable[str]) -> str:
     return f"{text} {first.tzname() or ''}".strip()
 
 
-def method(cases: pd.DataFrame, superseded: int) -> list[str]:
-    """How time and quality were measured, and what else a reader should know."""
-    lines = [
+def method(cases: pd.DataFrame) -> list[str]:
+    """How the time and the quality of training were measured."""
+    return [
         "The clock runs while a model is trained and at no other time: compilation, transfers to and "
         "from a device and evaluation are left out. Compilation is reported on its own: the seconds "
         "in which a process checks a backend's kernels, which compiles them, or loads them.",
@@ -47,12 +47,16 @@ def method(cases: pd.DataFrame, superseded: int) -> list[str]:
         "A log-likelihood is the mean over the test rows, in nats per row, at the end of training.",
         *_evaluation(cases),
     ]
-    if superseded:
-        lines.append(
-            f"{count(superseded, 'older row')} of cases that were run again, with other code or "
-            f"other limits, {'is' if superseded == 1 else 'are'} left out."
-        )
-    return lines
+
+
+def superseded(older: int) -> list[str]:
+    """How many rows the page leaves out, as newer ones replace them."""
+    if not older:
+        return []
+    return [
+        f"{count(older, 'older row')} of cases that were run again, with other code or other limits, "
+        f"{'is' if older == 1 else 'are'} left out."
+    ]
 
 
 def training(cases: pd.DataFrame) -> list[str]:
@@ -67,9 +71,13 @@ def training(cases: pd.DataFrame) -> list[str]:
 
 
 def versions(cases: pd.DataFrame) -> list[tuple[str, str]]:
-    """Each data set with the versions of the code, libraries and data that its cases ran with."""
-    known = cases.dropna(subset=["code_version"]).groupby("dataset", sort=False)["code_version"]
-    return [(str(dataset), listing(list(found.unique()))) for dataset, found in known]
+    """Each version of the code, libraries and data, behind the tasks and what they worked on."""
+    known = cases.dropna(subset=["code_version"])
+    grouped = known.groupby(["task", "code_version"], sort=False)["where"]
+    return [
+        (f"{str(task).replace('_', ' ')} ({listing(list(names.astype(str).unique()))})", str(version))
+        for (task, version), names in grouped
+    ]
 
 
 def _evaluation(cases: pd.DataFrame) -> list[str]:

@@ -10,22 +10,32 @@ from markupsafe import Markup
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.harness.table import Table, load_table
-from ebmbench.report import figures, notes, style, summary, text
-from ebmbench.report.cases import tidy
-from ebmbench.report.figures import Drawing, Drawings
-from ebmbench.report.results import Result, collect
+from ebmbench.report import notes, status, style, tasks, text
+from ebmbench.report.cases import split, tidy
+from ebmbench.report.section import Drawing, Section
+from ebmbench.report.style import Looks
+from ebmbench.report.training import figures, summary, targets
+from ebmbench.report.training.figures import Drawings
+from ebmbench.report.training.results import Result, collect
 
 
 def write_page(folder: Path) -> Path:
     """Write `report.html` and `figures/` into a results folder; see `ebmbench.report.write`."""
     table = load_table(folder)
-    cases = tidy(table.rows)
-    results = collect(cases)
+    by_task = split(table.rows)
+    trained = tidy(by_task.pop("train", table.rows.iloc[:0]))
+    results = collect(trained)
     with style.applied():
-        drawings = figures.draw(cases, table.curves, results, folder)
-        files = _files(drawings)
-    content = _content(table, cases, results) | _figures(drawings, files)
-    html = _template().render(content)
+        found = tasks.tidy(by_task)
+        cases = pd.concat([trained, *found.values()], ignore_index=True)
+        looks = _looks(trained, found)
+        drawings = figures.draw(trained, table.curves, results, looks, folder)
+        sections = tasks.sections(found, looks)
+        files = _files([drawings.curves, drawings.times, drawings.pictures])
+        files |= _files([section.drawings for section in sections])
+    content = _content(table, cases, trained, results, sections)
+    content |= _training(drawings, trained, results, files)
+    html = _template().render(content | {"sections": [_placed(one, files) for one in sections]})
     page = folder / "report.html"
     try:
         (folder / "figures").mkdir(exist_ok=True)
@@ -37,49 +47,81 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def _content(table: Table, cases: pd.DataFrame, results: list[Result]) -> dict[str, Any]:
+def _looks(trained: pd.DataFrame, found: dict[str, pd.DataFrame]) -> Looks:
+    """One look for an estimator in all parts of the page."""
+    frames = [trained, *(frame for frame in found.values() if "estimator" in frame)]
+    estimators = [str(name) for frame in frames for name in frame["estimator"]]
+    names = [str(name) for frame in frames for name in frame["backend"]]
+    return Looks(tuple(dict.fromkeys(estimators)), tuple(dict.fromkeys(names)))
+
+
+def _content(
+    table: Table,
+    cases: pd.DataFrame,
+    trained: pd.DataFrame,
+    results: list[Result],
+    sections: list[Section],
+) -> dict[str, Any]:
     """What the template says in words and numbers."""
+    left = cases[cases["status"] != "done"].fillna({"reason": "", "backend": ""})
+    answers = [
+        summary.answer(str(dataset), group, [r for r in results if r.dataset == dataset])
+        for dataset, group in trained.groupby("dataset", sort=False)
+    ]
     return {
         "title": " · ".join(cases["title"].dropna().astype(str).unique()),
         "indicative": bool(cases["indicative"].eq(True).any()),
         "period": notes.period(cases["attempt"]),
         "place": notes.place(cases, table.machines),
-        "overview": summary.overview(cases, results),
-        "answers": [
-            summary.answer(str(dataset), group, [r for r in results if r.dataset == dataset])
-            for dataset, group in cases.groupby("dataset", sort=False)
-        ],
+        "overview": status.overview(cases) + summary.overview(trained, results),
+        "answers": answers + [section.answer for section in sections if section.answer],
         "results": results,
-        "unfinished": cases[cases["status"] != "done"].fillna({"reason": ""}).to_dict("records"),
-        "method": notes.method(cases, len(table.rows) - len(cases)),
-        "training": notes.training(cases),
+        "unfinished": left.to_dict("records"),
+        "method": [
+            *(notes.method(trained) if len(trained) else []),
+            *(line for section in sections for line in section.method),
+            *notes.superseded(len(table.rows) - len(cases)),
+        ],
+        "training": notes.training(trained) if len(trained) else [],
         "versions": notes.versions(cases),
     }
 
 
-def _files(drawings: Drawings) -> dict[str, bytes]:
+def _training(
+    drawings: Drawings, trained: pd.DataFrame, results: list[Result], files: dict[str, bytes]
+) -> dict[str, Any]:
+    """What the template places in the parts about trained models, a list for each part."""
+    datasets = list(dict.fromkeys(result.dataset for result in results))
+    rankings = [targets.ranking(d, [r for r in results if r.dataset == d]) for d in datasets]
+    return {
+        "trained": len(trained) > 0,
+        "curves": [_figure(drawing, files) for drawing in drawings.curves],
+        "times": [_figure(drawing, files) for drawing in drawings.times],
+        "pictures": [_figure(drawing, files) for drawing in drawings.pictures],
+        "missing": drawings.missing,
+        "rankings": [ranking for ranking in rankings if ranking],
+    }
+
+
+def _files(groups: list[list[Drawing]]) -> dict[str, bytes]:
     """The figures as files, by name."""
     return {
         f"{drawing.name}.{kind}": style.render(drawing.figure, kind)
-        for section in (drawings.curves, drawings.times, drawings.pictures)
-        for drawing in section
+        for group in groups
+        for drawing in group
         for kind in ("svg", "png")
     }
 
 
-def _figures(drawings: Drawings, files: dict[str, bytes]) -> dict[str, Any]:
-    """The figures as the template places them, a list for each section."""
+def _figure(drawing: Drawing, files: dict[str, bytes]) -> dict[str, str]:
+    svg = Markup(style.inline(files[f"{drawing.name}.svg"], drawing.name))
+    return {"svg": svg, "caption": drawing.caption, "alt": drawing.alt}
 
-    def placed(drawing: Drawing) -> dict[str, str]:
-        svg = Markup(style.inline(files[f"{drawing.name}.svg"], drawing.name))
-        return {"svg": svg, "caption": drawing.caption, "alt": drawing.alt}
 
-    return {
-        "curves": [placed(drawing) for drawing in drawings.curves],
-        "times": [placed(drawing) for drawing in drawings.times],
-        "pictures": [placed(drawing) for drawing in drawings.pictures],
-        "missing": drawings.missing,
-    }
+def _placed(section: Section, files: dict[str, bytes]) -> dict[str, Any]:
+    """A section as the template places it."""
+    figures_ = [_figure(drawing, files) for drawing in section.drawings]
+    return {**vars(section), "figures": figures_}
 
 
 def _template() -> jinja2.Template:
@@ -91,4 +133,5 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": text.number, "significant": text.significant}
+    environment.filters["whole"] = text.whole
     return environment.get_template("report.html.j2")

@@ -1,6 +1,7 @@
 """Numbers and lists as people read them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 MISSING = "–"
@@ -20,6 +21,26 @@ def significant(value: float, digits: int = 3) -> str:
     rounded = float(f"{value:.{digits - 1}e}")
     places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
     return number(rounded, places)
+
+
+def whole(value: float | None) -> str:
+    """A count or a seed; a dash where there is none."""
+    return MISSING if value is None else number(value, 0)
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def tick(value: float) -> str:
+    """A number as an axis shows it: as short as it goes."""
+    return f"{value:g}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A part of 1 in per cent, to two significant digits; a dash for NaN."""
+    return f"{significant(100 * value, 2)} %" if math.isfinite(value) else MISSING
 
 
 def duration(seconds: float) -> str:

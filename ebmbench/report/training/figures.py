@@ -1,30 +1,19 @@
-"""Every figure of a report, with its caption and its description for those who cannot see it."""
+"""Every figure of the trained models, with its caption and its description."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ebmbench.harness.table import load_model
-from ebmbench.report import curves, pictures, times
-from ebmbench.report.results import Result, best
+from ebmbench.report.section import Drawing
 from ebmbench.report.style import Looks
-from ebmbench.report.summary import yardsticks
-from ebmbench.report.text import duration, listing, number
-from ebmbench.report.traces import combine
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure, the name of its files, its caption and its description."""
-
-    name: str
-    figure: Figure
-    caption: str
-    alt: str
+from ebmbench.report.text import duration, listing, number, slug
+from ebmbench.report.training import curves, pictures, targets, times
+from ebmbench.report.training.results import Result, best
+from ebmbench.report.training.summary import yardsticks
+from ebmbench.report.training.traces import combine
 
 
 @dataclass
@@ -37,18 +26,16 @@ class Drawings:
     missing: list[str] = field(default_factory=list)
 
 
-def draw(cases: pd.DataFrame, points: pd.DataFrame, results: list[Result], folder: Path) -> Drawings:
+def draw(
+    cases: pd.DataFrame, points: pd.DataFrame, results: list[Result], looks: Looks, folder: Path
+) -> Drawings:
     """All figures that the table has something for."""
-    looks = Looks(
-        tuple(dict.fromkeys(result.estimator for result in results)),
-        tuple(dict.fromkeys(result.backend for result in results)),
-    )
     drawings = Drawings()
     for place, (dataset, group) in enumerate(cases.groupby("dataset", sort=False), 1):
         title = str(dataset)
-        name = f"{place}-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
+        name = f"{place}-{slug(title)}"
         own = [result for result in results if result.dataset == dataset]
-        drawings.curves.extend(_curves(title, name, group, points, looks))
+        drawings.curves.extend(_curves(title, name, group, points, own, looks))
         drawings.times.extend(_times(title, name, own, looks))
         shown, missing = _pictures(title, name, group, own, folder)
         drawings.pictures.extend(shown)
@@ -57,21 +44,30 @@ def draw(cases: pd.DataFrame, points: pd.DataFrame, results: list[Result], folde
 
 
 def _curves(
-    title: str, name: str, cases: pd.DataFrame, points: pd.DataFrame, looks: Looks
+    title: str,
+    name: str,
+    cases: pd.DataFrame,
+    points: pd.DataFrame,
+    results: list[Result],
+    looks: Looks,
 ) -> list[Drawing]:
     found = combine(cases, points)
     if not found:
         return []
-    figure = curves.draw(title, found, yardsticks(cases), looks)
+    figure = curves.draw(title, found, yardsticks(cases), targets.named(results), looks)
     caption = f"Test log-likelihood on {title} against clocked training time."
     if any(trace.seeds > 1 for trace in found):
         caption += " Lines are medians over the seeds, bands reach from the worst to the best seed."
     if not all(trace.finished for trace in found):
         caption += " A thin line with a cross is a single run that was not finished."
+    if not all(trace.resolved for trace in found):
+        caption += (
+            " An open marker is an unresolved end: forward and reverse estimates of log Z lie far apart."
+        )
     caption += " The axes leave out the time before the first rise and what lies far below."
     ends = [
         f"{trace.label} on {trace.backend} {'ends' if trace.finished else 'breaks off'} at "
-        f"{number(trace.end)}"
+        f"{number(trace.end)}{'' if trace.resolved else ', unresolved'}"
         for trace in found
     ]
     alt = f"Learning curves on {title}, in nats per test row: {listing(ends)}."

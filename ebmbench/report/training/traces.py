@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ebmbench.report.summary import Yardsticks
+from ebmbench.report.training.summary import Yardsticks
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Test log-likelihood over clocked seconds, of the seeds that finished or of one that did not."""
+    """Test log-likelihood over clocked seconds, of the seeds that finished or of one that did not.
+
+    `resolved` is False where forward and reverse estimates of some seed's log Z are found far apart.
+    """
 
     label: str
     estimator: str
@@ -22,6 +25,7 @@ class Trace:
     median: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    resolved: bool = True
 
     @property
     def end(self) -> float:
@@ -51,7 +55,9 @@ def combine(cases: pd.DataFrame, points: pd.DataFrame) -> list[Trace]:
         for number, seeds in enumerate([*runs, *alone]):
             finished = number < len(runs)
             numbers = _median_and_range(seeds)
-            traces.append(Trace(label, estimator, backend, finished, len(seeds), *numbers))
+            resolved = not (finished and group["resolved"][done].eq(False).any())
+            found = Trace(label, estimator, backend, finished, len(seeds), *numbers, resolved)
+            traces.append(found)
     return traces
 
 

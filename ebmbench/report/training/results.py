@@ -1,13 +1,15 @@
 """The seeds of one (dataset, label, backend) taken together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ebmbench.harness.table import update_quartiles
+from ebmbench.report.text import number
+from ebmbench.report.training.reached import Reached, reached
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,11 @@ class Result:
 
     log_likelihoods: nats per test row, a value for each seed that is done; std_error: the largest of
     log Z over the seeds; update_s: lower quartile, median and upper quartile of the samples of all
-    seeds; train_s: median; compile_s: largest, as a rerun only loads what was compiled.
+    seeds; train_s: median; compile_s: largest, as a rerun only loads what was compiled;
+    gains: nats over base rates, no_gains: seeds whose verdict is `no gain`; gap: largest difference in
+    nats of the forward and the reverse log-likelihood, resolved, unresolved: seeds for which it is small
+    enough, or is not; swap_rate: lowest; learned_error: learned log Z less the judge's, the value
+    farthest from 0; reached: for each target in nats the seconds of every seed, see `targets`.
     NaN where there is no number.
     """
 
@@ -32,6 +38,14 @@ class Result:
     train_s: float
     compile_s: float
     update_s: tuple[float, float, float]
+    gains: tuple[float, ...] = ()
+    no_gains: int = 0
+    gap: float = np.nan
+    resolved: int = 0
+    unresolved: int = 0
+    swap_rate: float = np.nan
+    learned_error: float = np.nan
+    reached: dict[float, Reached] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -47,6 +61,24 @@ class Result:
     def high(self) -> float:
         """Log-likelihood of the best seed."""
         return max(self.log_likelihoods, default=np.nan)
+
+    @property
+    def gain(self) -> float:
+        """Median gain over base rates, in nats per test row."""
+        return float(np.median(self.gains)) if self.gains else np.nan
+
+    @property
+    def no_gain(self) -> bool:
+        """Whether most of the seeds that are done gain nothing over base rates."""
+        return 2 * self.no_gains > self.done > 0
+
+    @property
+    def resolution(self) -> str:
+        """Whether forward and reverse estimates agree, in words; empty where nobody looked."""
+        if self.unresolved:
+            gap = f", gap {number(self.gap)} nats" if np.isfinite(self.gap) else ""
+            return f"unresolved{gap}"
+        return f"resolved, gap {number(self.gap)} nats" if self.resolved else ""
 
 
 def collect(cases: pd.DataFrame) -> list[Result]:
@@ -76,7 +108,20 @@ def _result(group: pd.DataFrame) -> Result:
         train_s=float(done["train_s"].median()),
         compile_s=float(done["compile_s"].max()),
         update_s=_quartiles(done["samples"]),
+        gains=tuple(done["gain"].dropna()),
+        no_gains=int((done["verdict"] == "no gain").sum()),
+        gap=float(done["gap"].abs().max()),
+        resolved=int(done["resolved"].eq(True).sum()),
+        unresolved=int(done["resolved"].eq(False).sum()),
+        swap_rate=float(done["swap_rate"].min()),
+        learned_error=_farthest(done["learned_log_z"] - done["log_z"]),
+        reached=reached(group),
     )
+
+
+def _farthest(values: "pd.Series[float]") -> float:
+    known = values.dropna().to_numpy(float)
+    return float(known[np.abs(known).argmax()]) if len(known) else np.nan
 
 
 def _quartiles(samples: Iterable[Any]) -> tuple[float, float, float]:

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ebmbench.report.results import Result
 from ebmbench.report.style import INK, PAPER, Looks, log_time, panel
 from ebmbench.report.text import duration
+from ebmbench.report.training.results import Result
 
 _RANGE = 20  # slowest over fastest from which on a linear axis hides the fast ones
 

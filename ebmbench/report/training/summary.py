@@ -1,29 +1,20 @@
 """The answer in sentences, computed from the table."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ebmbench.report.cases import backends
-from ebmbench.report.results import Result, best
+from ebmbench.report.section import Answer
 from ebmbench.report.text import count, listing, number, significant
+from ebmbench.report.training import targets
+from ebmbench.report.training.results import Result, best
 
 _BASELINES = {
     "baseline_mixture": "the mixture of 10 Bernoullis",
     "baseline_independent": "independent pixels",
 }
-_NAMED = 8  # groups of unfinished cases that a sentence names
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a dataset's cases say: a headline and the sentences under it."""
-
-    dataset: str
-    headline: str
-    sentences: list[str]
 
 
 @dataclass(frozen=True)
@@ -45,10 +36,13 @@ def yardsticks(cases: pd.DataFrame) -> Yardsticks:
     return Yardsticks(*map(known, ("ceiling", "baseline_mixture", "baseline_independent")))
 
 
+def horizontal(known: Yardsticks) -> dict[str, float]:
+    """The yardsticks that are known, by name."""
+    return {name: value for name, value in vars(known).items() if np.isfinite(value)}
+
+
 def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
     """What holds for all datasets together."""
-    done = int((cases["status"] == "done").sum())
-    sentences = [f"{done} of {count(len(cases), 'case')} {'is' if done == 1 else 'are'} done."]
     compared, beaten = [], []
     for dataset, group in cases.groupby("dataset", sort=False):
         top = best(result for result in results if result.dataset == dataset)
@@ -56,30 +50,13 @@ def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
         if top and np.isfinite(mixture):
             compared.append(dataset)
             beaten += [str(dataset)] if top.median > mixture else []
-    if len(compared) > 1:
-        where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
-        sentences.append(
-            f"The best RBM beats {_BASELINES['baseline_mixture']} on the test rows of "
-            f"{len(beaten)} of {count(len(compared), 'data set')}{where}."
-        )
-    return sentences + unfinished(cases)
-
-
-def unfinished(cases: pd.DataFrame) -> list[str]:
-    """A sentence that counts and names the cases that are not done, if there are any."""
-    left = cases[cases["status"] != "done"]
-    if left.empty:
+    if len(compared) < 2:
         return []
-    groups = left.groupby(["status", "dataset", "label", "backend"], sort=False)["seed"]
-    names = [
-        f"{dataset} with {label} on {backend} ({status}, {_seeds(seeds)})"
-        for (status, dataset, label, backend), seeds in groups
+    where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
+    return [
+        f"The best RBM beats {_BASELINES['baseline_mixture']} on the test rows of "
+        f"{len(beaten)} of {count(len(compared), 'data set')}{where}."
     ]
-    more = len(names) - _NAMED
-    if more > 0:
-        names = [*names[:_NAMED], f"and {count(more, 'more group')}, all listed below"]
-    verb = "is" if len(left) == 1 else "are"
-    return [f"{count(len(left), 'case')} {verb} not done: {'; '.join(names)}."]
 
 
 def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
@@ -97,8 +74,11 @@ def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
         if np.isfinite(value):
             sentences.append(_against(top, value, name))
     sentences += _against_ceiling(top, known.ceiling)
+    sentences += _without_gain(results)
+    sentences += targets.fastest(results)
     sentences += speed(cases)
     headline = f"Best: {top.label}, {number(top.median)} nats per test row"
+    headline += " (unresolved)" if top.unresolved else ""
     return Answer(dataset, headline, sentences)
 
 
@@ -148,8 +128,22 @@ def _certainty(top: Result) -> str:
     if top.exact:
         return "log Z is exact"
     if np.isnan(top.std_error):
-        return "the standard error of log Z is unknown"
-    return f"log Z is an AIS estimate with a standard error of {number(top.std_error)}"
+        text = "the standard error of log Z is unknown"
+    else:
+        text = f"log Z is an AIS estimate with a standard error of {number(top.std_error)}"
+    if top.unresolved:
+        text += f" and {top.resolution}: the log-likelihood may be far lower"
+    elif top.resolved:
+        text += f", resolved by reverse AIS (gap {number(top.gap)} nats)"
+    return text
+
+
+def _without_gain(results: list[Result]) -> list[str]:
+    """Those that are no better than base rates, in a sentence."""
+    names = dict.fromkeys(result.label for result in results if result.no_gain)
+    if not names:
+        return []
+    return [f"No gain over base rates, which is less than 1 nat: {listing(list(names))}."]
 
 
 def _runner_up(top: Result, second: Result) -> str:
@@ -197,8 +191,3 @@ def _against_ceiling(top: Result, ceiling: float) -> list[str]:
         "Test rows and training rows are the same here, the whole support of the distribution: "
         "this measures fit, not generalisation.",
     ]
-
-
-def _seeds(seeds: Iterable[int]) -> str:
-    numbers = [str(seed) for seed in seeds]
-    return f"seed{'' if len(numbers) == 1 else 's'} {listing(numbers)}"

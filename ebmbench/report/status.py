@@ -1,0 +1,41 @@
+"""How many cases there are, and which of them are not done."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ebmbench.report.text import count, listing
+
+_NAMED = 8  # groups of unfinished cases that a sentence names
+
+
+def overview(cases: pd.DataFrame) -> list[str]:
+    """Sentences that count the cases of all tasks, and name those that are not done."""
+    done = int((cases["status"] == "done").sum())
+    counted = f"{done} of {count(len(cases), 'case')} {'is' if done == 1 else 'are'} done."
+    return [counted, *unfinished(cases)]
+
+
+def unfinished(cases: pd.DataFrame) -> list[str]:
+    """A sentence that counts and names the cases that are not done, if there are any."""
+    left = cases[cases["status"] != "done"]
+    if left.empty:
+        return []
+    known = left.assign(on=[f" on {name}" if pd.notna(name) else "" for name in left["backend"]])
+    groups = known.groupby(["where", "label", "on", "status"], sort=False)["seed"]
+    names = [
+        f"{where} with {label}{on} ({status}{_seeds(seeds)})"
+        for (where, label, on, status), seeds in groups
+    ]
+    more = len(names) - _NAMED
+    if more > 0:
+        names = [*names[:_NAMED], f"and {count(more, 'more group')}, all listed below"]
+    verb = "is" if len(left) == 1 else "are"
+    return [f"{count(len(left), 'case')} {verb} not done: {'; '.join(names)}."]
+
+
+def _seeds(seeds: Iterable[float]) -> str:
+    numbers = [f"{seed:g}" for seed in sorted({seed for seed in seeds if pd.notna(seed)})]
+    if not numbers:
+        return ""
+    return f", seed{'' if len(numbers) == 1 else 's'} {listing(numbers)}"

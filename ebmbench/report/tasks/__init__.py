@@ -1,0 +1,35 @@
+"""What the report says and draws of the cases that train no model, one file a task.
+
+A file has `KIND`, how its rows are read, and `section(cases, looks)`, which makes its part of the page.
+"""
+
+import pandas as pd
+
+from ebmbench.report.cases import Kind
+from ebmbench.report.section import Section
+from ebmbench.report.style import Looks
+from ebmbench.report.tasks import consistency, gradient, log_z, sample
+
+_TASKS = {"gradient": gradient, "log_z": log_z, "sample": sample, "consistency": consistency}
+_UNKNOWN = Kind(("model",), "method", ())
+
+
+def tidy(by_task: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tidy rows of each task, in the order of the page."""
+    known = [task for task in _TASKS if task in by_task]
+    unknown = [task for task in by_task if task not in _TASKS]
+    kinds = {task: module.KIND for task, module in _TASKS.items()}
+    return {task: kinds.get(task, _UNKNOWN).tidy(by_task[task]) for task in [*known, *unknown]}
+
+
+def sections(found: dict[str, pd.DataFrame], looks: Looks) -> list[Section]:
+    """The parts of the page, a part each task; one that is not known says so."""
+    return [
+        _TASKS[task].section(cases, looks) if task in _TASKS else _stranger(task, cases)
+        for task, cases in found.items()
+    ]
+
+
+def _stranger(task: str, cases: pd.DataFrame) -> Section:
+    sentence = f"This version of the report has no figures for the {len(cases)} rows of this task."
+    return Section(f"task-{task}", f"Task {task}", cases, [sentence])

@@ -1,0 +1,254 @@
+"""Fidelity of gradients: what a second of compute buys in accuracy against the exact gradient."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ebmbench.report.cases import Kind
+from ebmbench.report.labels import End, height_for, name_ends
+from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
+from ebmbench.report.style import MUTED, Looks, log_time, panel
+from ebmbench.report.tasks.cells import panels, part, rounded, seconds, whole
+from ebmbench.report.text import count, duration, listing, percent
+
+_NUMBERS = (
+    "temperature", "gradient_norm", "bias", "bias_std_error", "variance", "rms_error", "cosine",
+    "step_s", "step_s_low", "step_s_high", "replicates",
+)  # fmt: skip
+KIND = Kind(("model", "temperature"), "estimator", _NUMBERS)
+
+_BUDGET = 1.0  # seconds for which the answer is given
+_EXACT = 1e-4  # relative error of one gradient up to which nothing is left but rounding
+_SEEN = 2.0  # standard errors from which a bias is told apart from none
+
+
+class Entry(NamedTuple):
+    """What the seeds of a label came to on one model: medians; bias and deviation relative to ‖g‖."""
+
+    where: str
+    label: str
+    estimator: str
+    backend: str
+    bias: float
+    bias_std_error: float
+    deviation: float
+    cosine: float
+    step_s: float
+    step_s_low: float
+    step_s_high: float
+    replicates: float
+
+    @property
+    def biased(self) -> bool:
+        """Whether the bias is told apart from none."""
+        return not self.bias <= _SEEN * self.bias_std_error
+
+    @property
+    def exact(self) -> bool:
+        """Whether a single gradient is the exact one, up to rounding."""
+        return bool(np.hypot(self.bias, self.deviation) < _EXACT)
+
+    @property
+    def floor(self) -> str:
+        """The bias in words: what no averaging removes."""
+        if self.biased:
+            return percent(self.bias)
+        return f"< {percent(max(self.bias, _SEEN * self.bias_std_error))}"
+
+    def error(self, budget: Any) -> Any:
+        """Relative root-mean-square error of the mean of the gradients that so many seconds buy."""
+        return np.sqrt(self.bias**2 + self.deviation**2 * self.step_s / budget)
+
+
+def collect(cases: pd.DataFrame) -> list[Entry]:
+    """The finished cases of each label and model taken together."""
+    done = cases[(cases["status"] == "done") & (cases["gradient_norm"] > 0)]
+    done = done.assign(
+        bias=done["bias"] / done["gradient_norm"],
+        bias_std_error=done["bias_std_error"] / done["gradient_norm"],
+        deviation=np.sqrt(done["variance"]) / done["gradient_norm"],
+    )
+    names = ["where", "label", "estimator", "backend"]
+    middle = done.groupby(names, sort=False, dropna=False)[list(Entry._fields[4:])].median()
+    return [Entry(*row) for row in middle.reset_index().itertuples(index=False, name=None)]
+
+
+def section(cases: pd.DataFrame, looks: Looks) -> Section:
+    """The part of the page about gradients."""
+    entries = collect(cases)
+    found = Section("gradient", "Gradient accuracy", cases)
+    found.answer = _answer(entries)
+    if not entries:
+        found.intro = ["There is no gradient to judge, as no case was finished."]
+        return found
+    found.intro = [
+        "What a second of compute buys: the error of the mean of all the gradients that fit into a time, "
+        "relative to the length of the exact gradient. Averaging removes the variance, but not the bias."
+    ]
+    table = pd.DataFrame(entries)
+    drawable = table[["bias", "deviation"]].notna().all(axis=1) & (table["step_s"] > 0)
+    limits = _limits([entries[i] for i in table.index[drawable]])
+    for name, where, rows in panels("gradient", table, drawable):
+        own = [entries[i] for i in rows.index]
+        found.drawings.append(_drawing(name, where, own, limits, looks))
+    found.sheets = [_sheet(entries)]
+    found.method = [
+        "Bias and variance of a gradient are those of independent replicates from the same model, "
+        "against the exact gradient by enumeration. The error after a time assumes that the gradients "
+        "are independent; those of a persistent chain are not, so its curve is optimistic. A bias below "
+        f"{_SEEN:g} standard errors is told as an upper limit."
+    ]
+    return found
+
+
+def _answer(entries: list[Entry]) -> Answer:
+    """Who is closest to the exact gradient after a second, on each model and temperature."""
+    sentences, winners = [], []
+    for where in dict.fromkeys(entry.where for entry in entries):
+        own = [e for e in entries if e.where == where and not e.exact and np.isfinite(e.error(_BUDGET))]
+        ranked = sorted(own, key=lambda entry: entry.error(_BUDGET))
+        if not ranked:
+            continue
+        winners.append(ranked[0].label)
+        text = f"{where}: {_told(ranked[0])}"
+        if len(ranked) > 1:
+            text += f", then {_told(ranked[1])}"
+        quick = min(own, key=lambda entry: entry.step_s)
+        if quick.label != ranked[0].label:
+            text += f"; the quickest, {quick.label} at {duration(quick.step_s)}, {_told(quick, '')}"
+        sentences.append(f"{text}.")
+    if not winners:
+        return Answer("Gradient accuracy", "No finished case has a gradient other than the exact", [])
+    names = dict.fromkeys(winners)
+    top = [f"{name}{_times(winners.count(name), len(winners))}" for name in names]
+    headline = f"Closest to the exact gradient after {duration(_BUDGET)} of averaging: {listing(top)}"
+    return Answer("Gradient accuracy", headline, sentences)
+
+
+def _told(entry: Entry, name: str | None = None) -> str:
+    words = f"errs by {percent(entry.error(max(_BUDGET, entry.step_s)))}"
+    if entry.step_s > _BUDGET:
+        words += f" after its first gradient, which takes {duration(entry.step_s)}"
+    return f"{entry.label} {words}" if name is None else words
+
+
+def _times(won: int, of: int) -> str:
+    return f" ({won} of {count(of, 'panel')})" if of > 1 else ""
+
+
+def _limits(entries: list[Entry]) -> tuple[float, float]:
+    """The limits of error that all panels share, so that they can be compared."""
+    shown = [entry for entry in entries if not entry.exact]
+    high = [entry.error(entry.step_s) for entry in shown]
+    low = [entry.error(_end(shown)) for entry in shown]
+    return 0.7 * min([*low, 0.5]), 1.5 * max([*high, 1.0])
+
+
+def _end(entries: list[Entry]) -> float:
+    """Seconds after which biases are all that is left, within reason."""
+    slowest = max((entry.step_s for entry in entries), default=1.0)
+    floors = [entry.deviation**2 * entry.step_s / entry.bias**2 for entry in entries if entry.bias > 0]
+    return float(np.clip(10 * max(floors, default=slowest), 30 * slowest, max(10.0, 30 * slowest)))
+
+
+def _drawing(
+    name: str, where: str, entries: list[Entry], limits: tuple[float, float], looks: Looks
+) -> Drawing:
+    dashed = not all(entry.biased or entry.exact for entry in entries)
+    caption = (
+        f"Error of averaged gradients on {where}. A marker is one gradient; a curve levels out at the "
+        "estimator's bias, which stands behind its name."
+    )
+    if dashed:
+        caption += " A dotted end is a floor lower than was measured."
+    exact = [entry for entry in entries if entry.exact]
+    if exact:
+        caption += " A vertical line is an estimator without error, at the time that it takes."
+    told = [
+        f"{entry.label} starts at {percent(entry.error(entry.step_s))} after {duration(entry.step_s)} "
+        f"and levels out at {entry.floor}"
+        for entry in entries
+        if not entry.exact
+    ]
+    told += [f"{entry.label} is exact after {duration(entry.step_s)}" for entry in exact]
+    alt = f"Relative error of the gradient against seconds on {where}: {listing(told)}."
+    return Drawing(name, _draw(where, entries, limits, looks), caption, alt)
+
+
+def _draw(where: str, entries: list[Entry], limits: tuple[float, float], looks: Looks) -> Figure:
+    """One panel, both axes logarithmic."""
+    shown = [entry for entry in entries if not entry.exact]
+    names = [f"{entry.label}, {entry.floor}" for entry in shown]
+    figure, axes = panel(where, height_for(names, 3.4))
+    axes.set_yscale("log")
+    axes.set_ylim(*limits)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    end = _end(shown)
+    for entry in shown:
+        _draw_entry(axes, entry, end, looks)
+    for entry in entries:
+        if entry.exact:
+            colour = looks.colour(entry.estimator)
+            axes.axvline(entry.step_s, color=colour, linewidth=1.2, linestyle="-.")
+            axes.annotate(
+                f"{entry.label} ", (entry.step_s, limits[0]), (-3, 4), textcoords="offset points",
+                rotation=90, va="bottom", ha="right", fontsize=8,
+            )  # fmt: skip
+    log_time(axes.xaxis)
+    axes.set_xlim(0.5 * min(entry.step_s for entry in entries), end if shown else None)
+    if axes.get_xlim()[0] < _BUDGET < axes.get_xlim()[1]:
+        axes.axvline(_BUDGET, color=MUTED, linewidth=0.8, linestyle=":", zorder=1)
+    axes.set_xlabel("seconds spent on averaging")
+    axes.set_ylabel("error relative to the exact gradient")
+    name_ends(
+        axes,
+        [
+            End(name, entry.error(end), looks.colour(entry.estimator), looks.marker(entry.estimator))
+            for name, entry in zip(names, shown, strict=True)
+        ],
+    )
+    return figure
+
+
+def _draw_entry(axes: Any, entry: Entry, end: float, looks: Looks) -> None:
+    times = np.geomspace(entry.step_s, max(end, 1.01 * entry.step_s), 200)
+    known = times if entry.biased else times[entry.deviation**2 * entry.step_s / times >= entry.bias**2]
+    colour, line = looks.colour(entry.estimator), looks.line(entry.backend)
+    axes.plot(known, entry.error(known), color=colour, **line)
+    rest = times[len(known) - 1 :] if len(known) else times
+    if len(rest) > 1:
+        axes.plot(rest, entry.error(rest), color=colour, linestyle=":", linewidth=1.2)
+    start = entry.error(entry.step_s)
+    axes.plot([entry.step_s], [start], looks.marker(entry.estimator), color=colour, markersize=5)
+
+
+def _sheet(entries: list[Entry]) -> Sheet:
+    columns = [
+        "Model", "Estimator", "Bias", "Deviation of one gradient", f"Error after {duration(_BUDGET)}",
+        "Cosine", "One gradient", "Replicates",
+    ]  # fmt: skip
+    rows = [
+        [
+            Cell(entry.where),
+            Cell(entry.label),
+            Cell(entry.floor if np.isfinite(entry.bias) else "–", entry.bias, _error(entry)),
+            part(entry.deviation),
+            part(entry.error(_BUDGET) if entry.step_s <= _BUDGET else np.nan),
+            rounded(entry.cosine),
+            seconds(entry.step_s),
+            whole(entry.replicates),
+        ]
+        for entry in entries
+    ]
+    return Sheet("", columns, rows)
+
+
+def _error(entry: Entry) -> str:
+    if not (entry.biased and np.isfinite(entry.bias_std_error)):
+        return ""
+    return f"± {percent(entry.bias_std_error)}"
