@@ -1,7 +1,7 @@
 """One SML-1 training step of a 784 x 500 RBM, batch 100: ebmbench, scikit-learn, torch, interleaved.
 
     pip install 'ebmbench[peers]'
-    python benchmarks/compare_sml_step.py
+    python -m benchmarks.compare_sml_step
 
 On the same rows, each in float32 with all cores; `benchmarks/interleaved.py` says how.
 """
