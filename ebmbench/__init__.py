@@ -14,6 +14,7 @@ _PUBLIC = {
     "initial_model": ("ebmbench.training.fit", "initial_model"),
     "base_rates": ("ebmbench.partition", "base_rates"),
     "evaluate": ("ebmbench.evaluation.likelihood", "evaluate"),
+    "sandwich": ("ebmbench.evaluation.sandwich", "sandwich"),
     "sample": ("ebmbench.evaluation.samples", "draw"),
     "load_backend": ("ebmbench.kernels.api", "load"),
     "load_dataset": ("ebmbench.datasets", "load"),

@@ -34,9 +34,9 @@ class Stream(IntEnum):
     CHOSEN_BITS = 6 * _LAYERS
     BASELINE = 7 * _LAYERS
     NOISE = 8 * _LAYERS  # the rows that data are told apart from
-    EXACT = 9 * _LAYERS  # draws from an enumerated law
-    REVERSE_ANNEALING = 10 * _LAYERS  # from the model back to the base
-    BURN_IN = 11 * _LAYERS  # chains whose last states a reverse run starts from
+    EXACT = 10 * _LAYERS  # draws from an enumerated law
+    REVERSE_ANNEALING = 11 * _LAYERS  # from the model back to the base
+    BURN_IN = 12 * _LAYERS  # chains whose last states a reverse run starts from
 
 
 class Key(NamedTuple):

@@ -48,30 +48,63 @@ def test_evaluate_json_has_one_object_a_method(ebmbench, model):
         "evaluate", model, "--data", "bars_and_stripes", "--method", "exact", "--method", "ais",
         "--betas", 500, "--chains", 50, "--seed", 3, "--json",
     )  # fmt: skip
-    exact, ais = json.loads(out)
+    found = json.loads(out)
+    exact, ais = found["estimates"]
     assert status == 0
+    assert set(found) == {"estimates", "gap", "resolved", "verdict", "backend", "seed"}
     assert set(exact) == set(ais) == {
-        "method", "backend", "log_z", "log_z_std_error", "ess", "mean_log_likelihood", "n_rows",
-        "seconds", "seed", "schedule", "base",
+        "method", "log_z", "log_z_std_error", "ess", "mean_log_likelihood", "n_rows", "seconds",
+        "schedule", "error_reached", "chains", "base", "start",
     }  # fmt: skip
     assert (exact["method"], ais["method"]) == ("exact", "ais")
     assert abs(ais["log_z"] - exact["log_z"]) < 5 * ais["log_z_std_error"]
     assert ais["schedule"] == "linear (500 on [0, 1])"
     assert ais["base"] == "base rates of the train split of bars_and_stripes"
-    assert (ais["n_rows"], ais["seed"], ais["backend"]) == (30, 3, "cpu")
+    assert (ais["n_rows"], ais["chains"], ais["start"], ais["error_reached"]) == (30, 50, None, None)
+    assert (found["seed"], found["backend"]) == (3, "cpu")
     assert exact["log_z_std_error"] == 0
-    assert exact["ess"] is None
+    assert exact["ess"] is exact["chains"] is found["gap"] is found["resolved"] is None
+
+
+def test_evaluate_json_has_the_sandwich(ebmbench, model):
+    line = "--data bars_and_stripes --betas adaptive --error 0.2 --json"
+    _, out, _ = ebmbench("evaluate", model, *line.split())
+    found = json.loads(out)
+    ais, bridge, reverse, exact = found["estimates"]
+    assert [one["method"] for one in found["estimates"]] == ["ais", "bridge", "reverse_ais", "exact"]
+    assert found["gap"] == reverse["log_z"] - ais["log_z"]
+    assert found["resolved"] is True
+    assert found["verdict"].startswith(
+        "resolved: forward and reverse AIS (from exact draws) differ by 0."
+    )
+    for one in (ais, bridge, reverse):
+        assert one["error_reached"] is True
+        assert one["schedule"] == ais["schedule"]
+        assert one["schedule"].startswith("adaptive (")
+        assert abs(one["log_z"] - exact["log_z"]) < 5 * one["log_z_std_error"] < 1.0
+    assert (reverse["start"], bridge["start"], ais["start"]) == ("exact draws", "exact draws", None)
 
 
 def test_evaluate_names_the_rows_given_as_base(ebmbench, model, tmp_path):
     np.save(tmp_path / "rows.npy", np.eye(16, dtype=np.uint8))
     _, out, _ = ebmbench("evaluate", model, "--data", "rows.npy", "--json")
-    assert json.loads(out)[0]["base"] == "base rates of the rows given"
+    assert json.loads(out)["estimates"][0]["base"] == "base rates of the rows given"
 
 
 def test_evaluate_prints_a_table(ebmbench, model):
     _, out, _ = ebmbench("evaluate", model, "--data", "bars_and_stripes", "--method", "exact")
     assert re.search(r"exact +-?\d+\.\d{3} +exact +-\d+\.\d{3} +30", out)
+
+
+def test_evaluate_prints_the_sandwich_and_one_sentence(ebmbench, model):
+    line = "--data bars_and_stripes --start chain --sweeps 50"
+    status, out, err = ebmbench("evaluate", model, *line.split())
+    assert (status, err) == (0, "")
+    names = [words[0] for words in map(str.split, out.splitlines()) if words]
+    assert names[:5] == ["method", "ais", "bridge", "reverse_ais", "exact"]
+    assert "back from Gibbs chains (50 sweeps from the base rates)" in out
+    last = out.splitlines()[-1]
+    assert re.fullmatch(r"resolved: forward and reverse AIS \(from .*\) differ by 0\.\d\d nats", last)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "a.npz", "a.npy"])
@@ -216,7 +249,12 @@ MISTAKES = [
     ("evaluate model.npz --data digits", "64 columns"),
     ("evaluate model.npz --data digits:all", "all"),
     ("evaluate model.npz --data nan.npy", "nan.npy"),
-    ("evaluate model.npz --data good.npy --method bridge", "'bridge'"),
+    ("evaluate model.npz --data good.npy --method bridges", "did you mean 'bridge'?"),
+    ("evaluate model.npz --data good.npy --start cold", "'cold'"),
+    ("evaluate model.npz --data good.npy --betas adaptive --error 0", "error"),
+    ("evaluate model.npz --data good.npy --chains 3", "at least 4 chains"),
+    ("evaluate model.npz --data good.npy --sweeps 0", "sweeps"),
+    ("evaluate model.npz --data good.npy --temperatures 1", "2 temperatures"),
     ("evaluate model.npz --data good.npy --betas 1", "temperatures"),
     ("evaluate model.npz --data good.npy --betas some", "betas"),
     ("evaluate model.npz --data good.npy --chains 1", "chains"),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import facts, models, suites
+from ebmbench.cli import evaluate, facts, models, suites
 from ebmbench.errors import UserError
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def options(
 for command in (
     suites.run,
     models.train,
-    models.evaluate,
+    evaluate.evaluate,
     models.sample,
     suites.report,
     facts.list_names,

@@ -1,13 +1,11 @@
-"""`ebmbench train`, `evaluate` and `sample`: one model at a time."""
+"""`ebmbench train` and `sample`: one model at a time."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from ebmbench.cli.console import answer, busy, print_table, steps
+from ebmbench.cli.console import answer, busy, steps
 
 Backend = Annotated[str, typer.Option(help="Where to compute: reference, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.")]
@@ -65,96 +63,6 @@ def train(
     save_model(out, model, facts)
     answer.print(f"{out}: {model.n_visible}x{hidden}, {fit.done} updates by {estimator} on {backend}")
     return 0
-
-
-def evaluate(
-    model: ModelFile,
-    data: Annotated[
-        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
-    ],
-    method: Annotated[
-        list[str] | None, typer.Option(help="ais (default) or exact; may be given several times.")
-    ] = None,
-    betas: Annotated[
-        str, typer.Option(help="Temperatures of ais: a number, evenly spaced, or `paper`.")
-    ] = "1000",
-    chains: Annotated[int, typer.Option(help="Chains of ais.")] = 100,
-    seed: Seed = 0,
-    backend: Backend = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list, one object a method.")] = False,
-) -> None:
-    """Estimate log Z and the mean log-likelihood of data, in nats a row."""
-    from ebmbench import datasets, partition
-    from ebmbench.evaluation.likelihood import Likelihood
-    from ebmbench.evaluation.likelihood import evaluate as judge
-    from ebmbench.harness import gate
-    from ebmbench.kernels import api
-    from ebmbench.models.rows import check_rows
-    from ebmbench.models.storage import load_model
-    from ebmbench.partition import base_rates
-    from ebmbench.randomness import check_seed
-
-    methods = list(dict.fromkeys(method or ["ais"]))
-    settings: dict[str, dict[str, Any]] = {name: {} for name in methods}
-    if "ais" in settings:
-        settings["ais"] = {"betas": int(betas) if betas.isdecimal() else betas, "chains": chains}
-    for name in methods:
-        partition.find(name, settings[name])
-    check_seed(seed)
-    loaded = api.load(backend)
-    rbm = load_model(model)
-    rows, source = datasets.read_rows(data)
-    check_rows(rows, rbm.n_visible, binary=True)
-    base = (
-        base_rates(source.train, f"base rates of the train split of {source.name}")
-        if source
-        else base_rates(rows, "base rates of the rows given")
-    )
-    found: list[Likelihood] = []
-    for name in methods:
-        with busy(f"log Z by {name} on {backend}"):
-            if name == "ais":  # compile and check before the clock starts
-                gate.demand(backend)
-                judge(loaded, rbm, rows, name, {"betas": 2, "chains": 2}, base, seed)
-            found.append(judge(loaded, rbm, rows, name, settings[name], base, seed))
-    if as_json:
-        print(json.dumps([_fields(one, backend, seed) for one in found], indent=2))
-        return
-    table = Table(box=None, header_style="bold")
-    for heading in ("method", "log Z", "std. error", "ESS", "nats a row", "rows", "seconds"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for one in found:
-        z = one.log_z
-        table.add_row(
-            z.method,
-            f"{z.log_z:.3f}",
-            f"{z.std_error:.3f}" if z.ess else "exact",
-            f"{z.ess:.1f}" if z.ess else "",
-            f"{one.mean:.3f}",
-            str(one.n_rows),
-            f"{one.seconds:.2f}",
-        )
-    print_table(table)
-    for one in found:
-        if one.log_z.schedule:
-            answer.print(f"{one.log_z.method}: {one.log_z.schedule}, {chains} chains, {base.source}")
-
-
-def _fields(one: Any, backend: str, seed: int) -> dict[str, Any]:
-    z = one.log_z
-    return {
-        "method": z.method,
-        "backend": backend,
-        "log_z": z.log_z,
-        "log_z_std_error": z.std_error,
-        "ess": z.ess,
-        "mean_log_likelihood": one.mean,
-        "n_rows": one.n_rows,
-        "seconds": one.seconds,
-        "seed": seed,
-        "schedule": z.schedule,
-        "base": z.base,
-    }
 
 
 def sample(

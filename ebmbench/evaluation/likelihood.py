@@ -43,9 +43,7 @@ def evaluate(
     settings: of the method (for ais: betas, chains, arithmetic); base: what annealing starts from,
     better taken from training data than, as it is by default, from the rows themselves.
     """
-    rows = check_rows(rows, model.n_visible, binary=True)
-    check_seed(seed)
-    base = base or base_rates(rows, "base rates of the rows given")
+    rows, base = prepared(model, rows, base, seed)
     module, config = partition.find(method, settings or {})
     k.synchronize()
     started = perf_counter()
@@ -54,3 +52,12 @@ def evaluate(
     seconds = perf_counter() - started
     mean = -mean_free_energy(k, model, rows) - log_z.log_z
     return Likelihood(mean, len(rows), log_z, seconds)
+
+
+def prepared(
+    model: RBM, rows: np.ndarray, base: BaseRates | None, seed: int
+) -> tuple[np.ndarray, BaseRates]:
+    """The rows, checked against the model, and where annealing starts: by default at their rates."""
+    rows = check_rows(rows, model.n_visible, binary=True)
+    check_seed(seed)
+    return rows, base or base_rates(rows, "base rates of the rows given")

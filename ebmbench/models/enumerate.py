@@ -50,6 +50,15 @@ def check_enumerable(model: RBM) -> None:
         )
 
 
+def enumerable(model: RBM) -> bool:
+    """Whether sums over all states are possible."""
+    try:
+        check_enumerable(model)
+    except Unavailable:
+        return False
+    return True
+
+
 def _blocks(n: int) -> Iterator[Array]:
     size = min(2**n, 2**_BLOCK_BITS)
     for first in range(0, 2**n, size):

@@ -11,6 +11,7 @@ import numpy as np
 from ebmbench.discovery import unknown
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models import enumerate as exact
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
 from ebmbench.partition._schedule import Annealing
@@ -42,11 +43,11 @@ class Beginning(Annealing):
         require(self.sweeps >= 1, f"the number of sweeps must be at least 1, but is {self.sweeps}")
         tempering.spaced(self.temperatures)
 
-    def start_of(self, n_visible: int, n_hidden: int) -> str:
-        """The start of a model of this size."""
+    def start_of(self, model: RBM) -> str:
+        """The start that is taken with this model."""
         if self.start != AUTO:
             return self.start
-        return EXACT if min(n_visible, n_hidden) <= exact.MOST_UNITS else TEMPERING
+        return EXACT if exact.enumerable(model) else TEMPERING
 
 
 def draws(
@@ -54,7 +55,7 @@ def draws(
 ) -> tuple[Rows, str]:
     """`count` states v of the model on the device, and in words where they come from."""
     model, key = k.get(handle), Key(seed, Stream.BURN_IN)
-    start = config.start_of(model.n_visible, model.n_hidden)
+    start = config.start_of(model)
     if start == EXACT:
         v = exact.draws(model, count, key._replace(stream=Stream.EXACT))
         return k.put_rows(v.astype(np.uint8)), "exact draws"

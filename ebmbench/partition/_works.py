@@ -25,6 +25,10 @@ class Walks(NamedTuple):
     schedule: Schedule
     start: str | None = None
 
+    def first(self, count: int) -> "Walks":
+        """The first `count` of the walks."""
+        return self._replace(log_weights=self.log_weights[:count])
+
     def estimate(
         self, method: str, log_z: float, std_error: float, ess: float | None, base: BaseRates
     ) -> LogZ:
@@ -41,7 +45,7 @@ def forward(k: Backend, model: RBM, config: Annealing, base: BaseRates, seed: in
     key = Key(seed, Stream.ANNEALING)
     if config.adaptive:
         gains, schedule = anneal_to_error(k, handle, base.bias, config, key)
-        return Walks(offset + gains[:chains], schedule)
+        return Walks(offset + gains, schedule).first(chains)
     schedule = config.schedule
     return Walks(offset + k.anneal(handle, base.bias, schedule.betas, chains, key).log_weights, schedule)
 

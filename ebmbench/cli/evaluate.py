@@ -1,0 +1,135 @@
+"""`ebmbench evaluate`: a model's log Z and log-likelihood, by several methods that check each other."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ebmbench.cli.console import answer, print_table, steps
+from ebmbench.cli.models import Backend, ModelFile, Seed
+
+
+def evaluate(
+    model: ModelFile,
+    data: Annotated[
+        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this method: ais, bridge, reverse_ais or exact; may be given several times."
+        ),
+    ] = None,
+    betas: Annotated[
+        str, typer.Option(help="Temperatures: a number, evenly spaced, or `paper`, or `adaptive`.")
+    ] = "1000",
+    error: Annotated[float, typer.Option(help="Standard error that `adaptive` is to reach, nats.")] = 0.1,
+    chains: Annotated[int, typer.Option(help="Chains each way; bridge takes half of both.")] = 100,
+    start: Annotated[
+        str,
+        typer.Option(
+            help="What reverse AIS starts from: exact, parallel_tempering, chain, or auto: exact "
+            "where the smaller layer can be enumerated, else parallel_tempering."
+        ),
+    ] = "auto",
+    sweeps: Annotated[int, typer.Option(help="Of that chain or parallel tempering.")] = 1000,
+    temperatures: Annotated[int, typer.Option(help="Of that parallel tempering.")] = 40,
+    seed: Seed = 0,
+    backend: Backend = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Estimate log Z and the mean log-likelihood of data, in nats a row.
+
+    By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
+    smaller layer can be enumerated, since AIS alone flatters a model that mixes badly.
+    """
+    from ebmbench import datasets
+    from ebmbench.evaluation import sandwich
+    from ebmbench.harness import gate
+    from ebmbench.kernels import api
+    from ebmbench.models.rows import check_rows
+    from ebmbench.models.storage import load_model
+    from ebmbench.partition import base_rates
+    from ebmbench.randomness import check_seed
+
+    settings: dict[str, Any] = {
+        "betas": int(betas) if betas.lstrip("-").isdecimal() else betas, "error": error,
+        "chains": chains, "start": start, "sweeps": sweeps, "temperatures": temperatures,
+    }  # fmt: skip
+    methods = list(dict.fromkeys(method)) if method else None
+    sandwich.check(methods or sandwich.DEFAULT, settings)
+    check_seed(seed)
+    loaded = api.load(backend)
+    rbm = load_model(model)
+    rows, source = datasets.read_rows(data)
+    check_rows(rows, rbm.n_visible, binary=True)
+    base = (
+        base_rates(source.train, f"base rates of the train split of {source.name}")
+        if source
+        else base_rates(rows, "base rates of the rows given")
+    )
+    methods = methods or sandwich.default_methods(rbm)
+    found = []
+    with steps(len(methods), "compiling, checking the kernels") as shown:
+        gate.demand(backend)  # compiles, too, before any clock starts
+        for one in sandwich.estimates(loaded, rbm, rows, methods, settings, base, seed, shown.now):
+            shown.advance()
+            found.append(one)
+    result = sandwich.Sandwich(found)
+    if as_json:
+        print(json.dumps(_fields(result, backend, seed), indent=2))
+    else:
+        _print(result)
+
+
+def _print(result: Any) -> None:
+    table = Table(box=None, header_style="bold")
+    for heading in ("method", "log Z", "std. error", "ESS", "nats a row", "rows", "seconds"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for one in result.estimates:
+        z = one.log_z
+        table.add_row(
+            z.method,
+            f"{z.log_z:.3f}",
+            f"{z.std_error:.3f}" if z.schedule else "exact",
+            f"{z.ess:.1f}" if z.ess else "",
+            f"{one.mean:.3f}",
+            str(one.n_rows),
+            f"{one.seconds:.2f}",
+        )
+    print_table(table)
+    for one in result.estimates:
+        z = one.log_z
+        if z.schedule:
+            began = f", back from {z.start}" if z.start else ""
+            answer.print(f"{z.method}: {z.schedule}, {len(z.log_weights)} chains, {z.base}{began}")
+    if result.verdict:
+        answer.print(result.verdict)
+
+
+def _fields(result: Any, backend: str, seed: int) -> dict[str, Any]:
+    return {
+        "estimates": [
+            {
+                "method": one.log_z.method,
+                "log_z": one.log_z.log_z,
+                "log_z_std_error": one.log_z.std_error,
+                "ess": one.log_z.ess,
+                "mean_log_likelihood": one.mean,
+                "n_rows": one.n_rows,
+                "seconds": one.seconds,
+                "schedule": one.log_z.schedule,
+                "error_reached": one.log_z.reached,
+                "chains": len(one.log_z.log_weights) or None,
+                "base": one.log_z.base,
+                "start": one.log_z.start,
+            }
+            for one in result.estimates
+        ],
+        "gap": result.gap,
+        "resolved": result.resolved,
+        "verdict": result.verdict,
+        "backend": backend,
+        "seed": seed,
+    }

@@ -1,0 +1,181 @@
+"""The sandwich: log Z from below, from above and between, and how far apart they stand.
+
+Annealed importance sampling is a stochastic lower bound, reverse AIS from exact draws an upper one
+(Burda, Grosse & Salakhutdinov 2015). A standard error tells how the chains differ, not what all of them
+miss; only the gap between the two bounds does.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ebmbench import partition
+from ebmbench.evaluation.likelihood import Likelihood, mean_free_energy, prepared
+from ebmbench.kernels.api import Backend
+from ebmbench.models.enumerate import enumerable
+from ebmbench.models.rbm import RBM
+from ebmbench.partition import BaseRates, LogZ, ais, bridge, exact, reverse_ais
+from ebmbench.partition._works import Walks, forward, reverse
+
+DEFAULT = [ais.NAME, bridge.NAME, reverse_ais.NAME]
+RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelihood counts as known
+
+
+@dataclass(frozen=True, eq=False)
+class Sandwich:
+    """The estimates, and what AIS and reverse AIS say together, if both are there.
+
+    gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`;
+    verdict: that in one sentence. All None where one of the two is missing.
+    """
+
+    estimates: list[Likelihood]
+
+    def _log_z(self, method: str) -> LogZ | None:
+        return next((e.log_z for e in self.estimates if e.log_z.method == method), None)
+
+    @property
+    def gap(self) -> float | None:
+        """See the class."""
+        there, back = self._log_z(ais.NAME), self._log_z(reverse_ais.NAME)
+        return back.log_z - there.log_z if there and back else None
+
+    @property
+    def resolved(self) -> bool | None:
+        """See the class."""
+        return None if self.gap is None else abs(self.gap) < RESOLVED
+
+    @property
+    def verdict(self) -> str | None:
+        """See the class."""
+        gap, back = self.gap, self._log_z(reverse_ais.NAME)
+        if gap is None or back is None:
+            return None
+        if self.resolved:
+            return f"resolved: forward and reverse AIS (from {back.start}) differ by {abs(gap):.2f} nats"
+        if gap > 0:
+            return (
+                f"not resolved: reverse AIS (from {back.start}) stands {gap:.2f} nats above forward AIS, "
+                f"so the log-likelihood may be up to {gap:.2f} nats too high; try more temperatures"
+            )
+        return (
+            f"not resolved: reverse AIS (from {back.start}) stands {-gap:.2f} nats below forward AIS, "
+            "so what it starts from does not represent the model, or the chains are too few"
+        )
+
+
+def default_methods(model: RBM) -> list[str]:
+    """`DEFAULT`, and the exact value where the model allows it."""
+    return [*DEFAULT, *([exact.NAME] if enumerable(model) else [])]
+
+
+def sandwich(
+    k: Backend,
+    model: RBM,
+    rows: np.ndarray,
+    methods: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    seed: int = 0,
+) -> Sandwich:
+    """Mean log-likelihood of rows [n, n_visible] by several methods (by default `default_methods`).
+
+    settings: those of `partition.bridge` (betas, chains, error, start, sweeps, ...), for all methods. The
+    bridge stands on half of the chains of AIS and half of those of reverse AIS, so nothing is run twice.
+    base: as for `evaluate`.
+    """
+    return Sandwich(list(estimates(k, model, rows, methods, settings, base, seed)))
+
+
+def check(methods: list[str], settings: dict[str, Any]) -> Any:
+    """The config that all methods share; `UserError` for what is not known."""
+    for name in methods:
+        partition.find(name, {})
+    return partition.find(bridge.NAME if bridge.NAME in methods else reverse_ais.NAME, settings)[1]
+
+
+def estimates(
+    k: Backend,
+    model: RBM,
+    rows: np.ndarray,
+    methods: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    seed: int = 0,
+    now: Callable[[str], None] = lambda text: None,
+) -> Iterator[Likelihood]:
+    """The estimates of `sandwich` one after the other; `now` is told what is being computed."""
+    rows, base = prepared(model, rows, base, seed)
+    methods = default_methods(model) if methods is None else methods
+    shared = _Shared(k, model, methods, check(methods, settings or {}), base, seed, now)
+    free_energy = mean_free_energy(k, model, rows)
+    for name in methods:
+        log_z, seconds = shared.estimate(name)
+        yield Likelihood(-free_energy - log_z.log_z, len(rows), log_z, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """Walks that are run when the first method needs them."""
+
+    k: Backend
+    model: RBM
+    methods: list[str]
+    config: Any
+    base: BaseRates
+    seed: int
+    now: Callable[[str], None]
+
+    def estimate(self, name: str) -> tuple[LogZ, float]:
+        """A method's log Z and its seconds; bridge's are those of the chains that it stands on."""
+        half = self.config.chains // 2
+        if name == ais.NAME:
+            there, seconds = self.forward
+            return ais.of_walks(there, self.base), seconds
+        if name == reverse_ais.NAME:
+            back, seconds = self.reverse
+            return reverse_ais.of_walks(back, self.base), seconds
+        if name == bridge.NAME:
+            (there, there_s), (back, back_s) = self.forward, self.reverse
+            share = half / len(there.log_weights), half / len(back.log_weights)
+            log_z = bridge.of_walks(there.first(half), back.first(half), self.base)
+            return log_z, share[0] * there_s + share[1] * back_s
+        module, config = partition.find(name, {})
+        return self._clocked(
+            f"log Z by {name}", lambda: module.estimate(self.k, self.model, config, self.base, self.seed)
+        )
+
+    @cached_property
+    def forward(self) -> tuple[Walks, float]:
+        return self._clocked("annealing from the base rates to the model", self._walk_forward)
+
+    @cached_property
+    def reverse(self) -> tuple[Walks, float]:
+        schedule = self.forward[0].schedule if self.config.adaptive else None
+        start = self.config.start_of(self.model).replace("_", " ")
+        text = f"annealing back from draws of the model ({start})"
+        return self._clocked(text, lambda: self._walk_back(schedule))
+
+    def _walk_forward(self) -> Walks:
+        chains = self._chains(ais.NAME)
+        return forward(self.k, self.model, self.config, self.base, self.seed, chains)
+
+    def _walk_back(self, schedule: Any) -> Walks:
+        chains = self._chains(reverse_ais.NAME)
+        return reverse(self.k, self.model, self.config, self.base, self.seed, chains, schedule)
+
+    def _chains(self, method: str) -> int:
+        """All where the method itself is wanted, half where only the bridge is."""
+        return self.config.chains // (1 if method in self.methods else 2)
+
+    def _clocked(self, text: str, work: Callable[[], Any]) -> tuple[Any, float]:
+        self.now(text)
+        self.k.synchronize()
+        started = perf_counter()
+        found = work()
+        self.k.synchronize()
+        return found, perf_counter() - started
