@@ -1,4 +1,4 @@
-"""Speed of the kernels: Gibbs sweeps, a training step, annealing."""
+"""Speed of the kernels: Gibbs sweeps, annealing, and a training step by every principle."""
 
 from benchmarks.surface import (
     SGD,
@@ -45,3 +45,27 @@ class Mnist:
 
     def time_ais_200_temperatures(self):
         evaluate(self.k, self.model, self.rows[:1], "ais", {"betas": 200}, self.base, 0)
+
+
+class Estimators:
+    """Ten updates by each training principle, 784 x 500, batch 100."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
+    params = ["cd", "parallel_tempering", "pseudolikelihood", "ratio_matching", "nce"]
+    param_names = ["estimator"]
+
+    def setup_cache(self):
+        pass_the_gate()
+
+    def setup(self, estimator):
+        settings = {"chains": 10} if estimator == "parallel_tempering" else {}
+        rows = mnist_sized_rows(1000)
+        k = pass_the_gate()
+        self.fit = Fit(k, mnist_sized_model(), rows, estimator, settings, SGD(rate=1e-6), 10_000, 100)
+        self.time_ten_updates(estimator)
+
+    def time_ten_updates(self, estimator):
+        self.fit.advance(10)
+        self.fit.k.synchronize()
