@@ -5,7 +5,7 @@ the same faults apply to every backend. `test_mutants.py` runs the ordinary test
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from conftest import device, with_job
@@ -13,8 +13,9 @@ from scipy.special import expit
 
 from ebmbench.kernels.api import Annealed, Phases
 from ebmbench.models.rbm import RBM, hidden_probability, softplus
-from ebmbench.partition import ais
-from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
+from ebmbench.partition import _works, ais, bridge, log_z_base, reverse_ais
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream, uniforms
+from ebmbench.samplers import gibbs
 from ebmbench.training.sgd import SGD
 
 
@@ -245,16 +246,60 @@ def _(k, job, handle, base, betas, start, key):
     return Annealed(log_weights, k.put_rows(v))
 
 
-@mutant("log 2 missing in the base model's log Z", "ais", "mean weight")
+@mutant("log 2 missing in the base model's log Z", "ais", "mean weight", "mean inverse weight", "bridge")
 def _(k, patch):
-    sound = ais.estimate
+    sound = _works.log_z_base
+    without = lambda model, base: sound(model, base) - model.n_hidden * np.log(2.0)  # noqa: E731
+    patch.setattr(_works, "log_z_base", without)
+    return k
 
-    def estimate(k, model, *rest):
-        found = sound(k, model, *rest)
-        log_2 = model.n_hidden * np.log(2.0)
-        return replace(found, log_z=found.log_z - log_2, log_weights=found.log_weights - log_2)
 
-    patch.setattr(ais, "estimate", estimate)
+@mutant("reverse weights of the wrong sign", "mean inverse weight", "bridge", "reverse", "80 models")
+def _(k, patch):
+    sound = _works.reverse
+
+    def reverse(k, model, config, base, *rest):
+        walks = sound(k, model, config, base, *rest)
+        return walks._replace(log_weights=2 * log_z_base(model, base) - walks.log_weights)
+
+    for module in (_works, bridge, reverse_ais):
+        patch.setattr(module, "reverse", reverse)
+    return k
+
+
+@mutant("reverse walks start at the base rates", "mean inverse weight", "80 models")
+def _(k, patch):
+    def from_the_base(k, handle, config, base, seed, count):
+        chains = gibbs.start(k, k.get(handle), count, Key(seed, Stream.BURN_IN), base.bias)
+        return chains.v, "exact draws"
+
+    patch.setattr(_works, "draws", from_the_base)
+    return k
+
+
+@mutant("forward and reverse works exchanged in the bridge", "gaussian works")
+def _(k, patch):
+    sound = bridge.acceptance_ratio
+    patch.setattr(bridge, "acceptance_ratio", lambda there, back: sound(back, there))
+    return k
+
+
+@mutant("the bridge's offset of unequal numbers left out", "unequal works")
+def _(k, patch):
+    sound = bridge.acceptance_ratio
+
+    def without_offset(there, back):
+        value, std_error = sound(there, back)
+        return value + np.log(len(there) / len(back)), std_error
+
+    patch.setattr(bridge, "acceptance_ratio", without_offset)
+    return k
+
+
+@mutant("half of the bridge's standard error", "spread of the bridge", "gaussian works")
+def _(k, patch):
+    sound = bridge.acceptance_ratio
+    patch.setattr(bridge, "acceptance_ratio", lambda f, r: (sound(f, r)[0], sound(f, r)[1] / 2.0))
     return k
 
 

@@ -12,6 +12,7 @@ import test_estimators
 import test_gibbs
 import test_invariance
 import test_partition
+import test_sandwich
 import test_training
 from conftest import BACKENDS, backend
 from mutants import MUTANTS
@@ -31,6 +32,11 @@ def fit(name):
 
 def sweeps(count, beta):
     return lambda k: test_gibbs.test_sweeps_follow_the_transition_matrix(k, count, beta, "float")
+
+
+def well_annealed(name):
+    test = test_sandwich.test_it_agrees_with_enumeration_when_annealed_well
+    return lambda k: test(k, name, "float")
 
 
 DETECTORS = {
@@ -57,6 +63,15 @@ DETECTORS = {
     "ais": lambda k: test_partition.test_ais_agrees_with_enumeration_when_annealed_well(k, "float"),
     "spread": test_partition.test_the_standard_error_is_the_spread_over_seeds,
     "mean weight": test_partition.test_the_mean_weight_is_unbiased,
+    "mean inverse weight": test_sandwich.test_the_mean_inverse_weight_is_unbiased,
+    "reverse": well_annealed("reverse_ais"),
+    "bridge": well_annealed("bridge"),
+    "80 models": test_sandwich.test_the_sandwich_on_80_models,
+    "spread of the bridge": lambda k: test_sandwich.test_the_standard_error_is_the_spread_over_seeds(
+        k, "bridge"
+    ),
+    "gaussian works": lambda k: test_sandwich.test_acceptance_ratio_of_gaussian_works(k, 4000, 4000),
+    "unequal works": lambda k: test_sandwich.test_acceptance_ratio_of_gaussian_works(k, 6000, 500),
     "update by hand": test_training.test_update_by_hand,
     "momentum": fit("momentum"),
     "decay": fit("decay"),

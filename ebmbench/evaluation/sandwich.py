@@ -56,16 +56,18 @@ class Sandwich:
         if gap is None or back is None:
             return None
         if self.resolved:
-            return f"resolved: forward and reverse AIS (from {back.start}) differ by {abs(gap):.2f} nats"
-        if gap > 0:
-            return (
-                f"not resolved: reverse AIS (from {back.start}) stands {gap:.2f} nats above forward AIS, "
-                f"so the log-likelihood may be up to {gap:.2f} nats too high; try more temperatures"
+            said = f"resolved: forward and reverse AIS differ by {abs(gap):.2f} nats"
+        elif gap > 0:
+            said = (
+                f"not resolved: reverse AIS stands {gap:.2f} nats above forward AIS, "
+                f"so the log-likelihood may be up to {gap:.2f} nats too high"
             )
-        return (
-            f"not resolved: reverse AIS (from {back.start}) stands {-gap:.2f} nats below forward AIS, "
-            "so what it starts from does not represent the model, or the chains are too few"
-        )
+        else:
+            said = (
+                f"not resolved: reverse AIS stands {-gap:.2f} nats below forward AIS, so its start does "
+                "not represent the model, or the chains are too few"
+            )
+        return f"{said}; reverse AIS started from {back.start}"
 
 
 def default_methods(model: RBM) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import log_expit, logsumexp
+from scipy.special import log_expit
 
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
@@ -58,7 +58,8 @@ def acceptance_ratio(forward: np.ndarray, reverse: np.ndarray) -> tuple[float, f
 
     def excess(log_z: float) -> float:
         there, back = accepted(log_z)
-        return float(logsumexp(there) - logsumexp(back))  # falls as log_z rises
+        # Falls as log_z rises. A tenth of the time of scipy's logsumexp, on a few chains.
+        return float(np.logaddexp.reduce(there) - np.logaddexp.reduce(back))
 
     # At L + M = min(weights) - |M| the left side holds at least n s(|M|), the right at most m s(-|M|).
     lowest = min(forward.min(), reverse.min()) - abs(ratio) - ratio
