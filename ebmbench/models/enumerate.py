@@ -15,6 +15,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.models.rbm import (
     RBM,
     Array,
+    TwoLayers,
     energy,
     free_energy,
     hidden_probability,
@@ -40,17 +41,16 @@ def states(n: int, first: int = 0, count: int | None = None) -> Array:
     return ((numbers[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
-def check_enumerable(model: RBM) -> None:
-    """`UserError` where even the smaller layer has too many states to sum over."""
-    smaller = min(model.n_visible, model.n_hidden)
-    if smaller > MOST_UNITS:
+def check_enumerable(model: TwoLayers) -> None:
+    """`Unavailable` where there are too many states to sum over."""
+    if model.summed_units > MOST_UNITS:
         raise Unavailable(
-            f"exact enumeration sums over 2**{smaller} states of the smaller layer; "
+            f"exact enumeration sums over 2**{model.summed_units} states of a layer; "
             f"at most {MOST_UNITS} units are possible, so use ais"
         )
 
 
-def enumerable(model: RBM) -> bool:
+def enumerable(model: TwoLayers) -> bool:
     """Whether sums over all states are possible."""
     try:
         check_enumerable(model)
@@ -59,7 +59,8 @@ def enumerable(model: RBM) -> bool:
     return True
 
 
-def _blocks(n: int) -> Iterator[Array]:
+def blocks(n: int) -> Iterator[Array]:
+    """All states of n units in the order of `states`, some thousands at a time."""
     size = min(2**n, 2**_BLOCK_BITS)
     for first in range(0, 2**n, size):
         yield states(n, first, size)
@@ -69,7 +70,7 @@ def log_z(model: RBM) -> float:
     """Log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
-    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)]))
+    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in blocks(small.n_visible)]))
 
 
 def moments(model: RBM) -> tuple[float, Moments]:
@@ -81,7 +82,7 @@ def moments(model: RBM) -> tuple[float, Moments]:
     vh = np.zeros_like(model.W)
     v = np.zeros_like(model.b)
     h = np.zeros_like(model.c)
-    for s in _blocks(model.n_visible):
+    for s in blocks(model.n_visible):
         p = np.exp(-free_energy(model, s) - total)
         given = hidden_probability(model, s)
         vh += (p[:, None] * s).T @ given
@@ -100,7 +101,7 @@ def draws(model: RBM, count: int, key: Key) -> Array:
     check_enumerable(model)
     visible_first = model.n_visible <= model.n_hidden
     small = model if visible_first else model.transposed
-    sums = np.array([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)])
+    sums = np.array([logsumexp(-free_energy(small, s)) for s in blocks(small.n_visible)])
     cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
     u = fine_uniforms(key, count, 1, VISIBLE if visible_first else HIDDEN)[:, 0] * cumulative[-1]
     chosen = np.searchsorted(cumulative, u)

@@ -1,0 +1,5 @@
+"""The jobs of a Gaussian-Bernoulli RBM."""
+
+from ebmbench.kernels.reference.gaussian import annealing, device, gibbs, score, statistics, update
+
+FILES = (device, gibbs, statistics, score, annealing, update)

@@ -1,0 +1,37 @@
+"""Annealed importance sampling's chains: sweeps between independent normals and the model."""
+
+import numpy as np
+from scipy.special import expit
+
+from ebmbench.kernels.api import Annealed, Rows
+from ebmbench.models.gaussian_rbm import hidden_input, quadratic, visible_mean
+from ebmbench.models.rbm import softplus
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, normals, uniforms
+
+
+def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
+    """See `Backend.anneal`."""
+    mean, precision = base
+    v = start
+    if isinstance(start, int):
+        v = mean + normals(key, start, model.n_visible, VISIBLE) / np.sqrt(precision)
+    chains = len(v)
+    log_weights = np.zeros(chains)
+    for k in range(1, len(betas)):
+        beta, before = betas[k], betas[k - 1]
+        x = hidden_input(model, v)
+        gain = quadratic(mean, precision, v) - quadratic(model.b, model.precision, v)
+        log_weights += (beta - before) * gain
+        log_weights += (softplus(beta * x) - softplus(before * x)).sum(axis=1)
+        if k == len(betas) - 1:
+            break
+        now = key.advance(k)
+        h = (uniforms(now, chains, model.n_hidden, HIDDEN) < expit(beta * x)).astype(np.float64)
+        parts = (1 - beta) * precision, beta * model.precision
+        between = parts[0] + parts[1]
+        centre = (parts[0] * mean + parts[1] * visible_mean(model, h)) / between
+        v = centre + normals(now, chains, model.n_visible, VISIBLE) / np.sqrt(between)
+    return Annealed(log_weights, np.array(v))
+
+
+JOBS = {"anneal": anneal}
