@@ -5,7 +5,7 @@ n_hidden) terms suffice. All in float64 and in the log domain, so that biases of
 overflow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,23 +101,33 @@ def draws(model: RBM, count: int, key: Key) -> Array:
     check_enumerable(model)
     visible_first = model.n_visible <= model.n_hidden
     small = model if visible_first else model.transposed
-    sums = np.array([logsumexp(-free_energy(small, s)) for s in blocks(small.n_visible)])
-    cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
-    u = fine_uniforms(key, count, 1, VISIBLE if visible_first else HIDDEN)[:, 0] * cumulative[-1]
-    chosen = np.searchsorted(cumulative, u)
-    rest = u - np.concatenate([[0.0], cumulative])[chosen]
-    drawn = np.empty((count, small.n_visible))
-    size = 2**small.n_visible // len(sums)
-    for block in np.unique(chosen):
-        here = chosen == block
-        s = states(small.n_visible, block * size, size)
-        within = np.cumsum(np.exp(-free_energy(small, s) - logsumexp(sums)))
-        number = np.searchsorted(within, rest[here])
-        drawn[here] = s[np.minimum(number, size - 1)]  # the block's sum may round to less than `rest`
+    layer = VISIBLE if visible_first else HIDDEN
+    drawn = drawn_states(lambda s: -free_energy(small, s), small.n_visible, count, key, layer)
     if visible_first:
         return drawn
     p = visible_probability(model, drawn)
     return (fine_uniforms(key, count, model.n_visible, VISIBLE) < p).astype(np.float64)
+
+
+def drawn_states(log_weight: Callable[[Array], Array], n: int, count: int, key: Key, layer: int) -> Array:
+    """`count` states of n units in proportion to e**log_weight(states), float64 [count, n].
+
+    By inversion of the law, two uniforms of `layer` a row: which block of states, then which of them.
+    """
+    sums = np.array([logsumexp(log_weight(s)) for s in blocks(n)])
+    cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
+    u = fine_uniforms(key, count, 1, layer)[:, 0] * cumulative[-1]
+    chosen = np.searchsorted(cumulative, u)
+    rest = u - np.concatenate([[0.0], cumulative])[chosen]
+    drawn = np.empty((count, n))
+    size = 2**n // len(sums)
+    for block in np.unique(chosen):
+        here = chosen == block
+        s = states(n, block * size, size)
+        within = np.cumsum(np.exp(log_weight(s) - logsumexp(sums)))
+        number = np.searchsorted(within, rest[here])
+        drawn[here] = s[np.minimum(number, size - 1)]  # the block's sum may round to less than `rest`
+    return drawn
 
 
 def distribution(model: RBM) -> Array:

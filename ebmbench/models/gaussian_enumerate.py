@@ -8,9 +8,10 @@ All moments of v follow from those of h, since v given h is normal with mean b +
 import numpy as np
 from scipy.special import logsumexp
 
-from ebmbench.models.enumerate import blocks, check_enumerable
-from ebmbench.models.gaussian_rbm import GaussianRBM, Moments
+from ebmbench.models.enumerate import blocks, check_enumerable, drawn_states
+from ebmbench.models.gaussian_rbm import GaussianRBM, Moments, visible_mean
 from ebmbench.models.rbm import Array
+from ebmbench.randomness import HIDDEN, VISIBLE, Key, normals
 
 
 def log_normaliser(precision: Array) -> float:
@@ -58,13 +59,17 @@ def moments_from_hidden(model: GaussianRBM, h: Array, hh: Array) -> Moments:
     )
 
 
-def draws(model: GaussianRBM, uniforms: Array, normals: Array) -> tuple[Array, Array]:
-    """Exact joint draws (v, h) from uniforms [n] and standard normals [n, n_visible].
+def draws(model: GaussianRBM, count: int, key: Key) -> Array:
+    """Independent draws of v, float64 [count, n_visible], from the model's exact law."""
+    return joint_draws(model, count, key)[0]
 
-    h by inversion of its cumulative law over all 2**n_hidden states, v given h; for small models.
+
+def joint_draws(model: GaussianRBM, count: int, key: Key) -> tuple[Array, Array]:
+    """Independent draws (v, h) from the model's exact law: h by inversion of its law, v given h.
+
+    Row r is chain key.chain + r; h takes two uniforms of layer HIDDEN, v normal variates of VISIBLE.
     """
-    h = np.concatenate(list(blocks(model.n_hidden)))
-    log_p = hidden_weights(model, h)
-    cumulative = np.cumsum(np.exp(log_p - logsumexp(log_p)))
-    chosen = h[np.minimum(np.searchsorted(cumulative, uniforms), len(h) - 1)]
-    return model.b + chosen @ model.W.T + normals / np.sqrt(model.precision), chosen
+    check_enumerable(model)
+    h = drawn_states(lambda s: hidden_weights(model, s), model.n_hidden, count, key, HIDDEN)
+    noise = normals(key, count, model.n_visible, VISIBLE) / np.sqrt(model.precision)
+    return visible_mean(model, h) + noise, h

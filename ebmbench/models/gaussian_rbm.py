@@ -13,7 +13,6 @@ positive: a tree is named like `TREE`.
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import numpy as np
 from scipy.special import expit
 
 from ebmbench.errors import UserError

@@ -11,7 +11,6 @@ v~ = v + sigma e, whose target is -e / sigma. Both have one residual that multip
 or psi minus its target; the closed form adds what the curvature contributes.
 """
 
-import numpy as np
 from scipy.special import expit
 
 from ebmbench.models.gaussian_rbm import GaussianRBM, hidden_input, visible_mean

@@ -46,12 +46,14 @@ class Device:
         """
         if arithmetic not in ARITHMETICS:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
-        if arithmetic == "grid" and not isinstance(model, RBM):
-            raise Unavailable(f"grid arithmetic does not apply to {model.kind}")
         for name in model.names:
             if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
                 raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
-        return self._job("put", model)(on_grid(model) if arithmetic == "grid" else model, arithmetic)
+        if arithmetic == "grid":
+            if not isinstance(model, RBM):
+                raise Unavailable(f"grid arithmetic does not apply to {model.kind}")
+            model = on_grid(model)
+        return self._job("put", model)(model, arithmetic)
 
     def get(self, model: Handle) -> Any:
         """Copy a model back; `UserError` where a parameter is no longer finite."""

@@ -55,8 +55,10 @@ def _anneal(
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
-    drawn = isinstance(start, int)
-    v = np.empty((start, model.n_visible), np.float32) if drawn else start.astype(np.float32)
+    if isinstance(start, int):
+        v, drawn = np.empty((start, model.n_visible), np.float32), True
+    else:
+        v, drawn = start.astype(np.float32), False
     log_weights = np.empty(len(v))
     work = 2 * len(betas) * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(

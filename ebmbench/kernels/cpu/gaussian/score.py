@@ -30,11 +30,13 @@ def _add_noise(zero, one, v, noise, noised, e, seed, stream, step, chain):
 
 @jit(parallel=True)
 def _row_terms(
-    to_hidden, Wt, zero_h, zero_v, b, c, precision, reach, v, n_hidden, e, noise, psi, residual, s, slope, d,
-    values,
+    to_hidden, Wt, zero_h, zero_v, b, c, precision, reach, v, n_hidden, e, noise,
+    psi, residual, s, slope, d, values,
 ):  # fmt: skip
-    """e without rows: the closed form. s, slope, d: [B, padded], zero where no unit is; psi, residual:
-    [B, n_visible]; values: [B], the loss but for what no parameter of a row changes.
+    """One row at a time; e without rows is the closed form.
+
+    psi, residual: [B, n_visible]; s, slope, d: [B, padded], zero beyond the units; values: [B], each
+    row's loss without the part that no row changes.
     """
     closed = e.shape[0] == 0
     for r in prange(v.shape[0]):

@@ -12,9 +12,10 @@ from ebmbench.randomness import HIDDEN, VISIBLE, Key, normals, uniforms
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
     mean, precision = base
-    v = start
     if isinstance(start, int):
         v = mean + normals(key, start, model.n_visible, VISIBLE) / np.sqrt(precision)
+    else:
+        v = start.copy()
     chains = len(v)
     log_weights = np.zeros(chains)
     for k in range(1, len(betas)):
@@ -31,7 +32,7 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
         between = parts[0] + parts[1]
         centre = (parts[0] * mean + parts[1] * visible_mean(model, h)) / between
         v = centre + normals(now, chains, model.n_visible, VISIBLE) / np.sqrt(between)
-    return Annealed(log_weights, np.array(v))
+    return Annealed(log_weights, v)
 
 
 JOBS = {"anneal": anneal}
