@@ -23,7 +23,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 class Fixture(NamedTuple):
     """A small trained model whose log Z was summed over all states of its smaller layer, nats."""
 
-    model: RBM | GaussianRBM
+    model: RBM
     log_z: float
     log_likelihood: float  # mean over the test rows of the data set it was trained on, nats a row
 
@@ -73,9 +73,17 @@ def load_model(path: str | Path) -> RBM | GaussianRBM:
         raise UserError(f"{path}: {error}") from None
 
 
+def load_binary_model(path: str | Path) -> RBM:
+    """As `load_model`, for what needs binary visible units; `UserError` where they are Gaussian."""
+    model = load_model(path)
+    if not isinstance(model, RBM):
+        raise UserError(f"{path} has Gaussian visible units, but binary ones are needed here")
+    return model
+
+
 def load_fixture(name: str) -> Fixture:
     """A golden model that comes with the package; fixtures/README.md says how each was made."""
     path = FIXTURES / f"{name}.npz"
-    model = load_model(path)
+    model = load_binary_model(path)
     with np.load(path, allow_pickle=False) as content:
         return Fixture(model, float(content["log_z"]), float(content["log_likelihood"]))
