@@ -7,7 +7,7 @@ Samples must be equal but where the uniform lies within 1e-5 of the probability;
 no uniform does, so they must be equal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -65,13 +65,14 @@ def findings(backend: Backend) -> Iterator[Finding]:
         v = v.astype(np.uint8)
         for arithmetic in ("float", "grid"):
             jobs = [_Jobs(k, model, v, arithmetic) for k in (reference, backend)]
-            yield from _compare(*jobs, arithmetic, size, min(n_visible, n_hidden))
+            yield from _compare(jobs, arithmetic, size, min(n_visible, n_hidden))
         gaussian = [GaussianJobs(k, model, v) for k in (reference, backend)]
-        yield from _compare(*gaussian, "gaussian", size, n_hidden)
+        yield from _compare(gaussian, "gaussian", size, n_hidden)
 
 
-def _compare(wanted: Any, found: Any, label: str, size: tuple, summed: int) -> Iterator[Finding]:
-    """Every job of one kind at one size; summed: units over whose states an exact sum runs."""
+def _compare(jobs: Sequence[Any], label: str, size: tuple, summed: int) -> Iterator[Finding]:
+    """Every job of the reference and the backend; summed: units over whose states an exact sum runs."""
+    wanted, found = jobs
     for job, tolerance in wanted.tolerances.items():
         if summed > _ENUMERABLE and job in ("exact_gradient", "log_z"):
             continue

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 (each method is the job of its name in kernels.api)
 """The gate's jobs for a Gaussian-Bernoulli RBM.
 
 The tolerances are those of binary units times the size of what is added up: a term of a pre-activation
