@@ -318,6 +318,54 @@ def test_rows_are_annealed_back_to_the_base(k):
     assert (k.get_rows(rows) == k.get_rows(k.put_rows(v))).all()
 
 
+@pytest.mark.parametrize("start", ["exact", "parallel_tempering", "chain"])
+@pytest.mark.parametrize("name", ["reverse_ais", "bridge"])
+def test_walks_back_agree_with_enumeration(k, name, start):
+    """Within four standard errors: chance of a false alarm 6e-5 each."""
+    module, config = partition.find(
+        name, {"start": start, "betas": 300, "chains": 200, "sweeps": 200, "temperatures": 5}
+    )
+    found = module.estimate(k, MODEL, config, base_of(MODEL), 3)
+    assert found.std_error < 0.1
+    assert abs(found.log_z - log_z(parameters(MODEL))) < 4.0 * found.std_error
+
+
+def test_tempering_leaves_every_law_as_it_is(k):
+    """From exact draws of each temperature's law, whose h and v are those of a Gaussian model too.
+
+    The path's energy at beta is that of a model with precision (1 - beta) P + beta B, P the base's,
+    and W, b and c to match: its exact moments must stay.
+    """
+    base, betas, ladders = base_of(MODEL).bias, np.array([0.0, 0.5, 1.0]), 8_000
+    models = []
+    for beta in betas:
+        old, new = (1 - beta) * base[1], beta * MODEL.precision
+        W = (new / (old + new))[:, None] * MODEL.W
+        mean = (old * base[0] + new * MODEL.b) / (old + new)
+        models.append(type(MODEL)(W, mean, beta * MODEL.c, old + new))
+    keys = [Key(41, Stream.EXACT, step) for step in range(3)]
+    v = np.stack([exact.draws(m, ladders, key) for m, key in zip(models, keys, strict=True)], axis=1)
+    rows = k.put_rows(v.reshape(-1, 3))
+    found = k.temper(k.put(MODEL), base, betas, rows, 3, Key(42, Stream.CHAINS))
+    after = k.get_rows(found.v).astype(float).reshape(ladders, 3, 3)
+    assert (found.accepted > ladders / 4).all()
+    for t, model in enumerate(models):
+        m = exact.moments(model)[1]
+        x = after[:, t]
+        i, j = np.triu_indices(3, 1)
+        wanted = model.W @ hidden_covariance(model) @ model.W.T + np.outer(m.v, m.v)
+        z, allowed = largest_z(
+            np.hstack([x, x**2, x[:, i] * x[:, j]]), np.concatenate([m.v, m.vv, wanted[i, j]])
+        )
+        assert z < allowed
+
+
+def hidden_covariance(model):
+    h = all_states(model.n_hidden)
+    p = np.exp(exact.hidden_weights(model, h) - exact.log_z(model))
+    return (p[:, None] * h).T @ h - np.outer(p @ h, p @ h)
+
+
 def test_log_z_of_the_base_is_that_of_a_model_without_weights(k):
     model = random_gaussian(4, 3)
     base = base_of(model).bias
@@ -428,5 +476,7 @@ def test_what_cannot_be_is_said_in_one_line(k):
     assert "noise must be" in complaint(k.score_matching, handle, rows, -1.0)
     assert "key" in complaint(k.score_matching, handle, rows, 0.5)
     betas = np.array([0.0, 1.0])
+    good = np.ones((2, 3))
+    assert "between 0 and 1" in complaint(k.anneal, handle, good, np.array([0.0, 1.5]), 2, KEY)
     for base in (np.zeros(3), np.zeros((2, 3)), np.full((2, 3), np.nan)):
         assert "3 means and as many precisions" in complaint(k.anneal, handle, base, betas, 2, KEY)

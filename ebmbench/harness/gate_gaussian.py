@@ -34,6 +34,7 @@ class GaussianJobs:
         "score_matching": 4e-5,
         "exact_gradient": 2e-5,
         "log_z": 1e-9,
+        "temper": 2e-5,
         "anneal": 4e-4,
         "anneal_slowly": 1e-3,
         "train": 4e-5,
@@ -87,6 +88,12 @@ class GaussianJobs:
 
     def log_z(self) -> list:
         return [self.k.log_z(self.host)]
+
+    def temper(self) -> list:
+        key = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
+        ladders = self.k.put_rows(np.tile(self.k.get_rows(self.rows), (3, 1)))
+        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, 3, key)
+        return [self.k.get_rows(found.v), found.accepted]
 
     def anneal(self) -> list:
         """To the model from draws of the base, and from given rows back to the base."""

@@ -55,8 +55,8 @@ def hidden_input(model: GaussianRBM, v: Array) -> Array:
     return model.c + (v * model.precision) @ model.W
 
 
-def hidden_probability(model: GaussianRBM, v: Array, beta: float = 1.0) -> Array:
-    """p(h_j = 1 | v) at inverse temperature beta, [B, n_hidden]."""
+def hidden_probability(model: GaussianRBM, v: Array, beta: float | Array = 1.0) -> Array:
+    """p(h_j = 1 | v) at inverse temperature beta, one or [B, 1], [B, n_hidden]."""
     return expit(beta * hidden_input(model, v))
 
 

@@ -99,6 +99,7 @@ class Sampling(Device):
         then v of every row as `gibbs` does; then neighbours t, t + 1 with t + step even exchange their
         states with probability min(1, e**((beta' - beta) (D - D'))), D = log f_1 - log f_0 of the
         joint state (v, h) just drawn. Unit t of layer SWAPS of the ladder's first chain decides.
+        Gaussian visible units are float32, on their path of `anneal`.
         """
         betas = self._path(model, base, betas)
         self._check(v, model.n_visible, "v")
@@ -119,6 +120,8 @@ class Sampling(Device):
         betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
         if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
             raise UserError("a path needs at least 2 inverse temperatures, all finite")
+        if model.kind == GaussianRBM.kind and (betas.min() < 0 or betas.max() > 1):
+            raise UserError("a path of Gaussian units needs inverse temperatures between 0 and 1")
         if model.kind == GaussianRBM.kind:
             if base.shape != (2, model.n_visible) or not np.isfinite(base).all() or (base[1] <= 0).any():
                 raise UserError(

@@ -4,6 +4,15 @@ v -> h adds rows of precision * W, kept beside W, weighted by v; h -> v adds row
 as for binary units. v is float32, or uint8 where the data happen to be binary.
 """
 
-from ebmbench.kernels.cpu.gaussian import annealing, device, enumerate, gibbs, score, statistics, update
+from ebmbench.kernels.cpu.gaussian import (
+    annealing,
+    device,
+    enumerate,
+    gibbs,
+    score,
+    statistics,
+    tempering,
+    update,
+)
 
-FILES = (device, gibbs, statistics, score, enumerate, annealing, update)
+FILES = (device, gibbs, statistics, score, enumerate, annealing, tempering, update)

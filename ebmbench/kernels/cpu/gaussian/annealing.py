@@ -1,14 +1,12 @@
 """Annealed importance sampling's chains: sweeps between independent normals and the model."""
 
-import math
-
 import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.annealing import gain
-from ebmbench.kernels.cpu.gaussian.gibbs import draw_normal
+from ebmbench.kernels.cpu.gaussian.gibbs import draw_between
 from ebmbench.kernels.cpu.gaussian.statistics import quadratic
 from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
@@ -21,7 +19,7 @@ def _anneal(
     to_hidden, Wt, b, c, precision, base, betas, nh, drawn, v, log_weights, seed, stream, step, chain
 ):
     for r in prange(v.shape[0]):
-        state = v[r]
+        state, visible = v[r], stream + VISIBLE
         h = np.empty(nh, np.uint8)
         widest = max(b.size, c.size)
         index = np.empty(widest, np.int32)
@@ -30,10 +28,8 @@ def _anneal(
         spread = np.empty(b.size, np.float32)
         factor, term = np.empty(nh), np.empty(state.size)
         if drawn:
-            for i in range(state.size):
-                xv[i] = base[0, i]
-                spread[i] = np.float32(1.0 / math.sqrt(base[1, i]))
-            draw_normal(xv, spread, uv, state, chain + r, step, seed, stream + VISIBLE)
+            xv[:] = np.float32(0.0)  # at beta = 0 the model's own mean has no part
+            draw_between(base, xv, precision, 0.0, spread, uv, state, chain + r, step, seed, visible)
         weight = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
@@ -45,11 +41,7 @@ def _anneal(
             now = step + np.uint64(k)
             draw(xh, np.float32(after), uh, h, chain + r, now, seed, stream + HIDDEN)
             add_rows(b, Wt, h, index, xv)
-            for i in range(state.size):
-                old, new = (1.0 - after) * base[1, i], after * np.float64(precision[i])
-                xv[i] = np.float32((old * base[0, i] + new * np.float64(xv[i])) / (old + new))
-                spread[i] = np.float32(1.0 / math.sqrt(old + new))
-            draw_normal(xv, spread, uv, state, chain + r, now, seed, stream + VISIBLE)
+            draw_between(base, xv, precision, after, spread, uv, state, chain + r, now, seed, visible)
         log_weights[r] = weight
 
 

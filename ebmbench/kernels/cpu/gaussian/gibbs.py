@@ -1,5 +1,7 @@
 """Block Gibbs sampling, v with its noise: each chain walks all its sweeps by itself."""
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -17,6 +19,19 @@ def draw_normal(mean, spread, u, state, chain, step, seed, stream):
     fill_uniforms(u, chain, step, seed, stream)
     for i in range(state.size):
         state[i] = mean[i] + np.float32(spread[i] * normal(u[i]))
+
+
+@jit(forceinline=True)
+def draw_between(base, x, precision, beta, spread, u, state, chain, step, seed, stream):
+    """`draw_normal` on the path (1 - beta) E_base + beta E; x: the mean b + Wh, left as that between.
+
+    base: float64 [2, n_visible], mean and precision; beta: float64; spread: float32 scratch.
+    """
+    for i in range(state.size):
+        old, new = (1.0 - beta) * base[1, i], beta * np.float64(precision[i])
+        x[i] = np.float32((old * base[0, i] + new * np.float64(x[i])) / (old + new))
+        spread[i] = np.float32(1.0 / math.sqrt(old + new))
+    draw_normal(x, spread, u, state, chain, step, seed, stream)
 
 
 @jit(parallel=True)

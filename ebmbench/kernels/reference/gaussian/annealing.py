@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import expit
 
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.models.gaussian_rbm import hidden_input, quadratic, visible_mean
+from ebmbench.kernels.reference.gaussian.gibbs import draw_between
+from ebmbench.models.gaussian_rbm import hidden_input, quadratic
 from ebmbench.models.rbm import softplus
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, normals, uniforms
 
@@ -28,10 +29,7 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
             break
         now = key.advance(k)
         h = (uniforms(now, chains, model.n_hidden, HIDDEN) < expit(beta * x)).astype(np.float64)
-        parts = (1 - beta) * precision, beta * model.precision
-        between = parts[0] + parts[1]
-        centre = (parts[0] * mean + parts[1] * visible_mean(model, h)) / between
-        v = centre + normals(now, chains, model.n_visible, VISIBLE) / np.sqrt(between)
+        v = draw_between(model, base, h, beta, now)
     return Annealed(log_weights, v)
 
 

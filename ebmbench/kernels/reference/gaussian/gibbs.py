@@ -18,4 +18,12 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     return v, h
 
 
+def draw_between(model, base, h, beta, key: Key):
+    """v given h on the path (1 - beta) E_base + beta E; beta: one, or [rows, 1]."""
+    mean, precision = base
+    old, new = (1 - beta) * precision, beta * model.precision
+    centre = (old * mean + new * visible_mean(model, h)) / (old + new)
+    return centre + normals(key, len(h), model.n_visible, VISIBLE) / np.sqrt(old + new)
+
+
 JOBS = {"gibbs": gibbs}
