@@ -9,9 +9,11 @@ from typing import Any
 
 _PUBLIC = {
     "RBM": ("ebmbench.models.rbm", "RBM"),
+    "GaussianRBM": ("ebmbench.models.gaussian_rbm", "GaussianRBM"),
     "SGD": ("ebmbench.training.sgd", "SGD"),
     "Fit": ("ebmbench.training.fit", "Fit"),
     "initial_model": ("ebmbench.training.fit", "initial_model"),
+    "initial_gaussian_model": ("ebmbench.training.fit", "initial_gaussian_model"),
     "base_rates": ("ebmbench.partition", "base_rates"),
     "evaluate": ("ebmbench.evaluation.likelihood", "evaluate"),
     "sandwich": ("ebmbench.evaluation.sandwich", "sandwich"),

@@ -34,6 +34,7 @@ class Stream(IntEnum):
     CHOSEN_BITS = 6 * _LAYERS
     BASELINE = 7 * _LAYERS
     NOISE = 8 * _LAYERS  # the rows that data are told apart from
+    DENOISING = 9 * _LAYERS  # what denoising score matching adds to the data
     EXACT = 10 * _LAYERS  # draws from an enumerated law
     REVERSE_ANNEALING = 11 * _LAYERS  # from the model back to the base
     BURN_IN = 12 * _LAYERS  # chains whose last states a reverse run starts from
@@ -101,9 +102,12 @@ def fine_uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarr
     return u[:, ::2] + (u[:, 1::2] - 0.5) * 2.0**-23
 
 
-def normals(key: Key, chains: int, units: int) -> np.ndarray:
-    """Standard normal variates, float64 [chains, units], by inversion of the uniforms."""
-    return ndtri(uniforms(key, chains, units).astype(np.float64))
+def normals(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
+    """Standard normal variates, float64 [chains, units], by inversion of the uniforms.
+
+    Kernels draw the same ones in float32, by `scalar.normal`.
+    """
+    return ndtri(uniforms(key, chains, units, layer).astype(np.float64))
 
 
 def random_bits(key: Key, rows: int, units: int) -> np.ndarray:

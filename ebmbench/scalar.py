@@ -5,6 +5,8 @@ scalar unit and a GPU's thread give the same bits. The exponential is a polynomi
 library's does not vectorise inside a compiled loop.
 """
 
+import math
+
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
@@ -46,6 +48,24 @@ _LN2_HI64 = 6.93145751953125e-1
 _LN2_LO64 = 1.42860682030941723212e-6
 _P064, _P164 = 1.26177193074810590878e-4, 3.02994407707441961300e-2
 _Q064, _Q164, _Q264 = 3.00198505138664455042e-6, 2.52448340349684104192e-3, 2.27265548208155028766e-1
+
+_LOG = tuple(
+    _F32(x)
+    for x in (
+        7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+        -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    )
+)  # fmt: skip
+_SQRT_HALF_BITS = _U32(0x3F3504F3)  # of sqrt(1/2)
+_MANTISSA = _U32(0x007FFFFF)
+
+# Wichura 1988, algorithm AS 241, PPND7: numerators and denominators, highest power first.
+_CENTRAL = _F32(0.180625), _F32(0.425)
+_A = _F32(5.9109374720e1), _F32(1.5929113202e2), _F32(5.0434271938e1), _F32(3.3871327179e0)
+_B = _F32(6.7187563600e1), _F32(7.8757757664e1), _F32(1.7895169469e1)
+_C = _F32(1.7023821103e-1), _F32(1.3067284816e0), _F32(2.7568153900e0), _F32(1.4234372777e0)
+_D = _F32(1.2021132975e-1), _F32(7.3700164250e-1)
+_TAIL = _F32(1.6)
 
 # A run whose parameters grow beyond this has diverged: float32 pre-activations of that size no longer
 # resolve what a unit contributes.
@@ -147,3 +167,51 @@ def four_uniforms(group, chain, low, high, seed, stream):
 def unit_interval(word):
     """A uint32 as a float32 uniform, ((word >> 9) + 1/2) * 2**-23: exact, never 0 or 1."""
     return _F32(_F32(_F32(_U32(word >> _U32(9))) + _HALF) * _F32(2.0**-23))
+
+
+@jit(forceinline=True)
+def log(x):
+    """Natural logarithm of a positive normal float32, to 2 units in the last place.
+
+    Cephes library (Moshier 1989): x = m 2**e with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.
+    """
+    bits = _U32(_bits32(x) - _SQRT_HALF_BITS)
+    # The exponent, taken from 127 above so that no sign is lost; exact in float32.
+    e = _F32(_F32(_U32(_U32(bits + _U32(0x3F800000)) >> _U32(23))) - _F32(127.0))
+    m = _float32(_U32(_U32(bits & _MANTISSA) + _SQRT_HALF_BITS))
+    z = _F32(m - _ONE)
+    p = _LOG[0]
+    for c in _LOG[1:]:
+        p = _F32(_F32(p * z) + c)
+    square = _F32(z * z)
+    p = _F32(_F32(p * z) * square)
+    p = _F32(p + _F32(e * _LN2_LO))
+    p = _F32(p - _F32(_HALF * square))
+    return _F32(_F32(z + p) + _F32(e * _LN2_HI))
+
+
+@jit(forceinline=True)
+def normal(u):
+    """The standard normal variate whose distribution function is u, for u of `unit_interval`.
+
+    Rational approximations of AS 241 (Wichura 1988), whose tail ends at 2**-24; both are computed and
+    one is chosen, so that a loop over units has no branch.
+    """
+    q = _F32(u - _HALF)  # exact, as is 1 - u
+    r = _F32(_CENTRAL[0] - _F32(q * q))
+    top, bottom = _A[0], _B[0]
+    for a in _A[1:]:
+        top = _F32(_F32(top * r) + a)
+    for b in (*_B[1:], _ONE):
+        bottom = _F32(_F32(bottom * r) + b)
+    central = _F32(q * _F32(top / bottom))
+    p = u if q < _F32(0.0) else _F32(_ONE - u)
+    r = _F32(_F32(math.sqrt(_F32(-log(p)))) - _TAIL)
+    top, bottom = _C[0], _D[0]
+    for c in _C[1:]:
+        top = _F32(_F32(top * r) + c)
+    for d in (*_D[1:], _ONE):
+        bottom = _F32(_F32(bottom * r) + d)
+    tail = _F32(top / bottom)
+    tail = _F32(-tail) if q < _F32(0.0) else tail
+    return tail if abs(q) > _CENTRAL[1] else central

@@ -111,7 +111,7 @@ def test_larger_ragged_size(name):
 def test_an_output_that_is_not_written_is_seen(monkeypatch):
     poison(monkeypatch, "cpu")
     statistics = sys.modules["ebmbench.kernels.cpu.statistics"]
-    monkeypatch.setattr(statistics, "_mean_rows", lambda p, zero, out: None)
+    monkeypatch.setattr(statistics, "mean_rows", lambda p, zero, out: None)
     model = random_rbm(5, 4)
     k = backend("cpu")
     rows = k.put_rows(random_rows(3, 5))

@@ -15,7 +15,8 @@ BASE = {"errors", "options", "discovery", "compile", "files", "randomness", "sca
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
 COMPILED = {"kernels.api", "models.rbm.RBM"} | {
-    f"models.enumerate.{name}" for name in ("Moments", "check_enumerable")
+    *(f"models.enumerate.{name}" for name in ("Moments", "check_enumerable")),
+    *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
 }
 
 # A module may import BASE, its own layer, and what its layer names here. The longest prefix counts.

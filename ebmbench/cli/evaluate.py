@@ -39,7 +39,7 @@ def evaluate(
     backend: Backend = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Estimate log Z and the mean log-likelihood of data, in nats a row.
+    """Estimate log Z and the mean log-likelihood (of Gaussian units: log density) of data, in nats a row.
 
     By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
     smaller layer can be enumerated, since AIS alone flatters a model that mixes badly.
@@ -48,7 +48,8 @@ def evaluate(
     from ebmbench.evaluation import sandwich
     from ebmbench.harness import gate
     from ebmbench.kernels import api
-    from ebmbench.models.rows import check_rows
+    from ebmbench.models.gaussian_rbm import GaussianRBM
+    from ebmbench.models.rows import check_states
     from ebmbench.models.storage import load_model
     from ebmbench.partition import base_rates
     from ebmbench.randomness import check_seed
@@ -62,12 +63,12 @@ def evaluate(
     check_seed(seed)
     loaded = api.load(backend)
     rbm = load_model(model)
-    rows, source = datasets.read_rows(data)
-    check_rows(rows, rbm.n_visible, binary=True)
+    rows, source = datasets.read_rows(data, real=isinstance(rbm, GaussianRBM))
+    check_states(rows, rbm)
     base = (
-        base_rates(source.train, f"base rates of the train split of {source.name}")
+        base_rates(source.train, f"base rates of the train split of {source.name}", rbm.kind)
         if source
-        else base_rates(rows, "base rates of the rows given")
+        else base_rates(rows, "base rates of the rows given", rbm.kind)
     )
     methods = methods or sandwich.default_methods(rbm)
     found = []

@@ -9,7 +9,7 @@ from ebmbench.cli.console import answer, busy, steps
 
 Backend = Annotated[str, typer.Option(help="Where to compute: reference, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.")]
-ModelFile = Annotated[Path, typer.Argument(help="An .npz file with W, b and c.")]
+ModelFile = Annotated[Path, typer.Argument(help="An .npz file with W, b, c (and precision).")]
 
 
 def train(
@@ -27,6 +27,13 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 100,
     rate: Annotated[float, typer.Option("--rate", "--learning-rate", help="Step size.")] = 0.05,
     momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
+    denoising: Annotated[
+        float | None, typer.Option(help="Standard deviation of the noise (score_matching); 0: no noise.")
+    ] = None,
+    visible: Annotated[str, typer.Option(help="The visible units: binary or gaussian.")] = "binary",
+    precision: Annotated[
+        str, typer.Option(help="Of gaussian units: learned, or fixed at that of the data's columns.")
+    ] = "learned",
     decay: Annotated[float, typer.Option(help="Weight decay of W.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="Of the rate: constant or linear.")] = "constant",
     centred: Annotated[bool, typer.Option("--centred", help="Use the centred gradient.")] = False,
@@ -36,16 +43,24 @@ def train(
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
     from ebmbench.models.storage import save_model
-    from ebmbench.training.fit import Diverged, Fit, initial_model
+    from ebmbench.options import require
+    from ebmbench.training.fit import Diverged, Fit, initial_gaussian_model, initial_model
     from ebmbench.training.sgd import SGD
 
-    settings = {name: value for name, value in (("k", k), ("chains", chains)) if value is not None}
+    given = {"k": k, "chains": chains, "denoising": denoising}
+    settings = {name: value for name, value in given.items() if value is not None}
+    starts = {"binary": initial_model, "gaussian": initial_gaussian_model}
+    require(visible in starts, f"visible must be one of {', '.join(starts)}, but is {visible!r}")
+    kept = {"learned": (), "fixed": ("log_precision",)}
+    require(precision in kept, f"precision must be one of {', '.join(kept)}, but is {precision!r}")
+    gaussian = visible == "gaussian"
     optimiser = SGD(rate, momentum, decay, schedule, centred)
     loaded = api.load(backend)
     check_writable(out, Path(dataset))
-    data = datasets.load(dataset)
-    start = initial_model(data.train, hidden, seed)
-    fit = Fit(loaded, start, data.train, estimator, settings, optimiser, epochs, batch_size, seed)
+    data = datasets.load(dataset, real=gaussian)
+    start = starts[visible](data.train, hidden, seed)
+    fixed = kept[precision] if gaussian else ()
+    fit = Fit(loaded, start, data.train, estimator, settings, optimiser, epochs, batch_size, seed, fixed)
     with steps(epochs, f"training on {dataset}") as shown:
         try:
             for _ in range(epochs):
@@ -59,6 +74,7 @@ def train(
         "dataset": dataset, "estimator": estimator, **settings, "hidden": hidden, "epochs": epochs,
         "backend": backend, "seed": seed, "batch_size": batch_size, "rate": rate,
         "momentum": momentum, "decay": decay, "schedule": schedule, "centred": centred,
+        "visible": visible, **({"precision": precision} if gaussian else {}),
     }  # fmt: skip
     save_model(out, model, facts)
     answer.print(f"{out}: {model.n_visible}x{hidden}, {fit.done} updates by {estimator} on {backend}")

@@ -20,7 +20,8 @@ class Dataset:
         What `ebmbench.datasets.load` was given: a dataset's name, or the path of a user's file.
     train, test : numpy.ndarray
         Shapes [n_train, n_visible] and [n_test, n_visible], both of the same dtype: uint8 with the
-        values 0 and 1 when the data are binary, otherwise float32 in [0, 1]. For a toy distribution
+        values 0 and 1 when the data are binary, otherwise float32, in [0, 1] unless a file was
+        loaded as real. For a toy distribution
         whose law is known, both are the whole support, each pattern once.
     image_shape : tuple of int or None
         Height and width with which a row is drawn as a picture; None if it is no picture.

@@ -13,7 +13,7 @@ from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 
 
-def load(name_or_path: str | os.PathLike[str]) -> Dataset:
+def load(name_or_path: str | os.PathLike[str], real: bool = False) -> Dataset:
     """Load a built-in dataset by its name, or a user's file by its path.
 
     Parameters
@@ -26,6 +26,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Dataset:
         or ``.csv`` file, is split: a fifth of its rows, always the same ones, becomes the test set.
         A ``.csv`` has commas and may start with a line of column titles. All values are numbers in
         [0, 1]; pickled objects are never loaded.
+    real : bool
+        For a model of Gaussian units: a file's values may be any finite numbers.
 
     Returns
     -------
@@ -42,10 +44,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Dataset:
     if source in registered():
         return registered()[source].load()
     _require_path(source)
-    return _user_file.load(source)
+    return _user_file.load(source, real)
 
 
-def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
+def read_rows(spec: str, real: bool = False) -> tuple[np.ndarray, Dataset | None]:
     """Read the rows that `spec` names.
 
     Parameters
@@ -55,11 +57,13 @@ def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
         test set. Or the path of a file as `load` takes it: then the rows are all those of its one
         array, or those of its test array where it has train and test. With ``:train`` or ``:test``
         behind the path, the rows are the part which `load` makes of the file.
+    real : bool
+        As for `load`.
 
     Returns
     -------
     rows : numpy.ndarray
-        Shape [n_rows, n_visible], uint8 (0 and 1) or float32 (in [0, 1]).
+        Shape [n_rows, n_visible], uint8 (0 and 1) or float32.
     dataset : Dataset or None
         The dataset from which they come; None for a file of one array, which has no train set.
 
@@ -79,9 +83,9 @@ def read_rows(spec: str) -> tuple[np.ndarray, Dataset | None]:
         return (dataset.train if part == "train" else dataset.test), dataset
     _require_path(source)
     if part or _user_file.has_two_parts(source):
-        dataset = load(source)
+        dataset = load(source, real)
         return (dataset.train if part == "train" else dataset.test), dataset
-    return _user_file.read(source), None
+    return _user_file.read(source, real), None
 
 
 def check_name(name: str) -> None:

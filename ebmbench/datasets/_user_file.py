@@ -14,11 +14,11 @@ PAIRS = (("x_train", "x_test"), ("train", "test"))
 ROLES = (*PAIRS[0], *PAIRS[1], "y_train", "y_test", "x", "y")
 
 
-def load(file: str) -> Dataset:
+def load(file: str, real: bool = False) -> Dataset:
     """Load a file with one array, which is split, or with a train and a test array."""
     arrays = read_arrays(Path(file), ROLES)
     keys = _row_keys(file, arrays)
-    parts = as_rows([arrays[key] for key in keys], [_label(file, key) for key in keys])
+    parts = as_rows([arrays[key] for key in keys], [_label(file, key) for key in keys], real)
     if len(parts) == 2:
         train, test = parts
         labels_train = _labels(file, arrays, "y_train", len(train))
@@ -49,11 +49,11 @@ def has_two_parts(file: str) -> bool:
     return len(_row_keys(file, read_arrays(Path(file), ROLES))) == 2
 
 
-def read(file: str) -> np.ndarray:
+def read(file: str, real: bool = False) -> np.ndarray:
     """Return all rows of a file of one array."""
     arrays = read_arrays(Path(file), ROLES)
     key = _row_keys(file, arrays)[-1]
-    return as_rows([arrays[key]], [_label(file, key)])[0]
+    return as_rows([arrays[key]], [_label(file, key)], real)[0]
 
 
 def _row_keys(file: str, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:

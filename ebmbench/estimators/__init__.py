@@ -2,10 +2,11 @@
 
 A file has NAME, a frozen `Config`, `init(k, model, config, key, base) -> state` and
 `step(k, handle, config, state, batch, key) -> (gradient, state, info)`. `k` is the loaded backend,
-`model` the start on the host, `base` [n_visible] the data's base rates as visible biases, `handle`
+`model` the start on the host, `base` the data's base rates (see `partition.BaseRates.bias`), `handle`
 the model on the device. The gradient is ascent on the
 principle's objective, divided by the true number of rows of the batch. `key.step` counts the
-updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h.
+updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h. `init`
+raises `Unavailable` with one sentence where the principle does not apply to the model's units.
 """
 
 from types import ModuleType

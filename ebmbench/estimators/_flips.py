@@ -5,13 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Phases, Rows, Tree
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.randomness import Key, random_bits
 
 
-def init(k: Backend, model: RBM, config: Any, key: Key, base: np.ndarray) -> None:
-    """Nothing is kept between steps."""
+def init_of(estimator: str) -> Callable[..., None]:
+    """The `init` of an estimator of this name: nothing is kept between steps."""
+
+    def init(k: Backend, model: TwoLayers, config: Any, key: Key, base: np.ndarray) -> None:
+        """`Unavailable` where the visible units are not binary."""
+        check_visible(model, RBM.visible, estimator)
+
+    return init
 
 
 def step(

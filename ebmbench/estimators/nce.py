@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import draws
-from ebmbench.models.rbm import RBM, softplus
-from ebmbench.models.storage import load_model
+from ebmbench.models.rbm import RBM, TwoLayers, softplus
+from ebmbench.models.storage import load_binary_model
 from ebmbench.options import require
 from ebmbench.randomness import START, Key, Stream, uniforms
 from ebmbench.samplers.gibbs import Chains, advance
@@ -64,11 +65,12 @@ class State(NamedTuple):
     log_z: float
 
 
-def init(k: Backend, model: RBM, config: Config, key: Key, base: np.ndarray) -> State:
+def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> State:
     """The noise, and the log Z that the model would have without weights.
 
     `UserError` where the noise gives a state zero probability, or its log Z cannot be enumerated.
     """
+    check_visible(model, RBM.visible, NAME)
     require(
         bool(np.isfinite(base).all()), "noise from these base rates gives some states zero probability"
     )
@@ -81,7 +83,7 @@ def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
         independent = RBM(np.zeros((len(base), 1)), base, np.zeros(1))
         # Without weights one sweep from anywhere is an independent draw.
         return Noise(k.put(independent), k.log_z(independent), k.put_rows(np.zeros((1, len(base)), int)))
-    given = load_model(config.noise)
+    given = load_binary_model(config.noise)
     require(
         given.n_visible == len(base),
         f"{config.noise} has {given.n_visible} visible units, but the data have {len(base)} columns",

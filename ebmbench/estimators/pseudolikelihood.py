@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebmbench.estimators import _flips
-from ebmbench.estimators._flips import init
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.randomness import Key
 
-__all__ = ["NAME", "Config", "init", "step"]
-
 NAME = "pseudolikelihood"
+init = _flips.init_of(NAME)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Log-likelihood: log p(v) = -F(v) - log Z, in nats a row."""
+"""Log-likelihood: log p(v) = -F(v) - log Z, in nats a row; a log density where v is real."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -8,8 +8,8 @@ import numpy as np
 
 from ebmbench import partition
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import RBM
-from ebmbench.models.rows import check_rows
+from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.rows import check_states
 from ebmbench.partition import BaseRates, LogZ, base_rates
 from ebmbench.randomness import check_seed
 
@@ -24,14 +24,14 @@ class Likelihood:
     seconds: float
 
 
-def mean_free_energy(k: Backend, model: RBM, rows: np.ndarray) -> float:
+def mean_free_energy(k: Backend, model: TwoLayers, rows: np.ndarray) -> float:
     """Mean F(v) of rows, nats."""
     return float(k.free_energy(k.put(model), k.put_rows(rows)).mean())
 
 
 def evaluate(
     k: Backend,
-    model: RBM,
+    model: TwoLayers,
     rows: np.ndarray,
     method: str = "ais",
     settings: dict[str, Any] | None = None,
@@ -55,9 +55,9 @@ def evaluate(
 
 
 def prepared(
-    model: RBM, rows: np.ndarray, base: BaseRates | None, seed: int
+    model: TwoLayers, rows: np.ndarray, base: BaseRates | None, seed: int
 ) -> tuple[np.ndarray, BaseRates]:
     """The rows, checked against the model, and where annealing starts: by default at their rates."""
-    rows = check_rows(rows, model.n_visible, binary=True)
+    rows = check_states(rows, model)
     check_seed(seed)
-    return rows, base or base_rates(rows, "base rates of the rows given")
+    return rows, base or base_rates(rows, "base rates of the rows given", model.kind)

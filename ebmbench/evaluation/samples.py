@@ -9,7 +9,8 @@ import numpy as np
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import RBM
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import advance, start
@@ -41,21 +42,24 @@ def picture_shape(n_visible: int, shape: tuple[int, int] | None, order: str = "C
     return PictureShape(*shape, order)
 
 
-def draw(k: Backend, model: RBM, count: int, sweeps: int, seed: int) -> np.ndarray:
-    """The states of `count` independent chains after `sweeps` sweeps, uint8 [count, n_visible]."""
+def draw(k: Backend, model: TwoLayers, count: int, sweeps: int, seed: int) -> np.ndarray:
+    """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
+
+    uint8 for binary units; for Gaussian ones float32, with their noise.
+    """
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
     chains = advance(k, k.put(model), start(k, model, count, Key(seed, Stream.SAMPLES)), sweeps)
-    return k.get_rows(chains.v).astype(np.uint8)
+    return k.get_rows(chains.v).astype(np.float32 if isinstance(model, GaussianRBM) else np.uint8)
 
 
 def tiles(rows: np.ndarray, shape: PictureShape) -> np.ndarray:
-    """Rows as one picture: a nearly square grid of tiles with a line of -1 between them.
+    """Rows as one picture: a nearly square grid of tiles with a line of NaN between them.
 
     rows: [n, height * width]; returns float64 [grid height, grid width].
     """
     across = int(np.ceil(np.sqrt(len(rows) * shape.height / shape.width)))
     down = -(-len(rows) // across)
-    sheet = np.full((down * (shape.height + 1) - 1, across * (shape.width + 1) - 1), -1.0)
+    sheet = np.full((down * (shape.height + 1) - 1, across * (shape.width + 1) - 1), np.nan)
     for n, row in enumerate(rows):
         top, left = n // across * (shape.height + 1), n % across * (shape.width + 1)
         tile = row.reshape(shape.height, shape.width, order=shape.order)
@@ -79,15 +83,17 @@ def save(path: Path, rows: np.ndarray, shape: PictureShape) -> None:
     elif suffix == ".npy":
         np.save(buffer, rows, allow_pickle=False)
     else:
-        _render(buffer, tiles(rows, shape), suffix[1:])
+        # Binary rows are black and white even where all are alike; real ones use their whole range.
+        low, high = (0.0, 1.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
+        _render(buffer, tiles(rows, shape), suffix[1:], low, high)
     try:
         write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str) -> None:
-    from matplotlib.colors import ListedColormap
+def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str, low: float, high: float) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
     height, width = sheet.shape
@@ -95,6 +101,7 @@ def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str) -> None:
     figure = Figure(figsize=(width * scale, height * scale), dpi=150)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    line_off_on = ListedColormap(["#8aa0b8", "#101418", "#f4f1e8"])
-    axes.imshow(sheet, cmap=line_off_on, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    colours = LinearSegmentedColormap.from_list("grey", ["#101418", "#f4f1e8"])
+    colours.set_bad("#8aa0b8")
+    axes.imshow(sheet, cmap=colours, vmin=low, vmax=high, interpolation="nearest", aspect="auto")
     figure.savefig(buffer, format=kind)

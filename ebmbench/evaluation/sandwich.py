@@ -17,7 +17,7 @@ from ebmbench import partition
 from ebmbench.evaluation.likelihood import Likelihood, mean_free_energy, prepared
 from ebmbench.kernels.api import Backend
 from ebmbench.models.enumerate import enumerable
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.partition import BaseRates, LogZ, ais, bridge, exact, reverse_ais
 from ebmbench.partition._works import Walks, forward, reverse
 
@@ -70,14 +70,14 @@ class Sandwich:
         return f"{said}; reverse AIS started from {back.start}"
 
 
-def default_methods(model: RBM) -> list[str]:
+def default_methods(model: TwoLayers) -> list[str]:
     """`DEFAULT`, and the exact value where the model allows it."""
     return [*DEFAULT, *([exact.NAME] if enumerable(model) else [])]
 
 
 def sandwich(
     k: Backend,
-    model: RBM,
+    model: TwoLayers,
     rows: np.ndarray,
     methods: list[str] | None = None,
     settings: dict[str, Any] | None = None,
@@ -102,7 +102,7 @@ def check(methods: list[str], settings: dict[str, Any]) -> Any:
 
 def estimates(
     k: Backend,
-    model: RBM,
+    model: TwoLayers,
     rows: np.ndarray,
     methods: list[str] | None = None,
     settings: dict[str, Any] | None = None,
@@ -125,7 +125,7 @@ class _Shared:
     """Walks that are run when the first method needs them."""
 
     k: Backend
-    model: RBM
+    model: TwoLayers
     methods: list[str]
     config: Any
     base: BaseRates

@@ -7,14 +7,15 @@ Samples must be equal but where the uniform lies within 1e-5 of the probability;
 no uniform does, so they must be equal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebmbench.harness.gate_gaussian import GaussianJobs
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.api import Backend, Rows, load
 from ebmbench.models.rbm import RBM
@@ -63,13 +64,20 @@ def findings(backend: Backend) -> Iterator[Finding]:
         v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
         v = v.astype(np.uint8)
         for arithmetic in ("float", "grid"):
-            wanted = _Jobs(reference, model, v, arithmetic)
-            found = _Jobs(backend, model, v, arithmetic)
-            for job, tolerance in wanted.tolerances.items():
-                if min(n_visible, n_hidden) > _ENUMERABLE and job in ("exact_gradient", "log_z"):
-                    continue
-                error = _difference(getattr(wanted, job), getattr(found, job))
-                yield Finding(f"{job} ({arithmetic})", size, error, tolerance)
+            jobs = [_Jobs(k, model, v, arithmetic) for k in (reference, backend)]
+            yield from _compare(jobs, arithmetic, size, min(n_visible, n_hidden))
+        gaussian = [GaussianJobs(k, model, v) for k in (reference, backend)]
+        yield from _compare(gaussian, "gaussian", size, n_hidden)
+
+
+def _compare(jobs: Sequence[Any], label: str, size: tuple, summed: int) -> Iterator[Finding]:
+    """Every job of the reference and the backend; summed: units over whose states an exact sum runs."""
+    wanted, found = jobs
+    for job, tolerance in wanted.tolerances.items():
+        if summed > _ENUMERABLE and job in ("exact_gradient", "log_z"):
+            continue
+        error = _difference(getattr(wanted, job), getattr(found, job))
+        yield Finding(f"{job} ({label})", size, error, tolerance)
 
 
 def _difference(wanted: Callable[[], list], found: Callable[[], list]) -> float:

@@ -75,7 +75,7 @@ def load_model(source: str | dict, temperature: float = 1.0) -> RBM:
     elif source in _fixtures():
         model = storage.load_fixture(source).model
     else:
-        model = storage.load_model(_find(source))
+        model = storage.load_binary_model(_find(source))
     return RBM(model.W / temperature, model.b / temperature, model.c / temperature)
 
 

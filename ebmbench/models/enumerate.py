@@ -5,7 +5,7 @@ n_hidden) terms suffice. All in float64 and in the log domain, so that biases of
 overflow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.models.rbm import (
     RBM,
     Array,
+    TwoLayers,
     energy,
     free_energy,
     hidden_probability,
@@ -40,17 +41,16 @@ def states(n: int, first: int = 0, count: int | None = None) -> Array:
     return ((numbers[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
-def check_enumerable(model: RBM) -> None:
-    """`UserError` where even the smaller layer has too many states to sum over."""
-    smaller = min(model.n_visible, model.n_hidden)
-    if smaller > MOST_UNITS:
+def check_enumerable(model: TwoLayers) -> None:
+    """`Unavailable` where there are too many states to sum over."""
+    if model.summed_units > MOST_UNITS:
         raise Unavailable(
-            f"exact enumeration sums over 2**{smaller} states of the smaller layer; "
+            f"exact enumeration sums over 2**{model.summed_units} states of a layer; "
             f"at most {MOST_UNITS} units are possible, so use ais"
         )
 
 
-def enumerable(model: RBM) -> bool:
+def enumerable(model: TwoLayers) -> bool:
     """Whether sums over all states are possible."""
     try:
         check_enumerable(model)
@@ -59,7 +59,8 @@ def enumerable(model: RBM) -> bool:
     return True
 
 
-def _blocks(n: int) -> Iterator[Array]:
+def blocks(n: int) -> Iterator[Array]:
+    """All states of n units in the order of `states`, some thousands at a time."""
     size = min(2**n, 2**_BLOCK_BITS)
     for first in range(0, 2**n, size):
         yield states(n, first, size)
@@ -69,7 +70,7 @@ def log_z(model: RBM) -> float:
     """Log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
-    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)]))
+    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in blocks(small.n_visible)]))
 
 
 def moments(model: RBM) -> tuple[float, Moments]:
@@ -81,7 +82,7 @@ def moments(model: RBM) -> tuple[float, Moments]:
     vh = np.zeros_like(model.W)
     v = np.zeros_like(model.b)
     h = np.zeros_like(model.c)
-    for s in _blocks(model.n_visible):
+    for s in blocks(model.n_visible):
         p = np.exp(-free_energy(model, s) - total)
         given = hidden_probability(model, s)
         vh += (p[:, None] * s).T @ given
@@ -100,23 +101,33 @@ def draws(model: RBM, count: int, key: Key) -> Array:
     check_enumerable(model)
     visible_first = model.n_visible <= model.n_hidden
     small = model if visible_first else model.transposed
-    sums = np.array([logsumexp(-free_energy(small, s)) for s in _blocks(small.n_visible)])
-    cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
-    u = fine_uniforms(key, count, 1, VISIBLE if visible_first else HIDDEN)[:, 0] * cumulative[-1]
-    chosen = np.searchsorted(cumulative, u)
-    rest = u - np.concatenate([[0.0], cumulative])[chosen]
-    drawn = np.empty((count, small.n_visible))
-    size = 2**small.n_visible // len(sums)
-    for block in np.unique(chosen):
-        here = chosen == block
-        s = states(small.n_visible, block * size, size)
-        within = np.cumsum(np.exp(-free_energy(small, s) - logsumexp(sums)))
-        number = np.searchsorted(within, rest[here])
-        drawn[here] = s[np.minimum(number, size - 1)]  # the block's sum may round to less than `rest`
+    layer = VISIBLE if visible_first else HIDDEN
+    drawn = drawn_states(lambda s: -free_energy(small, s), small.n_visible, count, key, layer)
     if visible_first:
         return drawn
     p = visible_probability(model, drawn)
     return (fine_uniforms(key, count, model.n_visible, VISIBLE) < p).astype(np.float64)
+
+
+def drawn_states(log_weight: Callable[[Array], Array], n: int, count: int, key: Key, layer: int) -> Array:
+    """`count` states of n units in proportion to e**log_weight(states), float64 [count, n].
+
+    By inversion of the law, two uniforms of `layer` a row: which block of states, then which of them.
+    """
+    sums = np.array([logsumexp(log_weight(s)) for s in blocks(n)])
+    cumulative = np.cumsum(np.exp(sums - logsumexp(sums)))
+    u = fine_uniforms(key, count, 1, layer)[:, 0] * cumulative[-1]
+    chosen = np.searchsorted(cumulative, u)
+    rest = u - np.concatenate([[0.0], cumulative])[chosen]
+    drawn = np.empty((count, n))
+    size = 2**n // len(sums)
+    for block in np.unique(chosen):
+        here = chosen == block
+        s = states(n, block * size, size)
+        within = np.cumsum(np.exp(log_weight(s) - logsumexp(sums)))
+        number = np.searchsorted(within, rest[here])
+        drawn[here] = s[np.minimum(number, size - 1)]  # the block's sum may round to less than `rest`
+    return drawn
 
 
 def distribution(model: RBM) -> Array:

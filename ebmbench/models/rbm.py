@@ -22,8 +22,8 @@ GRID_BOUND = 2.0**8
 
 
 @dataclass(frozen=True, eq=False)
-class RBM:
-    """Parameters: W float64 [n_visible, n_hidden], b float64 [n_visible], c float64 [n_hidden].
+class TwoLayers:
+    """What every model of a visible and a binary hidden layer has: W and the layers' biases b and c.
 
     Raises `UserError` where shapes disagree, a layer is empty or a value is not finite.
     """
@@ -32,23 +32,17 @@ class RBM:
     b: Array
     c: Array
 
-    kind: ClassVar[str] = "bernoulli_rbm"
+    kind: ClassVar[str]
+    visible: ClassVar[str]  # what the visible units are, for a person
+    names: ClassVar[tuple[str, ...]] = ("W", "b", "c")
 
     def __post_init__(self) -> None:
-        for name in ("W", "b", "c"):
-            try:
-                value = np.asarray(getattr(self, name))
-                if np.iscomplexobj(value):
-                    raise TypeError("complex")
-                value = np.ascontiguousarray(value, dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise UserError(f"{name} must hold real numbers") from error
-            if not np.isfinite(value).all():
-                raise NotFinite(f"{name} holds a value that is not finite")
-            object.__setattr__(self, name, value)
+        for name in self.names:
+            object.__setattr__(self, name, real_array(name, getattr(self, name)))
         if self.W.ndim != 2 or 0 in self.W.shape:
             raise UserError(f"W must be [n_visible, n_hidden] and not empty, not {self.W.shape}")
-        for name, length in (("b", self.n_visible), ("c", self.n_hidden)):
+        for name in self.names[1:]:
+            length = self.n_hidden if name == "c" else self.n_visible
             shape = getattr(self, name).shape
             if shape != (length,):
                 raise UserError(f"{name} must have shape ({length},) to fit W, but has {shape}")
@@ -64,9 +58,44 @@ class RBM:
         return self.W.shape[1]
 
     @property
+    def summed_units(self) -> int:
+        """Number of units over whose states an exact sum runs: the hidden layer's."""
+        return self.n_hidden
+
+
+@dataclass(frozen=True, eq=False)
+class RBM(TwoLayers):
+    """Parameters: W float64 [n_visible, n_hidden], b float64 [n_visible], c float64 [n_hidden].
+
+    Raises `UserError` where shapes disagree, a layer is empty or a value is not finite.
+    """
+
+    kind: ClassVar[str] = "bernoulli_rbm"
+    visible: ClassVar[str] = "binary"
+
+    @property
+    def summed_units(self) -> int:
+        """As for every kind, but v too is binary: the smaller layer's."""
+        return min(self.n_visible, self.n_hidden)
+
+    @property
     def transposed(self) -> "RBM":
         """The same distribution with the two layers' names exchanged."""
         return RBM(self.W.T, self.c, self.b)
+
+
+def real_array(name: str, value: object) -> Array:
+    """The value as a float64 array of its own layout; `UserError` that names the parameter."""
+    try:
+        value = np.asarray(value)
+        if np.iscomplexobj(value):
+            raise TypeError("complex")
+        value = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name} must hold real numbers") from error
+    if not np.isfinite(value).all():
+        raise NotFinite(f"{name} holds a value that is not finite")
+    return value
 
 
 def softplus(x: Array) -> Array:

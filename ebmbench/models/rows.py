@@ -2,12 +2,19 @@
 
 import numpy as np
 
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 
+LARGEST = float(np.finfo(np.float32).max)
 
-def check_rows(rows: np.ndarray, n_visible: int | None = None, binary: bool = False) -> np.ndarray:
-    """`rows` as an array [n, n_visible] of at least one row, all values in [0, 1], or only 0 and 1.
 
+def check_rows(
+    rows: np.ndarray, n_visible: int | None = None, binary: bool = False, real: bool = False
+) -> np.ndarray:
+    """`rows` as an array [n, n_visible] of at least one row, all values in [0, 1].
+
+    binary: only 0 and 1; real: any numbers that a float32 can hold.
     Raises `UserError` that says what is wrong.
     """
     rows = np.asarray(rows)
@@ -16,7 +23,11 @@ def check_rows(rows: np.ndarray, n_visible: int | None = None, binary: bool = Fa
     require(rows.shape[0] > 0, "the data have no rows")
     require(rows.shape[1] > 0, "the data have no columns")
     require(bool(np.isfinite(rows).all()), "the data hold a value that is not finite")
-    require(bool(((rows >= 0) & (rows <= 1)).all()), "the data hold a value outside [0, 1]")
+    if real:
+        largest = float(np.abs(rows.astype(np.float64)).max())
+        require(largest <= LARGEST, f"the data hold a value that float32 cannot: {largest:g}")
+    else:
+        require(bool(((rows >= 0) & (rows <= 1)).all()), "the data hold a value outside [0, 1]")
     if n_visible is not None:
         require(
             rows.shape[1] == n_visible,
@@ -29,3 +40,9 @@ def check_rows(rows: np.ndarray, n_visible: int | None = None, binary: bool = Fa
             "binarise them first",
         )
     return rows
+
+
+def check_states(rows: np.ndarray, model: TwoLayers) -> np.ndarray:
+    """Rows to which the model gives a probability, or a density: as `check_rows`."""
+    real = isinstance(model, GaussianRBM)
+    return check_rows(rows, model.n_visible, binary=not real, real=real)

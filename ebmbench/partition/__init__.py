@@ -11,32 +11,52 @@ import numpy as np
 
 from ebmbench import options
 from ebmbench.discovery import registry, unknown
-from ebmbench.models.rbm import RBM, softplus
+from ebmbench.models.gaussian_enumerate import log_normaliser
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import RBM, TwoLayers, softplus
+
+# The least variance of a column beside the mean of all: with less a constant column would be alone
+# with a precision that neither chains nor gradients can follow.
+LEAST_VARIANCE = 0.1
+_BLOCK = 4096  # rows of which float64 copies are held at a time
 
 
 @dataclass(frozen=True, eq=False)
 class BaseRates:
-    """Visible biases [n_visible] of the model that annealing starts from, and where they come from."""
+    """The model without weights that annealing starts from, and where its parameters come from.
+
+    bias: its visible biases, [n_visible]; of Gaussian units mean and precision, [2, n_visible].
+    """
 
     bias: np.ndarray
     source: str
 
 
-def base_rates(rows: np.ndarray, source: str) -> BaseRates:
-    """Biases of the independent-pixel model of these rows, log p / (1 - p).
+def base_rates(rows: np.ndarray, source: str, kind: str = RBM.kind) -> BaseRates:
+    """The independent units that fit these rows best, for a kind of model.
 
-    p = (on + 5) / (rows + 10): the smoothing keeps pixels that are never on within reach.
+    Binary units: biases log p / (1 - p) with p = (on + 5) / (rows + 10): the smoothing keeps pixels
+    that are never on within reach. Gaussian units: mean and precision of each column, whose variance
+    counts as at least a tenth of the columns' mean variance, or as 1 where all columns are constant.
     """
+    if kind == GaussianRBM.kind:
+        mean = rows.mean(axis=0, dtype=np.float64)
+        parts = (rows[first : first + _BLOCK] - mean for first in range(0, len(rows), _BLOCK))
+        variance = sum((part**2).sum(axis=0) for part in parts) / len(rows)
+        floor = LEAST_VARIANCE * variance.mean() or 1.0
+        return BaseRates(np.stack([mean, 1.0 / np.maximum(variance, floor)]), source)
     p = (rows.sum(axis=0, dtype=np.float64) + 5.0) / (len(rows) + 10.0)
     return BaseRates(np.log(p) - np.log1p(-p), source)
 
 
-def log_z_base(model: RBM, base: BaseRates) -> float:
-    """Log Z of the base model, nats: n_hidden log 2 + sum_i softplus(base_i).
+def log_z_base(model: TwoLayers, base: BaseRates) -> float:
+    """Log Z of the base model, nats: n_hidden log 2 and that of its independent visible units.
 
     It has the model's units, but no weights and no hidden biases.
     """
-    return float(model.n_hidden * np.log(2.0) + softplus(base.bias).sum())
+    gaussian = isinstance(model, GaussianRBM)
+    visible = log_normaliser(base.bias[1]) if gaussian else softplus(base.bias).sum()
+    return float(model.n_hidden * np.log(2.0) + visible)
 
 
 @dataclass(frozen=True, eq=False)

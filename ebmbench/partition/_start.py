@@ -10,8 +10,9 @@ import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models import enumerate as exact
-from ebmbench.models.rbm import RBM
+from ebmbench.models import enumerate, gaussian_enumerate
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
 from ebmbench.partition._schedule import Annealing
@@ -43,11 +44,11 @@ class Beginning(Annealing):
         require(self.sweeps >= 1, f"the number of sweeps must be at least 1, but is {self.sweeps}")
         tempering.spaced(self.temperatures)
 
-    def start_of(self, model: RBM) -> str:
+    def start_of(self, model: TwoLayers) -> str:
         """The start that is taken with this model."""
         if self.start != AUTO:
             return self.start
-        return EXACT if exact.enumerable(model) else TEMPERING
+        return EXACT if enumerate.enumerable(model) else TEMPERING
 
 
 def draws(
@@ -57,8 +58,8 @@ def draws(
     model, key = k.get(handle), Key(seed, Stream.BURN_IN)
     start = config.start_of(model)
     if start == EXACT:
-        v = exact.draws(model, count, key._replace(stream=Stream.EXACT))
-        return k.put_rows(v.astype(np.uint8)), "exact draws"
+        exact = gaussian_enumerate if isinstance(model, GaussianRBM) else enumerate
+        return k.put_rows(exact.draws(model, count, key._replace(stream=Stream.EXACT))), "exact draws"
     if start == TEMPERING:
         betas = tempering.spaced(config.temperatures)
         ladders = tempering.start(k, model, count, betas, base.bias, key)

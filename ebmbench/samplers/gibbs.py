@@ -7,8 +7,9 @@ from scipy.special import expit
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models.rbm import RBM
-from ebmbench.randomness import START, Key, check_seed, uniforms
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import TwoLayers
+from ebmbench.randomness import START, Key, check_seed, normals, uniforms
 
 
 class Chains(NamedTuple):
@@ -18,17 +19,30 @@ class Chains(NamedTuple):
     key: Key
 
 
-def start(k: Backend, model: RBM, count: int, key: Key, bias: np.ndarray | None = None) -> Chains:
-    """`count` chains whose first states are drawn from visible biases alone, v_i ~ sigmoid(bias_i).
+def independent(
+    k: Backend, model: TwoLayers, count: int, key: Key, bias: np.ndarray | None = None
+) -> Rows:
+    """`count` states v of units without weights, with the uniforms of layer START.
 
-    bias: [n_visible], by default the model's b.
+    bias: that of binary units, v_i ~ sigmoid(bias_i), [n_visible]; mean and precision of Gaussian
+    ones, [2, n_visible]; by default the model's own.
+    """
+    if isinstance(model, GaussianRBM):
+        mean, precision = (model.b, model.precision) if bias is None else bias
+        return k.put_rows(mean + normals(key, count, model.n_visible, START) / np.sqrt(precision))
+    u = uniforms(key, count, model.n_visible, START)
+    return k.put_rows((u < expit(model.b if bias is None else bias)).astype(np.uint8))
+
+
+def start(k: Backend, model: TwoLayers, count: int, key: Key, bias: np.ndarray | None = None) -> Chains:
+    """`count` chains whose first states are drawn from visible biases alone (see `independent`).
+
+    bias: by default the model's own, b, and for Gaussian units its precision.
     """
     if count < 1:
         raise UserError(f"the number of chains must be at least 1, but is {count}")
     check_seed(key.seed)
-    u = uniforms(key, count, model.n_visible, START)
-    v = u < expit(model.b if bias is None else bias)
-    return Chains(k.put_rows(v.astype(np.uint8)), key)
+    return Chains(independent(k, model, count, key, bias), key)
 
 
 def advance(k: Backend, model: Handle, chains: Chains, steps: int, beta: float = 1.0) -> Chains:

@@ -7,19 +7,19 @@ the model's own temperature.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
-from ebmbench.randomness import START, Key, check_seed, uniforms
+from ebmbench.randomness import Key, check_seed
+from ebmbench.samplers.gibbs import independent
 
 
 class Ladders(NamedTuple):
-    """States v, uint8 [ladders temperatures, n_visible] on the device.
+    """States v, [ladders temperatures, n_visible] on the device.
 
-    Row l temperatures + t is ladder l's chain at betas[t]. betas: float64 [temperatures]; base: float64
-    [n_visible], the visible biases at beta 0; key: of the next sweep; accepted, proposed: int64
+    Row l temperatures + t is ladder l's chain at betas[t]. betas: float64 [temperatures]; base: the
+    model at beta 0 as in `partition.BaseRates.bias`; key: of the next sweep; accepted, proposed: int64
     [temperatures - 1], exchanges of neighbours so far.
     """
 
@@ -37,8 +37,10 @@ def spaced(temperatures: int) -> np.ndarray:
     return np.linspace(0.0, 1.0, temperatures)
 
 
-def start(k: Backend, model: RBM, count: int, betas: np.ndarray, base: np.ndarray, key: Key) -> Ladders:
-    """`count` ladders whose first states are all drawn from the base rates, v_i ~ sigmoid(base_i)."""
+def start(
+    k: Backend, model: TwoLayers, count: int, betas: np.ndarray, base: np.ndarray, key: Key
+) -> Ladders:
+    """`count` ladders whose first states are all drawn from the base rates (see `gibbs.independent`)."""
     require(count >= 1, f"the number of ladders must be at least 1, but is {count}")
     betas = np.asarray(betas, np.float64)
     require(
@@ -46,9 +48,9 @@ def start(k: Backend, model: RBM, count: int, betas: np.ndarray, base: np.ndarra
         "parallel tempering needs at least 2 inverse temperatures that rise to 1",
     )
     check_seed(key.seed)
-    u = uniforms(key, count * len(betas), model.n_visible, START)
+    v = independent(k, model, count * len(betas), key, base)
     none = np.zeros(len(betas) - 1, np.int64)
-    return Ladders(k.put_rows((u < expit(base)).astype(np.uint8)), betas, base, key, none, none)
+    return Ladders(v, betas, base, key, none, none)
 
 
 def advance(k: Backend, model: Handle, ladders: Ladders, sweeps: int) -> Ladders:

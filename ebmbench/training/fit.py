@@ -13,7 +13,8 @@ import numpy as np
 from ebmbench import estimators
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models.rbm import RBM
+from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
@@ -31,24 +32,43 @@ def initial_model(rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.0
 
     Hinton 2012, "A practical guide to training restricted Boltzmann machines", section 8.
     """
-    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
-    rows = check_rows(rows)
-    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
-    W = scale * normals(key, rows.shape[1], n_hidden)
+    W = _initial_weights(check_rows(rows), n_hidden, seed, scale)
     return RBM(W, base_rates(rows, "data").bias, np.zeros(n_hidden))
+
+
+def initial_gaussian_model(
+    rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01
+) -> GaussianRBM:
+    """As `initial_model` for real rows: b and precision are the columns' (see `base_rates`).
+
+    W is in units of the columns' standard deviations, and c such that a hidden unit's input is zero
+    on average, so that neither the data's units nor their mean decide how units start.
+    """
+    W = _initial_weights(check_rows(rows, real=True), n_hidden, seed, scale)
+    mean, precision = base_rates(rows, "data", GaussianRBM.kind).bias
+    W /= np.sqrt(precision)[:, None]
+    return GaussianRBM(W, mean, -((mean * precision) @ W), precision)
+
+
+def _initial_weights(rows: np.ndarray, n_hidden: int, seed: int, scale: float) -> np.ndarray:
+    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
+    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
+    return scale * normals(key, rows.shape[1], n_hidden)
 
 
 class Fit:
     """One training run on one backend.
 
-    estimator: a name of `estimators.known()`, with its settings; rows: [n, n_visible] in [0, 1];
-    epochs decides the length of the run and of its schedule. Raises `UserError` for what cannot be.
+    estimator: a name of `estimators.known()`, with its settings; rows: [n, n_visible] in [0, 1], or
+    any numbers where the visible units are Gaussian; epochs decides the length of the run and of its
+    schedule; fixed: names of parameters that stay as they are, such as log_precision. Raises
+    `UserError` for what cannot be.
     """
 
     def __init__(
         self,
         k: Backend,
-        model: RBM,
+        model: TwoLayers,
         rows: np.ndarray,
         estimator: str,
         settings: dict[str, Any] | None = None,
@@ -56,12 +76,18 @@ class Fit:
         epochs: int = 10,
         batch_size: int = 100,
         seed: int = 0,
+        fixed: tuple[str, ...] = (),
     ) -> None:
         require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
         require(isinstance(batch_size, int), f"the batch size must be whole, but is {batch_size}")
         require(batch_size >= 1, f"the batch size must be at least 1, but is {batch_size}")
-        rows = check_rows(rows, model.n_visible)
+        real = isinstance(model, GaussianRBM)
+        for name in fixed:
+            known = TREE if real else model.names
+            require(name in known, f"fixed must name parameters of {', '.join(known)}, not {name!r}")
+        rows = check_rows(rows, model.n_visible, real=real)
         self.k = k
+        self._fixed = fixed
         self.optimiser = optimiser or SGD()
         self.seed = check_seed(seed)
         self.batch_size = min(batch_size, len(rows))
@@ -75,12 +101,12 @@ class Fit:
         self._model: Handle = k.put(model)
         self._velocity = k.zeros(self._model)
         self._offsets = k.zeros(self._model) if self.optimiser.centred else None
-        base = base_rates(rows, "data").bias
+        base = base_rates(rows, "data", model.kind).bias
         self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0), base)
         self._order = self._batch_indices()
 
     @property
-    def model(self) -> RBM:
+    def model(self) -> Any:
         """The model as it stands, on the host; raises `Diverged` where it has left all bounds."""
         try:
             model = self.k.get(self._model)
@@ -122,6 +148,7 @@ class Fit:
             if self._offsets is not None:
                 sliding = CENTRING_SLIDING if self.done else 1.0
                 self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)
+            gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
             rate = self.optimiser.rate_at(self.done, self.steps)
             healthy = self.k.update(
                 self._model,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import NotFinite, Unavailable, UserError
-from ebmbench.models.rbm import RBM, on_grid
+from ebmbench.models.rbm import RBM, TwoLayers, on_grid
 from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
@@ -39,21 +39,28 @@ class Device:
         if rows.ndim != 2 or rows.shape[1] != units:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
 
-    def put(self, model: RBM, arithmetic: str = "float") -> Handle:
-        """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`)."""
+    def put(self, model: TwoLayers, arithmetic: str = "float") -> Handle:
+        """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`).
+
+        `grid` is for sums over binary states: `Unavailable` where the visible units are not.
+        """
         if arithmetic not in ARITHMETICS:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
-        for name in ("W", "b", "c"):
+        for name in model.names:
             if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
                 raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
-        return self._job("put", model)(on_grid(model) if arithmetic == "grid" else model, arithmetic)
+        if arithmetic == "grid":
+            if not isinstance(model, RBM):
+                raise Unavailable(f"grid arithmetic does not apply to {model.kind}")
+            model = on_grid(model)
+        return self._job("put", model)(model, arithmetic)
 
-    def get(self, model: Handle) -> RBM:
+    def get(self, model: Handle) -> Any:
         """Copy a model back; `UserError` where a parameter is no longer finite."""
         return self._job("get", model)(model)
 
     def put_rows(self, rows: np.ndarray) -> Rows:
-        """Copy rows in [0, 1] to the device: uint8 if all are 0 or 1, else float32."""
+        """Copy rows of finite numbers to the device: uint8 if all are 0 or 1, else float32."""
         return self.device["put_rows"](rows)
 
     def get_rows(self, rows: Rows) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows
-from ebmbench.models.rbm import RBM
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.randomness import Key, check_seed
 
 
@@ -33,17 +34,23 @@ class Sampling(Device):
     """See the module."""
 
     def hidden_input(self, model: Handle, v: Rows) -> np.ndarray:
-        """Pre-activations c + vW, [B, n_hidden] on the host; v binary or in [0, 1]."""
+        """Pre-activations c + vW, [B, n_hidden] on the host; v binary or in [0, 1].
+
+        For Gaussian visible units c + (precision v)W, v any rows.
+        """
         self._check(v, model.n_visible, "v")
         return self._job("hidden_input", model)(model, v)
 
     def visible_input(self, model: Handle, h: Rows) -> np.ndarray:
-        """Pre-activations b + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1]."""
+        """Pre-activations b + hWᵀ, [B, n_visible] on the host; h binary or in [0, 1].
+
+        For Gaussian visible units this is their mean given h.
+        """
         self._check(h, model.n_hidden, "h")
         return self._job("visible_input", model)(model, h)
 
     def hidden_probability(self, model: Handle, v: Rows, beta: float = 1.0) -> Rows:
-        """p(h_j = 1 | v) = sigmoid(beta (c + vW)), [B, n_hidden]."""
+        """p(h_j = 1 | v) = sigmoid(beta times `hidden_input`), [B, n_hidden]."""
         self._check(v, model.n_visible, "v")
         return self._job("hidden_probability", model)(model, v, beta)
 
@@ -53,7 +60,10 @@ class Sampling(Device):
         return self._job("visible_probability", model)(model, h, beta)
 
     def free_energy(self, model: Handle, v: Rows) -> np.ndarray:
-        """F(v) = -b.v - sum_j softplus(c_j + (vW)_j), nats, float64 [B] on the host."""
+        """F(v) = -log sum_h e**-E(v, h), nats, float64 [B] on the host (see `models`).
+
+        Without Gaussian units -b.v - sum_j softplus(c_j + (vW)_j).
+        """
         self._check(v, model.n_visible, "v")
         return self._job("free_energy", model)(model, v)
 
@@ -63,11 +73,18 @@ class Sampling(Device):
         Sweep t draws h with the uniforms of layer HIDDEN, then v with those of layer VISIBLE, of step
         key.step + t; row r is chain key.chain + r. Returns the last v and the h it was drawn from,
         uint8 [B, n_visible] and [B, n_hidden]; the given v stays as it is.
+
+        Gaussian visible units are drawn with their noise, float32, from the normal variates of the
+        same uniforms; beta > 0 multiplies their precision too.
         """
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
         if not math.isfinite(beta):
             raise UserError(f"the inverse temperature must be finite, but is {beta}")
+        if model.kind == GaussianRBM.kind and beta <= 0:
+            raise UserError(
+                f"the inverse temperature of Gaussian units must be greater than 0, but is {beta}"
+            )
         check_seed(key.seed)
         self._check(v, model.n_visible, "v")
         return self._job("gibbs", model)(model, v, steps, key, beta)
@@ -82,6 +99,7 @@ class Sampling(Device):
         then v of every row as `gibbs` does; then neighbours t, t + 1 with t + step even exchange their
         states with probability min(1, e**((beta' - beta) (D - D'))), D = log f_1 - log f_0 of the
         joint state (v, h) just drawn. Unit t of layer SWAPS of the ladder's first chain decides.
+        Gaussian visible units are float32, on their path of `anneal`.
         """
         betas = self._path(model, base, betas)
         self._check(v, model.n_visible, "v")
@@ -102,12 +120,23 @@ class Sampling(Device):
         betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
         if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
             raise UserError("a path needs at least 2 inverse temperatures, all finite")
-        if base.shape != (model.n_visible,) or not np.isfinite(base).all():
+        if model.kind == GaussianRBM.kind and (betas.min() < 0 or betas.max() > 1):
+            raise UserError("a path of Gaussian units needs inverse temperatures between 0 and 1")
+        if model.kind == GaussianRBM.kind:
+            if base.shape != (2, model.n_visible) or not np.isfinite(base).all() or (base[1] <= 0).any():
+                raise UserError(
+                    f"the base rates must be {model.n_visible} means and as many precisions "
+                    "greater than 0, one a visible unit"
+                )
+        elif base.shape != (model.n_visible,) or not np.isfinite(base).all():
             raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
         return betas
 
-    def log_z(self, model: RBM) -> float:
-        """Log Z of a model on the host by enumeration of its smaller layer, in float64, nats."""
+    def log_z(self, model: TwoLayers) -> float:
+        """Log Z of a model on the host by enumeration of its smaller layer, in float64, nats.
+
+        Gaussian visible units are integrated in closed form, and the hidden ones enumerated.
+        """
         return self._job("log_z", model)(model)
 
     def anneal(
@@ -124,11 +153,15 @@ class Sampling(Device):
 
         A sweep v -> h -> v is reversible, so with draws of the model as rows and betas from 1 down to
         0 this is the same walk run backwards (Neal 2001, section 3).
+
+        For Gaussian visible units the base is [2, n_visible], mean and precision of independent
+        normals, the rows are any, and the path is (1 - beta) E_base + beta E: v has the precision
+        (1 - beta) base precision + beta precision, so 0 <= beta <= 1.
         """
         betas = self._path(model, base, betas)
         if not isinstance(start, int):
             self._check(start, model.n_visible, "the rows that annealing starts from")
-            if not self.device["is_binary"](start):
+            if model.kind != GaussianRBM.kind and not self.device["is_binary"](start):
                 raise UserError("the rows that annealing starts from must hold 0 and 1 only")
         check_seed(key.seed)
         return self._job("anneal", model)(model, np.asarray(base, float), betas, start, key)

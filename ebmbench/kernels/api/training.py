@@ -1,11 +1,13 @@
 """Jobs that train: gradients of the principles, and what an optimiser does with them."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows, Tree
+from ebmbench.randomness import Key, check_seed
 
 
 class Phases(NamedTuple):
@@ -52,7 +54,8 @@ class Training(Device):
         """The contrast of two sets of v: mean of -dE/dparameter over the one minus over the other.
 
         h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>. Each phase
-        is divided by its own number of rows.
+        is divided by its own number of rows. For Gaussian visible units W gets precision times
+        <v p(h|v)>, b precision times <v>, and log_precision -precision <(v-b)**2/2 - v (W p(h|v))>.
         """
         for rows in (positive, negative):
             self._check(rows, model.n_visible, "v")
@@ -100,6 +103,26 @@ class Training(Device):
             model, data, noise, np.asarray(data_offset, float), np.asarray(noise_offset, float)
         )
 
+    def score_matching(
+        self, model: Handle, v: Rows, noise: float = 0.0, key: Key | None = None
+    ) -> tuple[Phases, float]:
+        """Gradient and mean of the negative score matching loss (see `models.score`), Gaussian v.
+
+        noise 0 is the closed form (Hyvärinen 2005, eq. 4). Otherwise the denoising form (Vincent
+        2011, eq. 9): row r becomes v + noise e, e normal variates of layer VISIBLE, step key.step and
+        chain key.chain + r. `Phases.means` are those of v, with its noise, and of p(h|v).
+        """
+        self._check(v, model.n_visible, "v")
+        if len(v) == 0:
+            raise UserError("score matching needs at least one row")
+        if not (noise >= 0 and math.isfinite(noise)):
+            raise UserError(f"the noise must be at least 0 and finite, but is {noise}")
+        if noise > 0:
+            if key is None:
+                raise UserError("denoising score matching needs a key for its noise")
+            check_seed(key.seed)
+        return self._job("score_matching", model)(model, v, noise, key if noise > 0 else None)
+
     def exact_gradient(self, model: Handle, v: Rows) -> tuple[Phases, float]:
         """The gradient of the mean log-likelihood of v by enumeration, and log Z in nats."""
         self._check(v, model.n_visible, "v")
@@ -130,8 +153,9 @@ class Training(Device):
         """One step of stochastic gradient ascent with momentum (Polyak 1964), in place.
 
         velocity <- momentum * velocity + rate * (gradient - decay * W); parameters += velocity.
-        Weight decay acts on W alone. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`;
-        a hidden unit whose weights have become NaN shows in its bias one step later.
+        Weight decay acts on W alone; a parameter that the gradient does not name stays as it is. False
+        once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond that
+        or its inverse; a hidden unit whose weights have become NaN shows in its bias one step later.
         """
         if model.arithmetic == "grid":
             raise UserError("grid arithmetic is for a model that stands still; train in float")

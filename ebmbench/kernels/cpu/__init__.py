@@ -6,16 +6,21 @@ from ebmbench.kernels.cpu import (
     device,
     enumerate,
     flips,
+    gaussian,
     gibbs,
     nce,
     statistics,
     tempering,
     update,
 )
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 
 BACKEND = assemble(
     "cpu",
     device.FUNCTIONS,
-    {RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update)},
+    {
+        RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
+        GaussianRBM.kind: gaussian.FILES,
+    },
 )

@@ -23,7 +23,7 @@ _LOG_BLOCK = 1000
 
 
 @jit(forceinline=True)
-def _gain(x, n, after, before, factor):
+def gain(x, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 
     With s = sigmoid(after x) and d = (after - before) x each difference is -log(1 + s (e**-d - 1)):
@@ -66,9 +66,7 @@ def _anneal(W, Wt, b, c, base, betas, nh, drawn, v, log_weights, seed, stream, s
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
             add_rows(c, W, state, index, xh)
-            weight += (after - before) * linear_gain(base, b, state) + _gain(
-                xh, nh, after, before, factor
-            )
+            weight += (after - before) * linear_gain(base, b, state) + gain(xh, nh, after, before, factor)
             if k == betas.size - 1:
                 break
             now = step + np.uint64(k)

@@ -29,7 +29,8 @@ def aligned_zeros(*shape: int) -> np.ndarray:
     return raw[first : first + 4 * count].view(np.float32).reshape(shape)
 
 
-def _store(values: np.ndarray) -> np.ndarray:
+def store(values: np.ndarray) -> np.ndarray:
+    """A copy as float32 whose rows are padded with zeros."""
     out = aligned_zeros(*values.shape[:-1], padded(values.shape[-1]))
     out[..., : values.shape[-1]] = values
     return out
@@ -48,10 +49,15 @@ class Model:
     c: np.ndarray
     kind: str = RBM.kind
 
+    @property
+    def to_hidden(self) -> np.ndarray:
+        """What v is multiplied by on its way to the hidden units, [n_visible, padded]."""
+        return self.W
+
 
 def put(model: RBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    W, Wt, b, c = (_store(x) for x in (model.W, model.W.T, model.b, model.c))
+    W, Wt, b, c = (store(x) for x in (model.W, model.W.T, model.b, model.c))
     return Model(model.n_visible, model.n_hidden, arithmetic, W, Wt, b, c)
 
 
@@ -71,6 +77,7 @@ def put_rows(rows: np.ndarray) -> np.ndarray:
 def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """See `Backend.get_tree`."""
     columns = {"W": model.n_hidden, "b": model.n_visible, "c": model.n_hidden}
+    columns["log_precision"] = model.n_visible
     return {name: np.array(value[..., : columns[name]]) for name, value in tree.items()}
 
 

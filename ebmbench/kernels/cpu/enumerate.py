@@ -19,11 +19,11 @@ from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.rbm import RBM
 from ebmbench.scalar import exp64
 
-_RESTART = 1 << 14  # states after which the sums are formed afresh
+RESTART = 1 << 14  # states after which the sums are formed afresh
 
 
 @jit(forceinline=True)
-def _visit(W, small, large, state, x, number, afresh):
+def visit(W, small, large, state, x, number, afresh):
     """Move (state, x) to Gray state `number`; returns small.state where afresh, else its change."""
     if afresh:
         code = number ^ (number >> 1)
@@ -56,8 +56,8 @@ def _log_sums(W, small, large, bits):
         scratch = np.empty((2, SOFTPLUS_BLOCK))
         linear, most, total = 0.0, -np.inf, 0.0
         for t in range(1 << bits):
-            afresh = t % _RESTART == 0
-            change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
+            afresh = t % RESTART == 0
+            change = visit(W, small, large, state, x, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
             log_p = linear + sum_softplus(x, x.size, 1.0, scratch)
             if log_p > most:
@@ -79,8 +79,8 @@ def _expectations(W, small, large, bits, log_z, products, smalls, larges):
         share = np.empty(x.size)
         linear = 0.0
         for t in range(1 << bits):
-            afresh = t % _RESTART == 0
-            change = _visit(W, small, large, state, x, (block << bits) + t, afresh)
+            afresh = t % RESTART == 0
+            change = visit(W, small, large, state, x, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
             p = math.exp(linear + sum_softplus(x, x.size, 1.0, scratch) - log_z)
             for j in range(x.size):
@@ -94,7 +94,7 @@ def _expectations(W, small, large, bits, log_z, products, smalls, larges):
                         row[j] += share[j]
 
 
-def _block_bits(n: int) -> int:
+def block_bits(n: int) -> int:
     """Bits of a block's states: 16 blocks for the threads to share."""
     return max(n - 4, 0)
 
@@ -103,7 +103,7 @@ def log_z(model: RBM) -> float:
     """See `Backend.log_z`."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
-    bits = _block_bits(small.n_visible)
+    bits = block_bits(small.n_visible)
     work = 2**small.n_visible * small.n_hidden
     blocks = launch(_log_sums, work, small.W, small.b, small.c, bits)
     return float(np.logaddexp.reduce(blocks))
@@ -115,7 +115,7 @@ def _expected(model: RBM) -> tuple[float, Moments]:
         total, m = _expected(model.transposed)
         return total, Moments(m.vh.T, m.h, m.v)
     total = log_z(model)
-    bits = _block_bits(model.n_visible)
+    bits = block_bits(model.n_visible)
     blocks = 1 << (model.n_visible - bits)
     shares = Moments(*(np.zeros((blocks, *x.shape)) for x in (model.W, model.b, model.c)))
     work = 2**model.n_visible * model.n_hidden

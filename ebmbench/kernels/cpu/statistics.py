@@ -108,7 +108,7 @@ def _inputs_of(matrix, bias, states, columns):
 
 def hidden_input(model, v):
     """See `Backend.hidden_input`."""
-    return _inputs_of(model.W, model.c, v, model.n_hidden)
+    return _inputs_of(model.to_hidden, model.c, v, model.n_hidden)
 
 
 def visible_input(model, h):
@@ -126,7 +126,7 @@ def padded_probability(matrix, bias, states, columns, beta=1.0):
 
 def hidden_probability(model, v, beta):
     """See `Backend.hidden_probability`."""
-    p = padded_probability(model.W, model.c, v, model.n_hidden, beta)
+    p = padded_probability(model.to_hidden, model.c, v, model.n_hidden, beta)
     return np.ascontiguousarray(p[:, : model.n_hidden])
 
 

@@ -14,7 +14,7 @@ from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key, fill_uniforms
 
 
 @jit
-def _exchange(betas, place, d, u, parity, accepted):
+def exchange(betas, place, d, u, parity, accepted):
     """Decide about every second pair of neighbours; place[t] is the slot that stands at betas[t]."""
     for t in range(parity, betas.size - 1, 2):
         colder, warmer = place[t + 1], place[t]
@@ -55,7 +55,7 @@ def _ladders(W, Wt, b, c, base, betas, start, nh, steps, last, counts, seed, str
                     gain += np.float64(x[j]) * h[j]
                 d[slot] = gain
             fill_uniforms(u, chain + first, now, seed, stream + SWAPS)
-            _exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])
+            exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])
         for t in range(temperatures):
             last[first + t] = v[place[t]]
 

@@ -66,27 +66,20 @@ def centre(gradient, means, offsets, sliding) -> None:
     launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy())
 
 
-def update(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`."""
+def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
+    """See `Backend.update`; what the gradient does not name stays as it is."""
     rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
-    launch(
-        _update_weights,
-        model.W.size,
-        model.W,
-        model.Wt,
-        velocity["W"],
-        gradient["W"],
-        model.n_hidden,
-        rate,
-        momentum,
-        decay,
-    )
-    return all(
-        [
-            _update_bias(getattr(model, name), velocity[name], gradient[name], rate, momentum)
-            for name in ("b", "c")
-        ]
-    )
+    healthy = True
+    for name in gradient:
+        v, g = velocity[name], gradient[name]
+        if name == "W":
+            launch(
+                _update_weights, model.W.size, model.W, model.Wt, v, g, model.n_hidden,
+                rate, momentum, decay,
+            )  # fmt: skip
+        else:
+            healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
+    return healthy
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": update}
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend}

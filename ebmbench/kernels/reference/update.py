@@ -20,9 +20,9 @@ def centre(gradient, means, offsets, sliding) -> None:
     gradient["c"] -= c
 
 
-def update(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`."""
-    for name in ("W", "b", "c"):
+def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
+    """See `Backend.update`; what the gradient does not name stays as it is."""
+    for name in gradient:
         parameter, v = getattr(model, name), velocity[name]
         v *= momentum
         v += rate * (gradient[name] - (decay * parameter if name == "W" else 0.0))
@@ -30,4 +30,4 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     return bool(all((np.abs(bias) < LARGEST_PARAMETER).all() for bias in (model.b, model.c)))
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": update}
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend}

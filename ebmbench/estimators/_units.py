@@ -1,0 +1,12 @@
+"""What an estimator asks of a model's visible units."""
+
+from ebmbench.errors import Unavailable
+from ebmbench.models.rbm import TwoLayers
+
+
+def check_visible(model: TwoLayers, wanted: str, estimator: str) -> None:
+    """`Unavailable` with the reason where the model's visible units are not the wanted ones."""
+    if model.visible != wanted:
+        raise Unavailable(
+            f"{estimator} needs {wanted} visible units, but the model's are {model.visible}"
+        )

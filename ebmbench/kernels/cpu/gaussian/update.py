@@ -1,0 +1,39 @@
+"""Parameter updates; precision * W follows."""
+
+import numpy as np
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.gaussian.device import scale
+from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.update import ascend
+from ebmbench.models.gaussian_rbm import TREE
+from ebmbench.scalar import LARGEST_PARAMETER, exp
+
+_BOUND = np.float32(np.log(LARGEST_PARAMETER))
+
+
+@jit
+def _exponentials(log_precision, precision):
+    healthy = True
+    for i in range(precision.size):
+        precision[i] = exp(log_precision[i])
+        healthy &= abs(log_precision[i]) < _BOUND  # False for NaN
+    return healthy
+
+
+def zeros(model):
+    """See `Backend.zeros`."""
+    return {name: aligned_zeros(*getattr(model, name).shape) for name in TREE}
+
+
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:
+    """See `Backend.update`."""
+    healthy = ascend(model, velocity, gradient, rate, momentum, decay)
+    if "log_precision" in gradient:
+        healthy &= _exponentials(model.log_precision, model.precision)
+    launch(scale, model.W.size, model.W, model.precision, model.to_hidden)
+    return healthy
+
+
+JOBS = {"zeros": zeros, "update": update}

@@ -1,0 +1,21 @@
+"""Parameter updates."""
+
+import numpy as np
+
+from ebmbench.kernels.reference.update import ascend
+from ebmbench.models.gaussian_rbm import TREE
+from ebmbench.scalar import LARGEST_PARAMETER
+
+
+def zeros(model):
+    """See `Backend.zeros`."""
+    return {name: np.zeros_like(getattr(model, name)) for name in TREE}
+
+
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:
+    """See `Backend.update`."""
+    healthy = ascend(model, velocity, gradient, rate, momentum, decay)
+    return healthy and bool((np.abs(model.log_precision) < np.log(LARGEST_PARAMETER)).all())
+
+
+JOBS = {"zeros": zeros, "update": update}
