@@ -108,7 +108,7 @@ def _suite(
     ]
     require(
         len(tables) > 0 and all(isinstance(table, dict) for _, table in tables),
-        f"there is no table such as [[{next(iter(known))}]], so no case",
+        f"there is no table of a task, so no case; tasks are {', '.join(f'[[{task}]]' for task in known)}",
     )
     if dataset:  # the tables made for it, or else the last one
         tables = [(task, table) for task, table in tables if "dataset" in table]
