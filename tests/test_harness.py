@@ -272,6 +272,44 @@ def test_every_update_counts_alike_in_the_quartiles():
     assert np.isnan(table.update_quartiles([])).all()
 
 
+def test_targets_that_are_reached_and_targets_that_are_not(tmp_path):
+    row = run_one(tmp_path, targets=[-100.0, -3.0, 0.0])
+    curve = ebmbench.load_table(tmp_path).curves
+    first, second, third = row["seconds_to_target"]
+    assert first == {"target": -100.0, "reached": True, "seconds": 0.0, "censored_at": None}
+    reached = curve[curve.log_likelihood >= -3.0]
+    if second["reached"]:
+        assert second["seconds"] == reached.seconds.min()
+    else:
+        assert reached.empty
+    assert third == {"target": 0.0, "reached": False, "seconds": None, "censored_at": row["train_s"]}
+
+
+def test_a_target_between_two_checkpoints_counts_at_the_later_one():
+    curve = [{"log_likelihood": value, "seconds": n} for n, value in enumerate([-9.0, -5.0, -6.0, -4.0])]
+    assert train._first_at(-5.5, curve, 3.0)["seconds"] == 1
+    assert train._first_at(-4.5, curve, 3.0)["seconds"] == 3
+    assert train._first_at(-1.0, curve, 3.0)["censored_at"] == 3.0
+
+
+def test_a_gain_is_told_from_none(tmp_path):
+    row = run_one(tmp_path, epochs=1, rate=1e-6)
+    assert row["gain"] == pytest.approx(row["log_likelihood"] - row["baseline_independent"])
+    assert abs(row["gain"]) < 0.1
+    assert row["verdict"] == "no gain"
+    trained = run_one(tmp_path, estimator={"name": "exact"}, epochs=300, rate=0.3, hidden=8)
+    assert trained["gain"] > 1
+    assert trained["verdict"] == "gain"
+
+
+def test_estimators_tell_what_they_learned(tmp_path):
+    tempered = run_one(tmp_path, estimator={"name": "parallel_tempering", "temperatures": 3})
+    assert 0 < tempered["swap_rate_min"] <= tempered["swap_rate"] <= 1
+    normalised = run_one(tmp_path, estimator={"name": "nce"})
+    assert np.isfinite(normalised["learned_log_z"])
+    assert "learned_log_z" not in run_one(tmp_path, estimator={"name": "exact"})
+
+
 def test_quick_holds_what_it_promises():
     from ebmbench.harness import spec
 

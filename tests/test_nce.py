@@ -103,7 +103,7 @@ def learned(k, config, steps=600):
     found = []
     for step in range(steps):
         _, state, info = module.step(k, handle, built, state, batch, KEY.advance(step))
-        found.append(info["log_z"])
+        found.append(info["learned_log_z"])
     return np.mean(found[-100:]), log_z(model)
 
 

@@ -51,6 +51,23 @@ def test_backends_alternate_and_every_other_seed_runs_backwards(suite):
     assert [facts(c) for c in cases[8:]] == [facts(c) for c in cases[:8]][::-1]
 
 
+def test_tables_of_any_task_stand_side_by_side(suite):
+    model = '[[log_z]]\nmodel = "digits_rbm20"\nbackend = "cpu"\nmethod = { name = "exact" }\n'
+    cases = suite(SUITE + model).cases
+    assert [case.task for case in cases] == ["train"] * 16 + ["log_z"] * 2
+    assert {case.task for case in suite(SUITE + model, dataset="digits").cases} == {"train"}
+    with pytest.raises(UserError, match="names a data set"):
+        suite(model, dataset="digits")
+
+
+def test_a_list_is_one_value_where_the_field_is_a_list(suite):
+    one = suite(change("hidden = [3, 4]", "hidden = 3\ntargets = [-3, -2.5]")).cases
+    assert len(one) == 8
+    assert {tuple(case.targets) for case in one} == {(-3, -2.5)}
+    two = suite(change("hidden = [3, 4]", "hidden = 3\ntargets = [[-3], [-2]]")).cases
+    assert {tuple(case.targets) for case in two} == {(-3,), (-2,)}
+
+
 def test_the_command_line_replaces_axes(suite):
     cases = suite(SUITE, backends=["cpu"], dataset="digits", seeds=3).cases
     assert {(case.backend, case.dataset) for case in cases} == {("cpu", "digits")}
@@ -81,6 +98,11 @@ def change(old, new):
         (change("hidden = [3, 4]", "hidden = 2.5"), "hidden"),
         (change("hidden = [3, 4]", "rate = -1"), "learning rate"),
         (change("hidden = [3, 4]", "batch_size = 0"), "batch_size"),
+        (change("hidden = [3, 4]", "targets = -3"), "targets"),
+        (change("hidden = [3, 4]", "targets = ['a']"), "targets"),
+        (change("hidden = [3, 4]", "targets = [nan]"), "targets"),
+        (SUITE + "[[trian]]", "'trian'"),
+        ("train = 3", "table"),
         (change('"bars_and_stripes"', '"bars"'), "'bars'"),
         (change('"bars_and_stripes"', '"no_such.npz"'), "no_such.npz"),
         (change('"cpu"]', '"gpu"]'), "'gpu'"),

@@ -94,7 +94,7 @@ def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
 def step(
     k: Backend, model: Handle, config: Config, state: State, batch: Rows, key: Key
 ) -> tuple[Tree, State, dict[str, Any]]:
-    """One gradient; see the package's docstring. info["log_z"]: as learned so far, nats."""
+    """One gradient; see the package's docstring. info["learned_log_z"]: as learned so far, nats."""
     noise = state.noise
     count = config.ratio * len(batch)
     now = key._replace(stream=Stream.NOISE, step=key.step + 1)  # the pool was drawn at step 0
@@ -105,5 +105,5 @@ def step(
     found = k.nce(model, batch, rows, *offsets)
     newton = found.log_z / max(found.curvature, 1e-12)
     log_z = state.log_z + config.log_z_rate * float(np.clip(newton, -_LARGEST_STEP, _LARGEST_STEP))
-    info = {"means": found.means, "log_z": log_z, "objective": found.value}
+    info = {"means": found.means, "learned_log_z": log_z, "objective": found.value}
     return found.gradient, State(noise, log_z), info

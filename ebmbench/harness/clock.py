@@ -1,16 +1,21 @@
-"""The clock: it runs while a fit trains, and stops at the time limit."""
+"""Clocks: they run while the work is done, and stop it at the time limit."""
 
 import os
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 from ebmbench.harness.table import update_quartiles
 from ebmbench.kernels.api import Backend
 from ebmbench.training.fit import Fit
 
 _SLICE_S = 0.5  # how long the clock runs before the time limit is looked at
+
+
+T = TypeVar("T")
 
 
 class Timeout(Exception):
@@ -58,3 +63,53 @@ class Clock:
             "samples": [process],
             "threads": numba.get_num_threads(),
         }
+
+
+class Stopwatch:
+    """Seconds of single pieces of work; the device is waited for before each reading."""
+
+    def __init__(self, k: Backend, limit_s: float) -> None:
+        self.k, self.limit_s = k, limit_s
+        self.samples: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """All that was clocked."""
+        return sum(self.samples)
+
+    def time(self, work: Callable[[], T]) -> T:
+        """What the work returns, clocked; raises `Timeout` where the limit was passed before it."""
+        if self.seconds > self.limit_s:
+            raise Timeout(f"{self.limit_s:g} s were used up after {len(self.samples)} pieces of work")
+        self.k.synchronize()
+        started = perf_counter()
+        result = work()
+        self.k.synchronize()
+        self.samples.append(perf_counter() - started)
+        return result
+
+    def summary(self, name: str, per: int = 1) -> dict[str, Any]:
+        """Quartiles of the samples as the row's fields name, name_low and name_high.
+
+        per: how many of what is counted one sample holds.
+        """
+        seconds = np.array(self.samples) / per
+        low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+        return {
+            name: float(median),
+            f"{name}_low": float(low),
+            f"{name}_high": float(high),
+            "samples": [{"process": os.getpid(), name: seconds.tolist()}],
+            "threads": numba.get_num_threads(),
+        }
+
+
+def warm_up(k: Backend, work: Callable[[], Any]) -> float:
+    """Seconds that work takes beyond its second time: compilation, or loading what is cached."""
+    seconds = []
+    for _ in range(2):
+        started = perf_counter()
+        work()
+        k.synchronize()
+        seconds.append(perf_counter() - started)
+    return max(0.0, seconds[0] - seconds[1])

@@ -89,7 +89,7 @@ def _suite(
     given = {key: value for key, value in content.items() if key not in known}
     for key in given:
         if key not in _HEAD:
-            raise unknown("key", key, [*_HEAD, *(f"[[{task}]]" for task in known)])
+            raise unknown("key", key, [*_HEAD, *known])
     head = _HEAD | {"title": name} | given
     count = head["seeds"] if seeds is None else seeds
     require(
@@ -106,9 +106,10 @@ def _suite(
         if task in known
         for table in (entries if isinstance(entries, list) else [entries])
     ]
+    names = ", ".join(f"[[{task}]]" for task in known)
     require(
         len(tables) > 0 and all(isinstance(table, dict) for _, table in tables),
-        f"there is no table such as [[{next(iter(known))}]], so no case",
+        f"there is no table of a task, so no case; tasks are {names}",
     )
     if dataset:  # the tables made for it, or else the last one
         tables = [(task, table) for task, table in tables if "dataset" in table]

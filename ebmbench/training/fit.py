@@ -94,6 +94,7 @@ class Fit:
         self.batches = -(-len(rows) // self.batch_size)
         self.steps = epochs * self.batches
         self.done = 0
+        self.info: dict[str, Any] = {}  # what the estimator said at the last update
         self._n_rows = len(rows)
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
@@ -140,14 +141,14 @@ class Fit:
             batch = self.k.take(self._rows, next(self._order))
             key = Key(self.seed, 0, self.done)
             try:
-                gradient, self._state, info = self._estimator.step(
+                gradient, self._state, self.info = self._estimator.step(
                     self.k, self._model, self._config, self._state, batch, key
                 )
             except NotFinite as error:
                 raise Diverged(f"{error} after {self.done} updates") from None
             if self._offsets is not None:
                 sliding = CENTRING_SLIDING if self.done else 1.0
-                self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)
+                self.k.centre(self._model, gradient, self.info["means"], self._offsets, sliding)
             gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
             rate = self.optimiser.rate_at(self.done, self.steps)
             healthy = self.k.update(

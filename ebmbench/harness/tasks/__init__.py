@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ebmbench.discovery import registry, unknown
 from ebmbench.kernels import api
 from ebmbench.options import require
@@ -87,3 +89,8 @@ def check_named(what: str, table: dict[str, Any], example: str) -> None:
 def settings_of(table: dict[str, Any]) -> dict[str, Any]:
     """The settings in a table without its name."""
     return {name: value for name, value in table.items() if name != "name"}
+
+
+def swap_facts(rates: np.ndarray) -> dict[str, float]:
+    """What a row says of parallel tempering's exchanges, from the rate of each pair of neighbours."""
+    return {"swap_rate": float(rates.mean()), "swap_rate_min": float(rates.min())}

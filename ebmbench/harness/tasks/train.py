@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -12,17 +13,20 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.mixture import baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
-from ebmbench.harness.clock import Clock
+from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
+from ebmbench.options import require
 from ebmbench.training.fit import Fit, initial_model
 from ebmbench.training.sgd import SGD
 
 NAME = "train"
 SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
+_LEAST_GAIN = 1.0  # nats a test row over independent pixels
+NO_GAIN = "no gain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,8 @@ class Case(tasks.Case):
     """One training run and how it is judged.
 
     estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
-    checkpoints: how often the model is looked at.
+    checkpoints: how often the model is looked at; targets: nats a test row whose first checkpoint is
+    noted.
     """
 
     task = NAME
@@ -49,6 +54,7 @@ class Case(tasks.Case):
     betas: int | str = 1000
     chains: int = 100
     checkpoints: int = 10
+    targets: list[float] = field(default_factory=list, hash=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,6 +63,9 @@ class Case(tasks.Case):
         datasets.check_name(self.dataset)
         estimators.find(self.estimator["name"], self.settings)
         partition.find(self.evaluate, self.evaluation)
+        for target in self.targets:
+            number = isinstance(target, int | float) and not isinstance(target, bool)
+            require(number and isfinite(target), f"targets must be finite numbers, but one is {target!r}")
         _ = self.optimiser
 
     @property
@@ -86,10 +95,15 @@ class Case(tasks.Case):
 
     def summary(self, row: dict[str, Any]) -> str:
         """What the model is worth, and its price."""
-        return (
+        text = (
             f"{row['log_likelihood']:.2f} nats a test row, "
             f"{row['updates']} updates in {row['train_s']:.2f} s"
         )
+        reached = [one for one in row["seconds_to_target"] if one["reached"]]
+        if reached:
+            last = max(reached, key=lambda one: one["target"])
+            text += f", {last['target']:g} after {last['seconds']:.2f} s"
+        return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")
 
     def inputs(self) -> dict[str, str]:
         """The data set's digest."""
@@ -114,7 +128,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     }
     model = initial_model(data.train, case.hidden, case.seed)
     gate.demand(judge.BACKEND)
-    row["compile_s"] += _warm_up(k, case, data, model)
+    trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
+    row["compile_s"] += warm_up(k, lambda: trial.advance(1))
     look = judge.Judge(data, case.evaluate, case.evaluation, case.seed)
 
     started = perf_counter()
@@ -132,6 +147,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     finally:
         row |= clock.summary()
         row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
+        row |= _worth(row) | _learned(fit.info)
+        row["seconds_to_target"] = [_first_at(target, curve, clock.seconds) for target in case.targets]
     trained = fit.model
     return {
         "W": trained.W,
@@ -142,6 +159,26 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
         "image_order": np.array(data.image_order),
     }
+
+
+def _worth(row: dict[str, Any]) -> dict[str, Any]:
+    """The gain over independent pixels in nats a test row, and whether it counts as one."""
+    gain = row["log_likelihood"] - row["baseline_independent"]
+    return {"gain": gain, "verdict": "gain" if gain >= _LEAST_GAIN else NO_GAIN}
+
+
+def _learned(info: dict[str, Any]) -> dict[str, Any]:
+    """What the estimator itself said at the last update: NCE's log Z, parallel tempering's swaps."""
+    learned = {"learned_log_z": info["learned_log_z"]} if "learned_log_z" in info else {}
+    return learned | (tasks.swap_facts(info["swap_rates"]) if "swap_rates" in info else {})
+
+
+def _first_at(target: float, curve: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """The first checkpoint at or above a target; where there is none, how long it was not reached."""
+    for point in curve:
+        if point["log_likelihood"] >= target:
+            return {"target": target, "reached": True, "seconds": point["seconds"], "censored_at": None}
+    return {"target": target, "reached": False, "seconds": None, "censored_at": seconds}
 
 
 @cache
@@ -162,18 +199,6 @@ def _fit(k: Backend, case: Case, data: Dataset, model: RBM) -> Fit:
         case.batch_size,
         case.seed,
     )
-
-
-def _warm_up(k: Backend, case: Case, data: Dataset, model: RBM) -> float:
-    """Seconds that the first update takes beyond the second: compilation, or loading what is cached."""
-    fit = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
-    seconds = []
-    for _ in range(2):
-        started = perf_counter()
-        fit.advance(1)
-        k.synchronize()
-        seconds.append(perf_counter() - started)
-    return max(0.0, seconds[0] - seconds[1])
 
 
 def _checkpoints(updates: int, count: int) -> list[int]:

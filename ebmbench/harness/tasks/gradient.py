@@ -1,0 +1,157 @@
+"""Bias, variance and cost of an estimator's gradient against the exact one, at a fixed model.
+
+The batch is drawn from the model's exact law at temperature 1, so that at another temperature the
+gradient points from the tempered model to that law. Gradients are compared as one vector of W, b
+and c, in the norm of its components.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ebmbench import estimators
+from ebmbench.harness import sources, tasks
+from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.tasks._model import ModelCase
+from ebmbench.kernels import api
+from ebmbench.kernels.api import Backend, Handle, Tree
+from ebmbench.models.enumerate import check_enumerable, draws
+from ebmbench.options import require
+from ebmbench.partition import base_rates
+from ebmbench.randomness import Key, Stream
+
+NAME = "gradient"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(ModelCase):
+    """One estimator at one model.
+
+    estimator: a table with `name` and the estimator's settings; rows: of the batch; replicates: how
+    many gradients are compared, at least 3. An estimator that keeps a state first does `burn_in` steps
+    on the model, so that its chains follow it, and `thin` steps a gradient.
+    """
+
+    task = NAME
+
+    estimator: dict[str, Any] = field(hash=False)
+    rows: int = 100
+    replicates: int = 100
+    burn_in: int = 1000
+    thin: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("rows", "thin")
+        require(self.replicates >= 3, f"replicates must be at least 3, but is {self.replicates}")
+        require(self.burn_in >= 0, f"burn_in must be at least 0, but is {self.burn_in}")
+        tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
+        estimators.find(self.estimator["name"], self.settings)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The estimator's settings without its name."""
+        return tasks.settings_of(self.estimator)
+
+    @property
+    def label(self) -> str:
+        """The estimator as tables and figures call it."""
+        return estimators.find(self.estimator["name"], self.settings)[1].label
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """Bias, noise and cost of a gradient."""
+        return (
+            f"bias {row['bias']:.3g} ± {row['bias_std_error']:.1g}, "
+            f"noise {row['variance'] ** 0.5:.3g}, gradient {row['gradient_norm']:.3g}, "
+            f"{1e3 * row['step_s']:.3g} ms"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with the estimator's label in place of its table."""
+        parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
+        return super().facts() | {"estimator": self.label} | parts
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
+    """Fill in bias, variance and seconds; there is no curve."""
+    k = api.load(case.backend)
+    model = case.load()
+    check_enumerable(model)
+    truth = _truth(json.dumps(case.model), case.temperature, case.rows, case.seed)
+    module, config = estimators.find(case.estimator["name"], case.settings)
+    handle, batch = k.put(model), k.put_rows(truth.batch)
+    base = base_rates(truth.batch, "batch").bias
+    state = module.init(k, model, config, Key(case.seed, 0), base)
+    done = 0
+
+    def step() -> Tree:
+        nonlocal state, done
+        gradient, state, _ = module.step(k, handle, config, state, batch, Key(case.seed, 0, done))
+        done += 1
+        return gradient
+
+    row["compile_s"] += warm_up(k, step)
+    for _ in range(case.burn_in if state is not None else 0):
+        step()
+    watch = Stopwatch(k, case.timeout_s)
+    found = []
+    for _ in range(case.replicates):
+        for _ in range(case.thin - 1 if state is not None else 0):
+            step()
+        found.append(_flat(k, handle, watch.time(step)))
+    row |= fidelity(np.array(found), truth.gradient) | watch.summary("step_s")
+
+
+def fidelity(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Bias and variance of gradients [replicates, parameters] against the exact one [parameters].
+
+    bias: norm of the expected error; the mean over all pairs of replicates of their errors' product
+    estimates its square without the noise of the mean, floored at 0. bias_std_error: from the bias to
+    the root of its square plus that square's standard error, by the jackknife. variance: trace of one
+    gradient's covariance. cosine: of the mean gradient to the exact one.
+    """
+    errors = found - exact
+    n = len(errors)
+    products = errors @ errors.T
+    np.fill_diagonal(products, 0.0)
+    total, own = products.sum(), products.sum(axis=0)
+    squared = total / (n * (n - 1))
+    left_out = (total - 2.0 * own) / ((n - 1) * (n - 2))
+    uncertainty = np.sqrt((n - 1) * left_out.var())
+    bias = np.sqrt(max(0.0, squared))
+    variance = found.var(axis=0, ddof=1).sum()
+    mean, norm = found.mean(axis=0), np.linalg.norm(exact)
+    lengths = np.linalg.norm(mean) * norm
+    return {
+        "gradient_norm": float(norm),
+        "bias": float(bias),
+        "bias_std_error": float(np.sqrt(bias**2 + uncertainty) - bias),
+        "variance": float(variance),
+        "rms_error": float(np.sqrt(bias**2 + variance)),
+        "cosine": float(mean @ exact / lengths) if lengths > 0 else np.nan,
+    }
+
+
+class _Truth(NamedTuple):
+    batch: np.ndarray
+    gradient: np.ndarray
+
+
+@cache
+def _truth(source: str, temperature: float, rows: int, seed: int) -> _Truth:
+    """A batch from the model at temperature 1, and the exact gradient of the tempered model there."""
+    origin = json.loads(source)
+    batch = draws(sources.load_model(origin), rows, Key(seed, Stream.EXACT)).astype(np.uint8)
+    reference = api.load("reference")
+    handle = reference.put(sources.load_model(origin, temperature))
+    (gradient, _), _ = reference.exact_gradient(handle, reference.put_rows(batch))
+    return _Truth(batch, _flat(reference, handle, gradient))
+
+
+def _flat(k: Backend, handle: Handle, gradient: Tree) -> np.ndarray:
+    """W, b and c of a gradient on the device as one float64 vector."""
+    tree = k.get_tree(handle, {name: gradient[name] for name in ("W", "b", "c")})
+    return np.concatenate([np.ravel(tree[name]).astype(np.float64) for name in ("W", "b", "c")])

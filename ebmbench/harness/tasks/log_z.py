@@ -1,0 +1,98 @@
+"""One way to log Z on a given model: its error against the truth, and its price."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ebmbench import partition
+from ebmbench.harness import sources, tasks
+from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.tasks._model import BaseCase
+from ebmbench.kernels import api
+from ebmbench.models.enumerate import MOST_UNITS
+from ebmbench.models.rbm import RBM
+from ebmbench.partition import BaseRates
+
+NAME = "log_z"
+_TRUTH_BACKEND = "cpu"  # sums in float64; the gate holds it to the reference within 1e-9 nats
+_SMALL = sources.random_model(3, 2, 1.0)  # what a method is warmed up on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(BaseCase):
+    """One method on one model.
+
+    method: a table with `name` and the method's settings, which starts from the base where it anneals;
+    truth, truth_source: log Z in nats where it cannot be enumerated, and who says so; repeats: how
+    often the method is clocked.
+    """
+
+    task = NAME
+
+    method: dict[str, Any] = field(hash=False)
+    truth: float | None = None
+    truth_source: str = ""
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("repeats")
+        tasks.check_named("method", self.method, "{ name = 'ais', betas = 1000 }")
+        partition.find(self.method["name"], self.settings)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method's settings without its name."""
+        return tasks.settings_of(self.method)
+
+    @property
+    def label(self) -> str:
+        """The method with its settings."""
+        return ", ".join([self.method["name"], *(f"{n} {v}" for n, v in self.settings.items())])
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """Log Z, how wrong it is, and its seconds."""
+        text = f"log Z {row['log_z']:.3f} ± {row['std_error']:.3f}"
+        if row["error"] is not None:
+            text += f", error {row['error']:+.3f}"
+        return f"{text}, {row['seconds']:.3g} s"
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with the method's name in place of its table."""
+        return super().facts() | {"method": self.method["name"], "settings": self.settings}
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Fill in the estimate, its error and its seconds; returns the chains' log weights."""
+    k = api.load(case.backend)
+    model = case.load()
+    base = case.base(model.n_visible)
+    module, config = partition.find(case.method["name"], case.settings)
+    small = BaseRates(np.zeros(_SMALL.n_visible), base.source)
+    row["compile_s"] += warm_up(k, lambda: module.estimate(k, _SMALL, config, small, case.seed))
+    watch = Stopwatch(k, case.timeout_s)
+    for _ in range(case.repeats):
+        found = watch.time(lambda: module.estimate(k, model, config, base, case.seed))
+    row |= watch.summary("seconds") | {
+        "log_z": found.log_z,
+        "std_error": found.std_error,
+        "ess": found.ess,
+        "log_z_schedule": found.schedule,
+        "log_z_base": found.base,
+    }
+    if min(model.n_visible, model.n_hidden) <= MOST_UNITS:
+        truth = _enumerated(sources.model_digest(model), model)
+        row |= {"truth": truth, "truth_source": "enumeration"}
+    row["error"] = None if row["truth"] is None else found.log_z - row["truth"]
+    return {"log_weights": found.log_weights}
+
+
+_known: dict[str, float] = {}
+
+
+def _enumerated(digest: str, model: RBM) -> float:
+    """Log Z of a model, summed once a process."""
+    if digest not in _known:
+        _known[digest] = api.load(_TRUTH_BACKEND).log_z(model)
+    return _known[digest]

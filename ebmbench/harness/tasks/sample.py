@@ -1,0 +1,190 @@
+"""A sampler on a given model: effective draws a second, and its distance from the exact law."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ebmbench import options
+from ebmbench.discovery import unknown
+from ebmbench.evaluation import diagnostics
+from ebmbench.harness import tasks
+from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.tasks._model import BaseCase
+from ebmbench.kernels import api
+from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.models.enumerate import distribution
+from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.randomness import Key, Stream
+from ebmbench.samplers import gibbs, tempering
+
+NAME = "sample"
+_MOST_VISIBLE = 16  # units up to which every visible state's visits are counted
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """Independent chains of block Gibbs sampling; nothing to choose."""
+
+    name: ClassVar[str] = "gibbs"
+    label: ClassVar[str] = "Gibbs"
+
+    def start(self, k: Backend, model: RBM, count: int, base: np.ndarray, key: Key) -> gibbs.Chains:
+        """Chains drawn from the model's visible biases."""
+        return gibbs.start(k, model, count, key)
+
+    def advance(self, k: Backend, handle: Handle, state: gibbs.Chains, sweeps: int) -> gibbs.Chains:
+        """The chains after some sweeps."""
+        return gibbs.advance(k, handle, state, sweeps)
+
+    def rows(self, k: Backend, state: gibbs.Chains) -> Rows:
+        """The chains' v."""
+        return state.v
+
+    def facts(self, state: gibbs.Chains) -> dict[str, Any]:
+        """Nothing beside the draws."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Tempering:
+    """temperatures: of each ladder, evenly spaced from the base rates to the model, at least 2."""
+
+    temperatures: int = 10
+
+    name: ClassVar[str] = "parallel_tempering"
+
+    def __post_init__(self) -> None:
+        tempering.spaced(self.temperatures)
+
+    @property
+    def label(self) -> str:
+        """The name in tables and figures."""
+        return f"PT, {self.temperatures} temperatures"
+
+    def start(self, k: Backend, model: RBM, count: int, base: np.ndarray, key: Key) -> tempering.Ladders:
+        """Ladders drawn from the base rates."""
+        return tempering.start(k, model, count, tempering.spaced(self.temperatures), base, key)
+
+    def advance(
+        self, k: Backend, handle: Handle, state: tempering.Ladders, sweeps: int
+    ) -> tempering.Ladders:
+        """The ladders after some sweeps."""
+        return tempering.advance(k, handle, state, sweeps)
+
+    def rows(self, k: Backend, state: tempering.Ladders) -> Rows:
+        """The v of each ladder's coldest chain."""
+        return tempering.coldest(k, state)
+
+    def facts(self, state: tempering.Ladders) -> dict[str, Any]:
+        """How often neighbours exchange."""
+        return tasks.swap_facts(tempering.swap_rates(state))
+
+
+SAMPLERS: dict[str, type[Gibbs] | type[Tempering]] = {one.name: one for one in (Gibbs, Tempering)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(BaseCase):
+    """One sampler on one model.
+
+    sampler: `gibbs`, or a table with `name` and settings; the chains are looked at after each of
+    `sweeps` sweeps that follow `burn_in` others; parallel tempering's hot end is the base.
+    """
+
+    task = NAME
+
+    sampler: str | dict = field(hash=False)
+    chains: int = 10
+    sweeps: int = 1000
+    burn_in: int = 1000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("chains", "burn_in")
+        require(self.sweeps >= 4, f"sweeps must be at least 4, but is {self.sweeps}")
+        _ = self.config
+
+    @property
+    def config(self) -> Gibbs | Tempering:
+        """The sampler with its settings; `UserError` for what is not known."""
+        table = self.sampler if isinstance(self.sampler, dict) else {"name": self.sampler}
+        tasks.check_named("sampler", table, "{ name = 'parallel_tempering', temperatures = 10 }")
+        if table["name"] not in SAMPLERS:
+            raise unknown("sampler", table["name"], list(SAMPLERS))
+        what = f"sampler {table['name']}"
+        return options.build(SAMPLERS[table["name"]], tasks.settings_of(table), what)
+
+    @property
+    def label(self) -> str:
+        """The sampler as tables and figures call it."""
+        return self.config.label
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """Effective draws and their price, and the distance from the law where it is known."""
+        text = f"ESS {row['ess']:.0f} of {row['chains'] * row['sweeps']}, {row['ess_per_s']:.3g} a second"
+        text += f", R-hat {row['r_hat']:.3f}"
+        if "total_variation" in row:
+            floor = row["total_variation_floor"]
+            text += f", total variation {row['total_variation']:.4f} (floor {floor:.4f})"
+        return text
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with the sampler's name in place of its table."""
+        table = self.sampler if isinstance(self.sampler, dict) else {}
+        return super().facts() | {"sampler": self.config.name, "settings": tasks.settings_of(table)}
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Fill in the diagnostics; returns the statistics of every sweep, each [chains, sweeps].
+
+    They are the free energy of v in nats and the number of its active units; `ess` is the smaller and
+    `r_hat` the larger of the two. What is recorded is off the clock.
+    """
+    k = api.load(case.backend)
+    model, sampler = case.load(), case.config
+    handle = k.put(model)
+    base = case.base(model.n_visible).bias
+    state: Any = sampler.start(k, model, case.chains, base, Key(case.seed, Stream.CHAINS))
+    row["compile_s"] += warm_up(k, lambda: sampler.advance(k, handle, state, 1))
+    burn_in = Stopwatch(k, case.timeout_s)
+    state = burn_in.time(lambda: sampler.advance(k, handle, state, case.burn_in))
+    watch = Stopwatch(k, case.timeout_s - burn_in.seconds)
+    count = model.n_visible <= _MOST_VISIBLE
+    counts = np.zeros(2**model.n_visible if count else 0, np.int64)
+    free_energy = np.empty((case.chains, case.sweeps))
+    active = np.empty((case.chains, case.sweeps))
+    for sweep in range(case.sweeps):
+        state = watch.time(partial(sampler.advance, k, handle, state, 1))
+        v = sampler.rows(k, state)
+        free_energy[:, sweep] = k.free_energy(handle, v)
+        host = k.get_rows(v)
+        active[:, sweep] = host.sum(axis=1)
+        if count:
+            counts += diagnostics.visits(host)
+    statistics = {"free_energy": free_energy, "active": active}
+    sizes = {name: diagnostics.effective_sample_size(one) for name, one in statistics.items()}
+    ess = min(sizes.values())
+    row |= (
+        watch.summary("sweep_s")
+        | sampler.facts(state)
+        | {
+            "burn_in_s": burn_in.seconds,
+            "sample_s": watch.seconds,
+            "ess": ess,
+            "ess_per_s": ess / watch.seconds,
+            "r_hat": max(diagnostics.r_hat(one) for one in statistics.values()),
+            **{f"ess_{name}": size for name, size in sizes.items()},
+            "mean_free_energy": float(free_energy.mean()),
+        }
+    )
+    if count:
+        law = distribution(model)
+        row |= {
+            "total_variation": diagnostics.total_variation(counts, law),
+            "total_variation_floor": diagnostics.total_variation_floor(law, counts.sum()),
+            "total_variation_floor_ess": diagnostics.total_variation_floor(law, ess),
+        }
+    return {name: one.astype(np.float32) for name, one in statistics.items()}
