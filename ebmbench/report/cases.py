@@ -77,11 +77,15 @@ class Kind:
             if column not in self.numbers:
                 rows[column] = _named(rows[column], "unnamed")
         words |= {c: c.removeprefix("setting.") for c in settings}
-        words |= {"backend": "on", "machine": "machine"}
-        same = [*self.within, self.method, "seed", *self.varied, *words]
+        words |= {"machine": "machine"}
+        same = [*self.within, self.method, "backend", "seed", *self.varied, *words]
         rows = _newest(rows, same)
         called = rows.assign(**{self.method: rows[self.method].replace(dict(self.names or {}))})
         rows["label"] = _labels(called, self.method, list(self.within), words)
+        ran = rows["backend"].where(rows["status"] == "done")  # the others have no place in a figure
+        alike = [rows[name] for name in (*self.within, "label")]
+        several = ran.groupby(alike, dropna=False).transform("nunique") > 1
+        rows["label"] = rows["label"].mask(several, rows["label"] + ", on " + rows["backend"].map(str))
         rows["where"] = _where(rows, self.within[0])
         rows["case"] = rows["label"]
         for column in self.varied:

@@ -262,8 +262,8 @@ def _sheet(entries: list[Entry]) -> Sheet:
 def _bias(entry: Entry) -> Cell:
     if not entry.biased or entry.exact:
         return Cell("exact" if entry.exact else entry.floor, entry.bias)
-    error = entry.bias_std_error
-    return part(entry.bias, f"± {percent(error)}" if np.isfinite(error) else "")
+    told = entry.bias_std_error > _EXACT
+    return part(entry.bias, f"± {percent(entry.bias_std_error)}" if told else "")
 
 
 def _after_budget(entry: Entry) -> Cell:
