@@ -48,7 +48,8 @@ class Kind:
     within: the columns that say what was worked on, a panel each; method: the column that is
     compared; numbers: the columns of results; varied: columns that identify a case and that a figure
     spreads along an axis, so that labels need not tell them apart; words: further columns that decide a
-    result, and how a label calls them. A setting of the method has the column `setting.NAME`.
+    result, and how a label calls them; others: columns to keep; names: what people call a method that
+    has another name in the table. A setting of the method has the column `setting.NAME`.
     """
 
     within: tuple[str, ...]
@@ -57,11 +58,13 @@ class Kind:
     varied: tuple[str, ...] = ()
     words: Mapping[str, str] | None = None
     others: tuple[str, ...] = ()
+    names: Mapping[str, str] | None = None
 
     def tidy(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """One row a case, the newest attempt of each, with `label` and `where`, ordered by seeds.
+        """One row a case, the newest attempt of each, with `label`, `case` and `where`.
 
-        Every column exists; `label` is the method and what tells its settings apart.
+        Every column exists; `label` is the method and what tells its settings apart, `case` adds what
+        varies along an axis, `where` is what was worked on.
         """
         words = dict(self.words or {})
         named = (*_COMMON, *self.within, self.method, *words, *self.others, *self.numbers)
@@ -74,11 +77,20 @@ class Kind:
             if column not in self.numbers:
                 rows[column] = _named(rows[column], "unnamed")
         words |= {c: c.removeprefix("setting.") for c in settings}
-        words |= {"backend": "on", "machine": "machine"}
-        same = [*self.within, self.method, "seed", *self.varied, *words]
+        words |= {"machine": "machine"}
+        same = [*self.within, self.method, "backend", "seed", *self.varied, *words]
         rows = _newest(rows, same)
-        rows["label"] = _labels(rows, self.method, list(self.within), words)
-        rows["where"] = [_where(values) for values in rows[list(self.within)].to_numpy(object)]
+        called = rows.assign(**{self.method: rows[self.method].replace(dict(self.names or {}))})
+        rows["label"] = _labels(called, self.method, list(self.within), words)
+        ran = rows["backend"].where(rows["status"] == "done")  # the others have no place in a figure
+        alike = [rows[name] for name in (*self.within, "label")]
+        several = ran.groupby(alike, dropna=False).transform("nunique") > 1
+        rows["label"] = rows["label"].mask(several, rows["label"] + ", on " + rows["backend"].map(str))
+        rows["where"] = _where(rows, self.within[0])
+        rows["case"] = rows["label"]
+        for column in self.varied:
+            told = f", {column.removeprefix('setting.')} " + rows[column].map(plain)
+            rows["case"] += told.where(rows[column].notna(), "")
         return rows.reset_index(drop=True)
 
 
@@ -105,7 +117,7 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}
     newest = _newest(rows, ["dataset", "backend", "estimator", "seed", *words])
     newest["label"] = _labels(newest, "estimator", ["dataset"], words, first="hidden")
-    newest["where"] = newest["dataset"]
+    newest["case"], newest["where"] = newest["label"], newest["dataset"]
     return _ordered(newest)
 
 
@@ -173,11 +185,11 @@ def _labels(
     return labels
 
 
-def _where(values: Iterable[Any]) -> str:
-    """A model, and its temperature if it has one."""
-    name, *temperatures = values
-    known = [f"{t:g}" for t in temperatures if pd.notna(t)]
-    return f"{name} at temperature {known[0]}" if known else str(name)
+def _where(rows: pd.DataFrame, name: str) -> "pd.Series[str]":
+    """A model, and its temperature unless all stand at 1."""
+    if "temperature" not in rows or rows["temperature"].isin([1.0]).all():
+        return rows[name]
+    return rows[name] + rows["temperature"].map(lambda t: "" if pd.isna(t) else f" at T = {t:g}")
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:

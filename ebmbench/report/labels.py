@@ -63,4 +63,4 @@ def _height(axes: Axes, value: float) -> float:
 
 
 def _folded(label: str) -> str:
-    return textwrap.fill(label, 24)
+    return textwrap.fill(label, 26)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -100,6 +101,8 @@ def _training(
         "pictures": [_figure(drawing, files) for drawing in drawings.pictures],
         "missing": drawings.missing,
         "rankings": [ranking for ranking in rankings if ranking],
+        "swaps": trained["swap_rate"].notna().any(),
+        "learned": any(np.isfinite(result.learned_error) for result in results),
     }
 
 

@@ -110,10 +110,10 @@ def panel(title: str, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def log_time(axis: XAxis) -> None:
-    """Make an axis of seconds logarithmic, with a unit at every tick."""
+def log_time(axis: XAxis, ticks: int = 6) -> None:
+    """Make an axis of seconds logarithmic, with a unit at every tick and so many ticks at most."""
     axis.axes.set_xscale("log")
-    axis.set_major_locator(LogLocator(10, numticks=6))
+    axis.set_major_locator(LogLocator(10, numticks=ticks))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -5,13 +5,15 @@ import re
 from collections.abc import Sequence
 
 MISSING = "–"
+_LEAST_PART = 1e-4  # parts of 1 below which figures mean nothing
 
 
 def number(value: float, places: int = 2) -> str:
     """A number with a fixed count of decimals and a true minus sign; a dash for NaN."""
     if not math.isfinite(value):
         return MISSING
-    return f"{value:,.{places}f}".replace("-", "−")
+    rounded = round(value, places) or 0.0  # no minus before a zero
+    return f"{rounded:,.{places}f}".replace("-", "−")
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -39,8 +41,12 @@ def tick(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A part of 1 in per cent, to two significant digits; a dash for NaN."""
-    return f"{significant(100 * value, 2)} %" if math.isfinite(value) else MISSING
+    """A part of 1 in per cent, to two significant digits at most; a dash for NaN."""
+    if not math.isfinite(value):
+        return MISSING
+    if 0 < value < _LEAST_PART:
+        return f"< {percent(_LEAST_PART)}"
+    return f"{float(f'{100 * value:.2g}'):,g}\u00a0%".replace("-", "−")
 
 
 def duration(seconds: float) -> str:

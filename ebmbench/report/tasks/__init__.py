@@ -9,6 +9,7 @@ from ebmbench.report.cases import Kind
 from ebmbench.report.section import Section
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks import consistency, gradient, log_z, sample
+from ebmbench.report.text import count
 
 _TASKS = {"gradient": gradient, "log_z": log_z, "sample": sample, "consistency": consistency}
 _UNKNOWN = Kind(("model",), "method", ())
@@ -31,5 +32,6 @@ def sections(found: dict[str, pd.DataFrame], looks: Looks) -> list[Section]:
 
 
 def _stranger(task: str, cases: pd.DataFrame) -> Section:
-    sentence = f"This version of the report has no figures for the {len(cases)} rows of this task."
+    rows = count(len(cases), "row")
+    sentence = f"This version of the report has no figures for the {rows} of this task."
     return Section(f"task-{task}", f"Task {task}", cases, [sentence])

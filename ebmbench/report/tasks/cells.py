@@ -1,18 +1,47 @@
 """Cells and panels that the tables and figures of several tasks share."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from ebmbench.report.section import Cell
-from ebmbench.report.text import MISSING, duration, number, percent, significant, slug
+from ebmbench.report.text import MISSING, count, duration, listing, number, percent, significant, slug
+
+_MOST = 12  # panels of a task
+_MOST_TOLD = 8  # models that a task's answer speaks of
 
 
 def panels(task: str, cases: pd.DataFrame, drawable: "pd.Series[bool]") -> Iterator[tuple]:
     """The name of a figure, its title and its rows: a panel for each thing that was worked on."""
-    for place, (where, group) in enumerate(cases[drawable].groupby("where", sort=False), 1):
+    groups = cases[drawable].groupby("where", sort=False)
+    for place, (where, group) in enumerate(itertools.islice(groups, _MOST), 1):
         yield f"{task}-{place}-{slug(str(where))}", str(where), group
+
+
+def not_drawn(cases: pd.DataFrame, drawable: "pd.Series[bool]") -> list[str]:
+    """A sentence that says how many panels there are not, if there would be too many."""
+    panels_ = cases.loc[drawable, "where"].nunique()
+    if panels_ <= _MOST:
+        return []
+    return [f"The first {_MOST} of {panels_} models are drawn; the table has them all."]
+
+
+def first(sentences: list[str]) -> list[str]:
+    """As many as a reader takes in, and how many others there are."""
+    more = len(sentences) - _MOST_TOLD
+    if more <= 1:
+        return sentences
+    return [*sentences[:_MOST_TOLD], f"{count(more, 'more model')} in the table below."]
+
+
+def ranked_by(winners: list[str]) -> str:
+    """Each winner, and how often it won if there are several; most frequent first."""
+    names = sorted(dict.fromkeys(winners), key=lambda name: -winners.count(name))
+    if len(names) == 1:
+        return names[0]
+    return listing([f"{name} ({winners.count(name)} of {len(winners)})" for name in names])
 
 
 def spread(values: Iterable[float], places: int = 2) -> Cell:

@@ -11,14 +11,15 @@ from ebmbench.report.cases import Kind
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import MUTED, Looks, log_time, panel
-from ebmbench.report.tasks.cells import panels, part, rounded, seconds, whole
-from ebmbench.report.text import count, duration, listing, percent
+from ebmbench.report.tasks.cells import first, not_drawn, panels, part, ranked_by, rounded, seconds, whole
+from ebmbench.report.text import duration, listing, percent
 
 _NUMBERS = (
     "temperature", "gradient_norm", "bias", "bias_std_error", "variance", "rms_error", "cosine",
     "step_s", "step_s_low", "step_s_high", "replicates",
 )  # fmt: skip
-KIND = Kind(("model", "temperature"), "estimator", _NUMBERS)
+_WORDS = {"rows": "rows", "replicates": "replicates", "burn_in": "burn-in", "thin": "thin"}
+KIND = Kind(("model", "temperature"), "estimator", _NUMBERS, words=_WORDS)
 
 _BUDGET = 1.0  # seconds for which the answer is given
 _EXACT = 1e-4  # relative error of one gradient up to which nothing is left but rounding
@@ -54,19 +55,27 @@ class Entry(NamedTuple):
     @property
     def floor(self) -> str:
         """The bias in words: what no averaging removes."""
-        if self.biased:
-            return percent(self.bias)
-        return f"< {percent(max(self.bias, _SEEN * self.bias_std_error))}"
+        return percent(self.bias) if self.biased else f"< {percent(self.limit)}"
+
+    @property
+    def limit(self) -> float:
+        """What the bias is, or at most is where it is not told apart from none."""
+        return self.bias if self.biased else max(self.bias, _SEEN * self.bias_std_error)
 
     def error(self, budget: Any) -> Any:
         """Relative root-mean-square error of the mean of the gradients that so many seconds buy."""
         return np.sqrt(self.bias**2 + self.deviation**2 * self.step_s / budget)
+
+    def most(self, budget: float) -> float:
+        """The same with the largest bias that the replicates leave possible."""
+        return float(np.sqrt(self.limit**2 + self.deviation**2 * self.step_s / budget))
 
 
 def collect(cases: pd.DataFrame) -> list[Entry]:
     """The finished cases of each label and model taken together."""
     done = cases[(cases["status"] == "done") & (cases["gradient_norm"] > 0)]
     done = done.assign(
+        backend=done["backend"].map(str),
         bias=done["bias"] / done["gradient_norm"],
         bias_std_error=done["bias_std_error"] / done["gradient_norm"],
         deviation=np.sqrt(done["variance"]) / done["gradient_norm"],
@@ -91,6 +100,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     table = pd.DataFrame(entries)
     drawable = table[["bias", "deviation"]].notna().all(axis=1) & (table["step_s"] > 0)
     limits = _limits([entries[i] for i in table.index[drawable]])
+    found.intro += not_drawn(table, drawable)
     for name, where, rows in panels("gradient", table, drawable):
         own = [entries[i] for i in rows.index]
         found.drawings.append(_drawing(name, where, own, limits, looks))
@@ -116,27 +126,28 @@ def _answer(entries: list[Entry]) -> Answer:
         text = f"{where}: {_told(ranked[0])}"
         if len(ranked) > 1:
             text += f", then {_told(ranked[1])}"
+            if ranked[1].error(_BUDGET) < ranked[0].most(_BUDGET):
+                text += ", in an order that the replicates do not settle"
         quick = min(own, key=lambda entry: entry.step_s)
         if quick.label != ranked[0].label:
             text += f"; the quickest, {quick.label} at {duration(quick.step_s)}, {_told(quick, '')}"
         sentences.append(f"{text}.")
     if not winners:
         return Answer("Gradient accuracy", "No finished case has a gradient other than the exact", [])
-    names = dict.fromkeys(winners)
-    top = [f"{name}{_times(winners.count(name), len(winners))}" for name in names]
-    headline = f"Closest to the exact gradient after {duration(_BUDGET)} of averaging: {listing(top)}"
-    return Answer("Gradient accuracy", headline, sentences)
+    headline = (
+        f"Closest to the exact gradient after {duration(_BUDGET)} of averaging: {ranked_by(winners)}"
+    )
+    return Answer("Gradient accuracy", headline, first(sentences))
 
 
 def _told(entry: Entry, name: str | None = None) -> str:
-    words = f"errs by {percent(entry.error(max(_BUDGET, entry.step_s)))}"
+    budget = max(_BUDGET, entry.step_s)
+    words = f"errs by {percent(entry.error(budget))}"
+    if not entry.biased:
+        words += f" (at most {percent(entry.most(budget))})"
     if entry.step_s > _BUDGET:
         words += f" after its first gradient, which takes {duration(entry.step_s)}"
     return f"{entry.label} {words}" if name is None else words
-
-
-def _times(won: int, of: int) -> str:
-    return f" ({won} of {count(of, 'panel')})" if of > 1 else ""
 
 
 def _limits(entries: list[Entry]) -> tuple[float, float]:
@@ -163,7 +174,7 @@ def _drawing(
         "estimator's bias, which stands behind its name."
     )
     if dashed:
-        caption += " A dotted end is a floor lower than was measured."
+        caption += " A dotted end is an error below the smallest bias that could be seen."
     exact = [entry for entry in entries if entry.exact]
     if exact:
         caption += " A vertical line is an estimator without error, at the time that it takes."
@@ -199,7 +210,7 @@ def _draw(where: str, entries: list[Entry], limits: tuple[float, float], looks: 
                 f"{entry.label} ", (entry.step_s, limits[0]), (-3, 4), textcoords="offset points",
                 rotation=90, va="bottom", ha="right", fontsize=8,
             )  # fmt: skip
-    log_time(axes.xaxis)
+    log_time(axes.xaxis, ticks=5)
     axes.set_xlim(0.5 * min(entry.step_s for entry in entries), end if shown else None)
     if axes.get_xlim()[0] < _BUDGET < axes.get_xlim()[1]:
         axes.axvline(_BUDGET, color=MUTED, linewidth=0.8, linestyle=":", zorder=1)
@@ -217,7 +228,7 @@ def _draw(where: str, entries: list[Entry], limits: tuple[float, float], looks: 
 
 def _draw_entry(axes: Any, entry: Entry, end: float, looks: Looks) -> None:
     times = np.geomspace(entry.step_s, max(end, 1.01 * entry.step_s), 200)
-    known = times if entry.biased else times[entry.deviation**2 * entry.step_s / times >= entry.bias**2]
+    known = times if entry.biased else times[entry.error(times) >= entry.limit]
     colour, line = looks.colour(entry.estimator), looks.line(entry.backend)
     axes.plot(known, entry.error(known), color=colour, **line)
     rest = times[len(known) - 1 :] if len(known) else times
@@ -236,9 +247,9 @@ def _sheet(entries: list[Entry]) -> Sheet:
         [
             Cell(entry.where),
             Cell(entry.label),
-            Cell(entry.floor if np.isfinite(entry.bias) else "–", entry.bias, _error(entry)),
+            _bias(entry),
             part(entry.deviation),
-            part(entry.error(_BUDGET) if entry.step_s <= _BUDGET else np.nan),
+            _after_budget(entry),
             rounded(entry.cosine),
             seconds(entry.step_s),
             whole(entry.replicates),
@@ -248,7 +259,15 @@ def _sheet(entries: list[Entry]) -> Sheet:
     return Sheet("", columns, rows)
 
 
-def _error(entry: Entry) -> str:
-    if not (entry.biased and np.isfinite(entry.bias_std_error)):
-        return ""
-    return f"± {percent(entry.bias_std_error)}"
+def _bias(entry: Entry) -> Cell:
+    if not entry.biased or entry.exact:
+        return Cell("exact" if entry.exact else entry.floor, entry.bias)
+    told = entry.bias_std_error > _EXACT
+    return part(entry.bias, f"± {percent(entry.bias_std_error)}" if told else "")
+
+
+def _after_budget(entry: Entry) -> Cell:
+    if entry.step_s > _BUDGET:
+        return part(np.nan)
+    limit = "" if entry.biased or entry.exact else f"at most {percent(entry.most(_BUDGET))}"
+    return part(entry.error(_BUDGET), limit)

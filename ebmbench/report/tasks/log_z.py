@@ -1,5 +1,6 @@
 """Estimates of log Z: their error against the seconds that they take."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +12,27 @@ from ebmbench.report.cases import Kind
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import GRID, MUTED, Looks, log_time, panel
-from ebmbench.report.tasks.cells import panels, rounded, seconds, spread, whole
+from ebmbench.report.tasks.cells import (
+    first,
+    not_drawn,
+    panels,
+    ranked_by,
+    rounded,
+    seconds,
+    spread,
+    whole,
+)
 from ebmbench.report.text import MISSING, count, duration, listing, number, tick
 
+_NAMES = {"ais": "AIS", "reverse_ais": "reverse AIS"}
 KIND = Kind(
-    ("model",),
+    ("model", "temperature"),
     "method",
-    ("log_z", "std_error", "truth", "error", "ess", "seconds"),
+    ("temperature", "log_z", "std_error", "truth", "error", "ess", "seconds"),
     varied=("setting.betas",),
-    words={"start": "start"},
-    others=("method_name",),
+    words={"dataset": "base"},
+    others=("log_z_schedule", "truth_source"),
+    names=_NAMES,
 )
 _PAPER = 14_500  # temperatures of the schedule that a suite calls `paper`
 _RESOLVED = 1.0  # nats
@@ -34,7 +46,6 @@ class Step(NamedTuple):
     label: str
     temperatures: float
     method: str
-    method_name: str
     errors: tuple[float, ...]
     log_z: float
     std_error: float
@@ -67,7 +78,10 @@ class Step(NamedTuple):
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
     """The part of the page about log Z."""
-    cases = cases.assign(temperatures=_temperatures(cases["setting.betas"]))
+    told = zip(cases["setting.betas"], cases["log_z_schedule"], strict=True)
+    cases = cases.assign(temperatures=[_temperatures(str(b), str(s)) for b, s in told])
+    adaptive = cases["setting.betas"] == "adaptive"
+    cases["label"] = cases["label"].where(~adaptive, cases["label"] + ", adaptive")
     done = cases[cases["status"] == "done"]
     found = Section("log-z", "Partition functions", cases)
     found.answer = _answer(done)
@@ -75,7 +89,9 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         found.intro = ["There is no log Z to judge, as no case was finished."]
         return found
     methods = Looks(tuple(done["method"].unique()), ())
-    for name, where, group in panels("log-z", done, done["error"].notna() & (done["seconds"] > 0)):
+    drawable = done["error"].notna() & (done["seconds"] > 0)
+    found.intro = not_drawn(done, drawable)
+    for name, where, group in panels("log-z", done, drawable):
         found.drawings.append(_drawing(name, where, group, methods))
     found.sheets = [_sheet(done)]
     found.method = [
@@ -86,10 +102,12 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     return found
 
 
-def _temperatures(betas: "pd.Series[str]") -> "pd.Series[float]":
-    """The number of temperatures; NaN for a method that has none."""
-    known = betas.replace({"paper": str(_PAPER)}).map(lambda value: str(value).strip("[]").split(",")[0])
-    return pd.to_numeric(known, errors="coerce").astype(float)
+def _temperatures(betas: str, schedule: str) -> float:
+    """The number of temperatures in a setting or in a schedule's name; NaN for a method without any."""
+    if betas == "paper":
+        return float(_PAPER)
+    found = re.search(r"\d+", betas) or re.search(r"\d+", schedule)
+    return float(found[0]) if found else np.nan
 
 
 def _steps(cases: pd.DataFrame) -> list[Step]:
@@ -98,7 +116,7 @@ def _steps(cases: pd.DataFrame) -> list[Step]:
     steps = []
     for _, group in cases.groupby(["where", "label", "temperatures"], sort=False, dropna=False):
         first, middle = group.iloc[0], group[["log_z", "std_error", "ess", "seconds"]].median()
-        known = {name: str(first[name]) for name in ("where", "label", "method", "method_name")}
+        known = {name: str(first[name]) for name in ("where", "label", "method")}
         errors = tuple(group["error"])
         step = Step(**known, temperatures=first["temperatures"], errors=errors, **middle.to_dict())  # type: ignore[arg-type]
         steps.append(step)
@@ -109,7 +127,7 @@ def _steps(cases: pd.DataFrame) -> list[Step]:
 def _answer(done: pd.DataFrame) -> Answer:
     """What is the cheapest way to within a nat on each model, and whether the sandwich holds."""
     name = "Partition functions"
-    steps = [s for s in _steps(done) if s.method_name != "exact" and np.isfinite(s.error)]
+    steps = [s for s in _steps(done) if s.method != "exact" and np.isfinite(s.error)]
     models = list(dict.fromkeys(step.where for step in steps))
     if not models:
         return Answer(name, "No finished case has an estimate of log Z beside its true value", [])
@@ -130,30 +148,28 @@ def _answer(done: pd.DataFrame) -> Answer:
             f"{where}: {best.name} is within {_RESOLVED:g} nat with every seed after "
             f"{duration(best.seconds)}; its worst seed is {number(best.worst)} nats off."
         )
-    sentences += _sandwich(done)
+    sentences = first(sentences) + _sandwich(done)
     if not winners:
         return Answer(name, "No method comes within 1 nat of log Z with every seed", sentences)
-    won = [
-        f"{label} ({winners.count(label)} of {count(len(models), 'model')})"
-        for label in dict.fromkeys(winners)
-    ]
-    return Answer(name, f"Cheapest within {_RESOLVED:g} nat of log Z: {listing(won)}", sentences)
+    return Answer(name, f"Cheapest within {_RESOLVED:g} nat of log Z: {ranked_by(winners)}", sentences)
 
 
 def _sandwich(done: pd.DataFrame) -> list[str]:
     """How many single runs stand on their method's side of the truth."""
     told = []
-    for method_name, side in _SIDES.items():
-        errors = done.loc[done["method_name"] == method_name, "error"].dropna()
+    for method, side in _SIDES.items():
+        errors = done.loc[done["method"] == method, "error"].dropna()
         if len(errors):
-            method = done.loc[errors.index[0], "method"]
             right = int((side * errors >= 0).sum())
-            told.append(f"{method} {'above' if side > 0 else 'below'} it in {right} of {len(errors)}")
+            told.append(
+                f"{_NAMES[method]} {'above' if side > 0 else 'below'} it in {right} of {len(errors)}"
+            )
     return [f"Single runs against the true log Z: {listing(told)}."] if told else []
 
 
 def _drawing(name: str, where: str, cases: pd.DataFrame, looks: Looks) -> Drawing:
     steps = _steps(cases)
+    named = _named(steps)
     told = [
         f"{own[-1].label} goes from {number(own[0].error)} to {number(own[-1].error)} nats within "
         f"{duration(own[-1].seconds)}"
@@ -161,9 +177,12 @@ def _drawing(name: str, where: str, cases: pd.DataFrame, looks: Looks) -> Drawin
     ]
     caption = (
         f"Error of log Z on {where}; the axis is linear within 1 nat, the grey band, and logarithmic "
-        "beyond. Dots are seeds, lines join their medians along the number of temperatures, which stands "
-        "at the marks."
+        "beyond. Dots are seeds, lines join their medians along the number of temperatures"
+        f"{f', which stands at the marks of {named}' if named else ''}."
     )
+    sources = [str(name) for name in cases["truth_source"].dropna().unique()]
+    if sources and sources != ["enumeration"]:
+        caption += f" The true value is from {listing(sources)}."
     alt = f"Error of log Z in nats against seconds on {where}: {listing(told)}."
     return Drawing(name, _draw(where, cases, steps, looks), caption, alt)
 
@@ -172,6 +191,12 @@ def _lines(steps: list[Step]) -> list[list[Step]]:
     """The steps of each label."""
     labels = dict.fromkeys(step.label for step in steps)
     return [[step for step in steps if step.label == label] for label in labels]
+
+
+def _named(steps: list[Step]) -> str | None:
+    """The label at whose marks the temperatures stand: names at all marks would hide each other."""
+    tempered = [step for step in steps if np.isfinite(step.temperatures)]
+    return min(tempered, key=lambda step: step.error).label if tempered else None
 
 
 def _draw(where: str, cases: pd.DataFrame, steps: list[Step], looks: Looks) -> Figure:
@@ -185,7 +210,7 @@ def _draw(where: str, cases: pd.DataFrame, steps: list[Step], looks: Looks) -> F
     axes.axhline(0, color=MUTED, linewidth=1.0, zorder=1)
     axes.set_xlabel("seconds")
     axes.set_ylabel("error of log Z, nats")
-    ends = []
+    ends, named = [], _named(steps)
     for own in _lines(steps):
         colour, marker = looks.colour(own[0].method), looks.marker(own[0].method)
         seeds = cases[cases["label"] == own[0].label]
@@ -193,7 +218,7 @@ def _draw(where: str, cases: pd.DataFrame, steps: list[Step], looks: Looks) -> F
         middle = [step.error for step in own]
         axes.plot([s.seconds for s in own], middle, marker=marker, color=colour, markersize=5)
         below = middle[0] < 0
-        for step in own:
+        for step in own if own[0].label == named else []:
             if np.isfinite(step.temperatures):
                 axes.annotate(
                     number(step.temperatures, 0), (step.seconds, step.error), (0, -9 if below else 6),
@@ -202,7 +227,7 @@ def _draw(where: str, cases: pd.DataFrame, steps: list[Step], looks: Looks) -> F
                 )  # fmt: skip
         ends.append(End(own[0].label, middle[-1], colour, marker))
     errors = cases["error"]
-    axes.set_ylim(min(2 * errors.min(), -2 * _RESOLVED), max(2 * errors.max(), 2 * _RESOLVED))
+    axes.set_ylim(min(3 * errors.min(), -2 * _RESOLVED), max(2 * errors.max(), 2 * _RESOLVED))
     axes.margins(x=0.08)
     name_ends(axes, ends)
     return figure

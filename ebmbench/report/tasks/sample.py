@@ -1,7 +1,6 @@
 """Samplers: how many effective samples a second buys, and whether they are of the right law."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,50 +9,62 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
-from ebmbench.report.style import INK, Looks, panel
-from ebmbench.report.tasks.cells import panels, rounded, seconds, whole
-from ebmbench.report.text import MISSING, listing, number, significant, tick
+from ebmbench.report.style import INK, MUTED, Looks, panel
+from ebmbench.report.tasks.cells import first, not_drawn, panels, ranked_by, rounded, seconds, whole
+from ebmbench.report.text import listing, number, significant, tick
 
 KIND = Kind(
     ("model", "temperature"),
     "sampler",
     (
-        "temperature", "chains", "sweeps", "ess", "rhat", "ess_per_s", "total_variation",
-        "total_variation_floor", "seconds",
+        "temperature", "chains", "sweeps", "burn_in", "ess", "r_hat", "ess_per_s", "total_variation",
+        "total_variation_floor", "total_variation_floor_ess", "sample_s", "swap_rate", "swap_rate_min",
     ),
-    words={"chains": "chains", "sweeps": "sweeps"},
-    others=("swap_rates",),
+    words={"chains": "chains", "sweeps": "sweeps", "burn_in": "burn-in", "dataset": "base"},
+    names={"gibbs": "Gibbs", "parallel_tempering": "PT"},
 )  # fmt: skip
 _MIXED = 1.01  # R-hat up to which chains are taken to agree (Vehtari et al. 2021)
 _NEAR = 1.5  # times the floor up to which a total variation stands at it
 
 
 class Judged(NamedTuple):
-    """What the seeds of one sampler on one model came to: medians; swaps: lowest and highest rate."""
+    """What the seeds of one sampler on one model came to: medians.
+
+    total_variation_floor: of as many independent exact draws; total_variation_floor_ess: of as many as
+    the effective sample size says.
+    """
 
     where: str
     label: str
     sampler: str
     seeds: int
-    swaps: tuple[float, float]
     chains: float
     sweeps: float
     ess: float
     ess_per_s: float
-    rhat: float
+    r_hat: float
     total_variation: float
     total_variation_floor: float
-    seconds: float
+    total_variation_floor_ess: float
+    swap_rate: float
+    swap_rate_min: float
+    sample_s: float
 
     @property
     def apart(self) -> bool:
         """Whether the chains disagree."""
-        return self.rhat > _MIXED
+        return self.r_hat > _MIXED
 
     @property
     def off(self) -> bool:
         """Whether the draws are seen not to be of the exact distribution."""
-        return self.total_variation > _NEAR * self.total_variation_floor
+        return self.total_variation > _NEAR * max(self.floors, default=np.inf)
+
+    @property
+    def floors(self) -> list[float]:
+        """Those that are known."""
+        both = self.total_variation_floor, self.total_variation_floor_ess
+        return [floor for floor in both if floor > 0]
 
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
@@ -68,15 +79,17 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.answer = _answer(judged)
     colours = Looks(tuple(dict.fromkeys(one.sampler for one in judged)), ())
     table = pd.DataFrame(judged)
-    for name, where, rows in panels("sample", table, table["total_variation"] > 0):
+    drawable = table["total_variation"] > 0
+    found.intro = not_drawn(table, drawable)
+    for name, where, rows in panels("sample", table, drawable):
         own = [judged[i] for i in rows.index]
         found.drawings.append(_drawing(name, where, own, colours))
     found.sheets = [_sheet(judged)]
     found.method = [
         "Effective sample size (ESS) and R-hat are those of Vehtari et al. (2021); "
         f"chains agree up to an R-hat of {_MIXED:g}. The floor of the total variation is what as many "
-        f"independent draws from the exact distribution would show; up to {_NEAR:g} times the floor "
-        "counts as standing at it."
+        "independent draws from the exact distribution would show. A sampler counts as sound up to "
+        f"{_NEAR:g} times the floor of as many draws as its ESS."
     ]
     return found
 
@@ -85,17 +98,10 @@ def collect(done: pd.DataFrame) -> list[Judged]:
     """A sampler and model each, medians over the seeds."""
     found = []
     for _, group in done.groupby(["where", "label"], sort=False):
-        first, middle = group.iloc[0], group[list(Judged._fields[5:])].median()
+        first, middle = group.iloc[0], group[list(Judged._fields[4:])].median()
         names = {name: str(first[name]) for name in ("where", "label", "sampler")}
-        swaps = _range(group["swap_rates"])
-        found.append(Judged(**names, seeds=len(group), swaps=swaps, **middle.to_dict()))  # type: ignore[arg-type]
+        found.append(Judged(**names, seeds=len(group), **middle.to_dict()))  # type: ignore[arg-type]
     return found
-
-
-def _range(rates: Iterable[Any]) -> tuple[float, float]:
-    """Of the swap rates of all pairs of temperatures and seeds; NaN where nothing is swapped."""
-    known = [float(x) for one in rates if isinstance(one, list) for x in one if x is not None]
-    return (min(known), max(known)) if known else (np.nan, np.nan)
 
 
 def _answer(judged: list[Judged]) -> Answer:
@@ -110,15 +116,15 @@ def _answer(judged: list[Judged]) -> Answer:
             sentences.append(f"{where}: no sampler is known to be sound{told}")
             continue
         winners.append(rated[0].label)
-        text = f"{where}: {rated[0].label} {significant(rated[0].ess_per_s)} effective samples a second"
+        rate = significant(rated[0].ess_per_s)
+        text = f"{where}: {rated[0].label} draws {rate} effective samples a second"
         if len(rated) > 1:
             text += f", then {rated[1].label} {significant(rated[1].ess_per_s)}"
         sentences.append(text + told)
     if not winners:
         return Answer("Samplers", "No sampler is known to be sound", sentences)
-    names = listing(list(dict.fromkeys(winners)))
-    headline = f"Most effective samples a second, at the right distribution: {names}"
-    return Answer("Samplers", headline, sentences)
+    headline = f"Most effective samples a second, at the right distribution: {ranked_by(winners)}"
+    return Answer("Samplers", headline, first(sentences))
 
 
 def _drawing(name: str, where: str, own: list[Judged], looks: Looks) -> Drawing:
@@ -128,8 +134,9 @@ def _drawing(name: str, where: str, own: list[Judged], looks: Looks) -> Drawing:
         for row in own
     ]
     caption = (
-        f"Total variation between what a sampler drew and the exact distribution on {where}; the upright "
-        "stroke is the floor, which as many independent exact draws would show."
+        f"Total variation between what a sampler drew and the exact distribution on {where}. The strong "
+        "stroke is the floor, which as many independent exact draws would show; the faint one is that "
+        "of as many as the effective sample size."
     )
     alt = f"Total variation on {where}: {listing(told)}."
     return Drawing(name, _draw(where, own, looks), caption, alt)
@@ -140,17 +147,20 @@ def _draw(where: str, own: list[Judged], looks: Looks) -> Figure:
     axes.set_xscale("log")
     for y, row in enumerate(own):
         colour = looks.colour(row.sampler)
-        low, high = row.total_variation_floor, row.total_variation
-        if np.isfinite(low) and low > 0:
-            axes.plot([low, high], [y, y], color=colour, linewidth=1.0, alpha=0.7)
-            axes.plot([low], [y], "|", color=INK, markersize=11, markeredgewidth=1.4)
-        axes.plot([high], [y], looks.marker(row.sampler), color=colour, markersize=6)
+        for floor in row.floors:
+            thick = floor == row.total_variation_floor
+            axes.plot(
+                [floor], [y], "|", color=INK if thick else MUTED, markersize=12,
+                markeredgewidth=1.8 if thick else 1.0,
+            )  # fmt: skip
+        marks = [*row.floors, row.total_variation]
+        axes.plot([min(marks), max(marks)], [y, y], color=colour, linewidth=1.0, alpha=0.7, zorder=1)
+        axes.plot([row.total_variation], [y], looks.marker(row.sampler), color=colour, markersize=6)
         axes.annotate(
-            significant(high, 2), (np.nanmax([low, high]), y), (7, 0), textcoords="offset points",
+            significant(row.total_variation, 2), (max(marks), y), (7, 0), textcoords="offset points",
             va="center", fontsize=8,
         )  # fmt: skip
-    values = np.array([(one.total_variation, one.total_variation_floor) for one in own])
-    values = values[values > 0]
+    values = np.array([value for one in own for value in (*one.floors, one.total_variation)])
     axes.set_xlim(0.7 * values.min(), 2.2 * values.max())
     subs = (1.0, 2.0, 5.0) if values.max() < 100 * values.min() else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(10, subs=subs))
@@ -167,7 +177,7 @@ def _draw(where: str, own: list[Judged], looks: Looks) -> Figure:
 def _sheet(judged: list[Judged]) -> Sheet:
     columns = [
         "Model", "Sampler", "Seeds", "Chains", "Sweeps", "ESS", "ESS a second", "R-hat",
-        "Total variation", "Its floor", "Swap rates", "Time",
+        "Total variation", "Its floor", "For its ESS", "Swap rate", "Time",
     ]  # fmt: skip
     rows = [
         [
@@ -178,18 +188,19 @@ def _sheet(judged: list[Judged]) -> Sheet:
             whole(row.sweeps),
             rounded(row.ess),
             rounded(row.ess_per_s),
-            Cell(number(row.rhat, 3), row.rhat, "apart" if row.apart else ""),
+            Cell(number(row.r_hat, 3), row.r_hat, "apart" if row.apart else ""),
             rounded(row.total_variation),
             rounded(row.total_variation_floor),
-            _swaps(*row.swaps),
-            seconds(row.seconds),
+            rounded(row.total_variation_floor_ess),
+            _swaps(row),
+            seconds(row.sample_s),
         ]
         for row in judged
     ]
     return Sheet("", columns, rows)
 
 
-def _swaps(low: float, high: float) -> Cell:
-    if not np.isfinite(low):
-        return Cell(MISSING, np.nan)
-    return Cell(number(low) if low == high else f"{number(low)} to {number(high)}", low)
+def _swaps(one: Judged) -> Cell:
+    """The mean over pairs of temperatures, and the lowest."""
+    note = f"lowest {number(one.swap_rate_min)}" if np.isfinite(one.swap_rate_min) else ""
+    return Cell(number(one.swap_rate), one.swap_rate, note)

@@ -24,9 +24,10 @@ def draw(
 ) -> Figure:
     """One panel; colour is the estimator, line style the backend, an open marker an unresolved end."""
     targets = targets if len(targets) <= _FEW else []
-    labels = list(dict.fromkeys(trace.label for trace in traces))
-    others = [*horizontal(known), *map(str, targets)]
-    figure, axes = panel(title, height_for([*labels, *others]))
+    ends = [end for trace in traces for end in (trace.end, float(trace.high[-1]))]
+    low, high = value_limits([*ends, *targets], known)
+    names = _names(traces, known, targets, looks, low)
+    figure, axes = panel(title, height_for([name.label for name in names]))
     log_time(axes.xaxis)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.set_xlabel("clocked training time")
@@ -37,13 +38,11 @@ def draw(
         axes.axhline(value, color=MUTED, linewidth=1.0, zorder=1)
     for value in targets:
         axes.axhline(value, color=MUTED, linewidth=0.7, linestyle=(0, (1, 3)), zorder=1)
-    ends = [end for trace in traces for end in (trace.end, float(trace.high[-1]))]
-    low, high = value_limits([*ends, *targets], known)
     axes.set_ylim(low, high)
     axes.set_xlim(left=max(axes.get_xlim()[0], time_start(traces, low, high)))
-    name_ends(axes, _names(traces, known, targets, looks, low))
-    names = dict.fromkeys(trace.backend for trace in traces)
-    handles = [Line2D([], [], color=INK, label=name, **looks.line(name)) for name in names]
+    name_ends(axes, names)
+    backends = dict.fromkeys(trace.backend for trace in traces)
+    handles = [Line2D([], [], color=INK, label=name, **looks.line(name)) for name in backends]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 

@@ -43,12 +43,6 @@ class Reached:
             return duration(self.median)
         return f"> {duration(self.bound)}" if np.isfinite(self.bound) else MISSING
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """What to sort by: the reached ones by their time, then the censored ones."""
-        censored = not np.isfinite(self.median)
-        return censored, self.bound if np.isfinite(self.bound) else np.inf
-
 
 def reached(group: pd.DataFrame) -> dict[float, Reached]:
     """For each target in nats that the tidy rows of a group name, hardest first."""

@@ -17,12 +17,14 @@ def named(results: list[Result]) -> list[float]:
 def ranking(dataset: str, results: list[Result]) -> Sheet | None:
     """A table of seconds to each target, the one that is first at the hardest target on top.
 
-    Those that never reach it follow, ordered by the next target.
+    Those that never reach it follow, ordered by the next target and at last by where they end.
     """
     targets = named(results)
     if not targets:
         return None
-    ranked = sorted(results, key=lambda result: [_rank(result, target) for target in targets])
+    ranked = sorted(
+        results, key=lambda result: ([_seconds(result, target) for target in targets], _below(result))
+    )
     columns = ["Estimator", "Backend", *(f"To {tick(t)} nats" for t in targets[::-1])]
     rows = [
         [
@@ -57,18 +59,23 @@ def fastest(results: list[Result]) -> list[str]:
     return [f"Nobody reaches a target ({', '.join(map(tick, targets))} nats)."] if targets else []
 
 
-def _rank(result: Result, target: float) -> tuple[bool, float]:
-    times = result.reached.get(target)
-    return times.rank if times else (True, np.inf)
+def _seconds(result: Result, target: float) -> float:
+    """Infinite where the target is not reached."""
+    return result.reached[target].median if target in result.reached else np.inf
+
+
+def _below(result: Result) -> float:
+    """How far below 0 the result ends; infinite where it has no log-likelihood."""
+    return -result.median if np.isfinite(result.median) else np.inf
 
 
 def _cell(result: Result, target: float) -> Cell:
     times = result.reached.get(target)
     if times is None:
         return Cell("–", np.nan)
-    censored, seconds = times.rank
+    censored = not np.isfinite(times.median)
     note = f"{times.count} of {len(times.seconds)}" if len(times.seconds) > 1 else ""
-    return Cell(times.text, seconds + _LATE * censored if np.isfinite(seconds) else np.nan, note)
+    return Cell(times.text, times.bound + _LATE if censored else times.median, note)
 
 
 def _final(result: Result) -> Cell:

@@ -1,0 +1,69 @@
+"""How the report tells of targets, gains and unresolved log-likelihoods of trained models."""
+
+import numpy as np
+import pandas as pd
+import synthetic
+from test_report import words
+
+from ebmbench.harness.table import load_table
+from ebmbench.report import cases, text, write
+from ebmbench.report.training import targets
+from ebmbench.report.training.reached import reached
+from ebmbench.report.training.results import collect
+
+
+def page_of(tmp_path, rows):
+    return words(write(synthetic.fill(tmp_path / "r", rows)))
+
+
+class TestTargets:
+    def group(self, *times, train_s=50.0):
+        frame = pd.DataFrame({"seconds_to_target": list(times), "train_s": train_s})
+        return reached(frame)
+
+    def test_the_median_of_reached_seeds(self):
+        times = [synthetic.to_targets(s, None, None) for s in (1.0, 5.0, 3.0)]
+        found = self.group(*times)
+        assert list(found) == [-86.34, -90.0, -100.0]
+        assert (found[-100.0].text, found[-100.0].count) == ("3 s", 3)
+        assert (found[-90.0].text, found[-90.0].count) == ("> 123 s", 0)
+
+    def test_most_seeds_decide(self):
+        times = [synthetic.to_targets(s, targets=[-1.0]) for s in (1.0, 5.0, None)]
+        assert self.group(*times)[-1.0].text == "5 s"
+        assert self.group(*times[1:])[-1.0].text == "> 64 s"  # the median exceeds (5 + 123) / 2
+
+    def test_a_seed_that_failed_never_reached_it(self):
+        found = self.group(synthetic.to_targets(1.0, targets=[-1.0]), None, None)[-1.0]
+        assert (found.count, found.text) == (1, "> 50 s")
+        unknown = self.group(synthetic.to_targets(None, targets=[-1.0], tried=None), train_s=np.nan)
+        assert unknown[-1.0].text == text.MISSING
+
+    def test_the_ranking(self, tmp_path):
+        folder = synthetic.fill(tmp_path / "r", synthetic.trained())
+        results = collect(cases.tidy(load_table(folder).rows))
+        sheet = targets.ranking("binarized_mnist", results)
+        assert [row[0].text for row in sheet.rows] == ["SML-1", "PT-10", "CD-1", "ratio matching"]
+        assert sheet.columns[2:5] == ["To −100 nats", "To −90 nats", "To −86.34 nats"]
+        hardest = [row[4] for row in sheet.rows]
+        assert [cell.text for cell in hardest] == ["66 s", "106 s", "> 123 s", "> 123 s"]
+        assert sorted(hardest, key=lambda cell: cell.value) == hardest  # as the page's script sorts
+        assert sheet.rows[3][6].note == "no gain (3 of 3)"
+
+    def test_the_page(self, tmp_path):
+        seen = page_of(tmp_path, synthetic.trained())
+        assert "First at −86.34 nats: SML-1 after 66 s (its end is unresolved), then PT-10" in seen
+        assert "No gain over base rates, which is less than 1 nat: ratio matching." in seen
+        assert "Best: SML-1, −85.60 nats per test row (unresolved)." in seen
+        assert seen.count("unresolved, gap 7.40 nats") == 3
+        assert "An open marker is an unresolved end" in seen
+
+    def test_nobody_reaches_the_hardest(self, tmp_path):
+        rows = [row for row in synthetic.trained() if row["estimator"] == "CD-1"]
+        assert "CD-1 after 5.5 s; nobody reaches −86.34 or −90." in page_of(tmp_path, rows)
+
+    def test_many_targets_are_not_drawn(self, tmp_path):
+        many = [-100.0 - i for i in range(9)]
+        rows = [row | {"seconds_to_target": synthetic.to_targets(*[1.0] * 9, targets=many)}
+                for row in synthetic.trained()]  # fmt: skip
+        assert "To −108 nats" in page_of(tmp_path, rows)

@@ -1,0 +1,295 @@
+"""Reports of every task from synthetic rows, first of all those that train no model."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from test_report import words
+
+from ebmbench.report import cases, style, tasks, text, write
+from ebmbench.report.tasks import consistency, gradient, log_z, sample
+from ebmbench.report.tasks.fits import slope
+
+HEADINGS = {
+    "train": ("Learning curves", "Time to each target", "Results"),
+    "gradient": ("Gradient accuracy",),
+    "log_z": ("Partition functions",),
+    "sample": ("Samplers",),
+    "consistency": ("Consistency",),
+}
+MAKE = {
+    "train": synthetic.trained,
+    "gradient": synthetic.gradients,
+    "log_z": synthetic.log_zs,
+    "sample": synthetic.samples,
+    "consistency": synthetic.consistency,
+}
+
+
+def page_of(tmp_path, rows):
+    """The text of the page, which must hold no trace of a missing number."""
+    seen = words(write(synthetic.fill(tmp_path / "r", rows)))
+    assert not re.search(r"\b(nan|None|inf|NaN|NaT|<NA>)\b", seen), seen
+    return seen
+
+
+def headings(tmp_path):
+    html = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    return re.findall(r"<h2[^>]*>([^<]*)</h2>", html)
+
+
+def section_of(task, rows):
+    """The section that a task's module makes of rows."""
+    frame = cases.split(pd.DataFrame(rows))
+    found = tasks.tidy(frame)
+    estimators = tuple(dict.fromkeys(str(row.get("estimator")) for row in rows))
+    with style.applied():
+        (section,) = tasks.sections(found, style.Looks(estimators, ("cpu",)))
+    assert section.cases is not None
+    return section
+
+
+def without(rows, *fields):
+    """The rows with these fields null in every other one, and absent in the rest."""
+    return [
+        {k: v for k, v in row.items() if k not in fields} | (dict.fromkeys(fields) if i % 2 else {})
+        for i, row in enumerate(rows)
+    ]
+
+
+class TestPage:
+    def test_every_task_has_its_part(self, tmp_path):
+        seen = page_of(tmp_path, synthetic.everything())
+        found = headings(tmp_path)
+        for names in HEADINGS.values():
+            assert set(names) <= set(found)
+        assert "2 cases are not done" in seen
+        assert seen.count("no GPU here") == 2
+
+    @pytest.mark.parametrize("task", MAKE)
+    def test_no_part_without_rows(self, tmp_path, task):
+        page_of(tmp_path, MAKE[task]())
+        others = [name for other, names in HEADINGS.items() if other != task for name in names]
+        assert set(HEADINGS[task]) <= set(headings(tmp_path))
+        assert not set(others) & set(headings(tmp_path))
+
+    @pytest.mark.parametrize("task", MAKE)
+    def test_cases_of_which_none_ran(self, tmp_path, task):
+        rows = synthetic.unavailable(MAKE[task]())
+        seen = page_of(tmp_path, rows)
+        assert f"0 of {len(rows)} cases are done." in seen
+        assert seen.count("no GPU here") == len(rows)
+        assert set(HEADINGS[task][:1]) <= set(headings(tmp_path))
+        assert list((tmp_path / "r" / "figures").iterdir()) == []
+
+    @pytest.mark.parametrize("task", MAKE)
+    def test_a_single_row(self, tmp_path, task):
+        page_of(tmp_path, MAKE[task]()[:1])
+
+    @pytest.mark.parametrize(
+        ("task", "missing"),
+        [
+            ("gradient", ["gradient_norm"]),
+            ("gradient", ["bias_std_error", "cosine", "step_s_low", "settings", "temperature"]),
+            ("gradient", ["step_s", "variance"]),
+            ("log_z", ["error", "truth"]),
+            ("log_z", ["seconds", "ess", "std_error", "settings"]),
+            ("sample", ["total_variation", "total_variation_floor", "total_variation_floor_ess"]),
+            ("sample", ["total_variation_floor", "r_hat", "ess_per_s", "swap_rate", "sample_s"]),
+            ("consistency", ["kl", "parameter_error"]),
+            ("consistency", ["learned_log_z", "seed", "settings", "estimator"]),
+            ("train", ["seconds_to_target", "gain", "verdict", "resolved", "gap"]),
+            ("train", ["train_s", "log_likelihood_reverse", "gap", "samples", "std_error"]),
+            *((task, ["backend", "device", "machine", "seed"]) for task in MAKE if task != "train"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.filterwarnings("error")
+    def test_missing_fields(self, tmp_path, task, missing):
+        page_of(tmp_path, without(MAKE[task](), *missing))
+
+    def test_every_figure_is_a_file_with_a_caption_and_a_description(self, tmp_path):
+        page_of(tmp_path, synthetic.everything())
+        html = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+        files = list((tmp_path / "r" / "figures").glob("*.svg"))
+        assert len(files) == html.count("<figure>") == html.count("<figcaption>") == 2 + 2 + 2 + 2 + 4
+        assert len(re.findall(r'role="img" aria-label="[^"]{30,}"', html)) == len(files)
+        for file in files:
+            ElementTree.parse(file)
+            assert file.with_suffix(".png").is_file()
+
+    def test_a_task_that_is_not_known_is_said(self, tmp_path):
+        seen = page_of(tmp_path, [synthetic.common(0, "paint", model="m", method="brush")])
+        assert "no figures for the 1 row of this task" in seen
+
+    def test_a_case_that_was_run_again_counts_once(self, tmp_path):
+        rows = synthetic.gradients(temperatures=(1.0,))
+        again = [row | {"key": f"new{i}", "code_version": "f", "attempt": "2026-02-02T00:00:00+00:00"}
+                 for i, row in enumerate(rows)]  # fmt: skip
+        seen = page_of(tmp_path, rows + again)
+        assert "7 of 7 cases are done." in seen
+        assert "7 older rows" in seen
+
+    def test_many_models_are_not_all_drawn(self, tmp_path):
+        models = [f"model {i}" for i in range(20)]
+        seen = page_of(tmp_path, synthetic.log_zs(models, seeds=1))
+        assert "The first 12 of 20 models are drawn; the table has them all." in seen
+        assert "12 more models in the table below." in seen
+        assert len(list((tmp_path / "r" / "figures").glob("*.svg"))) == 12
+
+    def test_names_are_escaped(self, tmp_path):
+        evil = "<script>alert('x')</script>"
+        rows = [row | {"model": evil} for row in synthetic.gradients()]
+        rows += [row | {"family": evil, "estimator": evil} for row in synthetic.consistency()]
+        assert evil in page_of(tmp_path, rows)
+        assert "alert('x')" not in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
+class TestGradients:
+    def test_the_error_is_that_of_averaging(self):
+        rows = synthetic.gradients(temperatures=(1.0,))
+        (entry,) = gradient.collect(gradient.KIND.tidy(pd.DataFrame(rows[1:2])))
+        assert entry.error(2.2e-4) == pytest.approx(np.hypot(0.11, 0.33))
+        assert entry.error(2.2e-2) == pytest.approx(np.hypot(0.11, 0.033))
+        assert entry.error(1e9) == pytest.approx(0.11, rel=1e-6)
+        assert entry.biased
+        assert not entry.exact
+
+    def test_the_answer_after_a_second(self):
+        rows = synthetic.gradients(temperatures=(1.0,))
+        kept = [row for row in rows if row["estimator"] in ("CD-1", "CD-10", "CD-100", "exact")]
+        found = section_of("gradient", kept).answer
+        assert found.headline == "Closest to the exact gradient after 1 s of averaging: CD-100"
+        (sentence,) = found.sentences
+        assert "CD-100 errs by 1.9\u00a0%, then CD-10 errs by 11\u00a0%;" in sentence
+        assert "the quickest, CD-1 at 40 µs, errs by 41\u00a0%" in sentence
+
+    def test_a_bias_that_is_not_seen_is_a_limit(self):
+        found = section_of("gradient", synthetic.gradients(temperatures=(1.0,)))
+        text_of = {row[1].text: row[2].text for row in found.sheets[0].rows}
+        assert text_of["SML-1"] == "< 1.2\u00a0%"
+        assert text_of["CD-1"] == "41\u00a0%"
+        assert text_of["exact"] == "exact"
+        assert "in an order that the replicates do not settle" in found.answer.sentences[0]
+
+    def test_a_gradient_that_takes_longer_than_a_second(self):
+        rows = [row | {"step_s": 3.0} for row in synthetic.gradients(temperatures=(1.0,))[:2]]
+        found = section_of("gradient", rows)
+        assert "after its first gradient, which takes 3 s" in found.answer.sentences[0]
+        assert found.sheets[0].rows[0][4].text == text.MISSING
+
+
+class TestLogZ:
+    def test_the_cheapest_within_a_nat(self):
+        found = section_of("log_z", synthetic.log_zs(models=["m"])).answer
+        assert found.headline == "Cheapest within 1 nat of log Z: bridge"
+        model, sides = found.sentences
+        assert "bridge with 100 temperatures is within 1 nat with every seed after 4 ms" in model
+        assert re.search(r"AIS below it in \d+ of 20 and reverse AIS above it in \d+ of 20", sides)
+
+    def test_one_seed_far_off_is_enough_to_fail(self):
+        rows = [row for row in synthetic.log_zs(models=["m"]) if row["settings"].get("betas") == 100]
+        rows = [row for row in rows if row["method"] == "bridge"]
+        rows[0]["error"] = 1.5
+        assert "No method comes within 1 nat" in section_of("log_z", rows).answer.headline
+
+    def test_hundreds_of_nats(self, tmp_path):
+        seen = page_of(tmp_path, synthetic.log_zs(scale=9000.0, seeds=1))
+        assert re.search(r"−\d{3}\.\d\d", seen)
+
+    def test_the_exact_method_wins_nothing(self):
+        rows = [row for row in synthetic.log_zs() if row["method"] == "exact"]
+        assert "No finished case has an estimate" in section_of("log_z", rows).answer.headline
+
+    @pytest.mark.parametrize(
+        ("betas", "schedule", "wanted"),
+        [
+            ("1000", "nan", 1000),
+            ("paper", "nan", 14_500),
+            ("adaptive", "adaptive (2345 on [0, 1] after 7 rounds)", 2345),
+            ("nan", "linear (1000 on [0, 1])", 1000),
+            ("nan", "nan", np.nan),
+        ],
+    )
+    def test_temperatures(self, betas, schedule, wanted):
+        np.testing.assert_equal(log_z._temperatures(betas, schedule), wanted)
+
+    def test_a_truth_that_was_published_is_named(self):
+        rows = [row | {"truth_source": "A Paper, by AIS"} for row in synthetic.log_zs(models=["m"])]
+        (drawing,) = section_of("log_z", rows).drawings
+        assert "The true value is from A Paper, by AIS." in drawing.caption
+
+
+class TestSamplers:
+    def test_a_stuck_sampler_does_not_win(self):
+        rows = synthetic.samples(temperatures=(0.25,))
+        rows[0]["ess_per_s"] = 1e9
+        found = section_of("sample", rows).answer
+        assert found.headline.endswith(": PT, temperatures 10")
+        assert "not at the exact distribution: Gibbs" in found.sentences[0]
+
+    def test_the_floor_of_the_effective_samples_counts(self):
+        """A sampler whose draws depend on each other, but are of the right distribution, is sound."""
+        rows = synthetic.samples(temperatures=(1.0,))
+        for row, sound in ((rows[1], True), (rows[1] | {"total_variation": 0.012}, False)):
+            (judged,) = sample.collect(sample.KIND.tidy(pd.DataFrame([row])).query("status == 'done'"))
+            assert judged.off != sound
+
+    def test_swap_rates_and_r_hat(self, tmp_path):
+        seen = page_of(tmp_path, synthetic.samples())
+        assert "0.31 lowest 0.25" in seen
+        assert "1.210 apart" in seen
+
+
+class TestSlopes:
+    @pytest.mark.parametrize("power", [-1.0, -0.5, 0.3])
+    def test_an_exact_power_law(self, power):
+        n = np.tile([100.0, 1000.0, 10_000.0], 2)
+        seed = np.repeat([0, 1], 3)
+        found = slope(pd.DataFrame({"n": n, "error": (1 + seed) * n**power, "seed": seed}))
+        assert (found.value, found.low, found.high) == pytest.approx((power,) * 3)
+        assert found.agrees(power)
+        assert not found.agrees(power + 0.01)
+
+    def test_the_interval_is_students(self):
+        n = np.tile([1.0, np.e], 3)
+        error = np.exp([0.0, -1.0, 0.0, -1.2, 0.0, -0.8])
+        found = slope(pd.DataFrame({"n": n, "error": error, "seed": [0, 0, 1, 1, 2, 2]}))
+        half = 4.302653 * 0.2 / np.sqrt(3)  # the 97.5 % quantile with two degrees of freedom
+        assert (found.value, found.low, found.high) == pytest.approx((-1.0, -1.0 - half, -1.0 + half))
+
+    def test_one_seed_has_a_slope_but_no_interval(self):
+        found = slope(pd.DataFrame({"n": [10.0, 100.0], "error": [1.0, 0.1], "seed": [0, 0]}))
+        assert found.text == "−1.00 (1 seed, no interval)"
+        assert found.agrees(-1.0) is None
+
+    def test_one_size_has_no_slope(self):
+        found = slope(pd.DataFrame({"n": [10.0, 10.0], "error": [1.0, 0.1], "seed": [0, 1]}))
+        assert np.isnan(found.value)
+
+    def test_they_are_on_the_page(self, tmp_path):
+        seen = page_of(tmp_path, synthetic.consistency(noise=0.0))
+        assert "Errors fall as theory says: every interval of 7 slopes holds its exponent." in seen
+        assert "RBM exact KL divergence, nats 5 −1.00 [−1.00, −1.00] 1/n 100,000 0.000100" in seen
+        assert "score matching error of the parameters 5 −0.50 [−0.50, −0.50] 1/√n" in seen
+        assert "with 100,000 rows the learned log Z is off from the exact one" in seen
+
+    def test_an_estimator_that_is_not_consistent_is_named(self):
+        rows = synthetic.consistency(noise=0.01)
+        for row in rows:
+            if row["estimator"] == "ratio matching":
+                row["kl"] = 0.1
+        found = section_of("consistency", rows).answer
+        assert found.headline == "Not falling as theory says: ratio matching (RBM)"
+
+    def test_kl_that_is_zero_or_less_has_no_logarithm(self, tmp_path):
+        rows = synthetic.consistency()
+        for row in rows[::3]:
+            row["kl"] = row["kl"] and -row["kl"]
+        page_of(tmp_path, rows)
+
+    def test_seeds_are_kept_apart(self):
+        tidy = consistency.KIND.tidy(pd.DataFrame(synthetic.consistency()))
+        assert len(tidy) == len(synthetic.consistency())
