@@ -14,7 +14,8 @@ from ebmbench import estimators
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
-from ebmbench.models.rbm import RBM, TwoLayers
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
@@ -68,7 +69,7 @@ class Fit:
     def __init__(
         self,
         k: Backend,
-        model: TwoLayers,
+        model: Model,
         rows: np.ndarray,
         estimator: str,
         settings: dict[str, Any] | None = None,
@@ -94,6 +95,7 @@ class Fit:
         self.batches = -(-len(rows) // self.batch_size)
         self.steps = epochs * self.batches
         self.done = 0
+        self.info: dict[str, Any] = {}  # what the estimator told with the last update, as a learned log Z
         self._n_rows = len(rows)
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
@@ -112,7 +114,7 @@ class Fit:
             model = self.k.get(self._model)
         except NotFinite as error:
             raise Diverged(f"{error} after {self.done} updates") from None
-        if np.abs(model.W).max() > LARGEST_PARAMETER:
+        if any(np.abs(getattr(model, name)).max() > LARGEST_PARAMETER for name in model.names):
             raise self._diverged()
         return model
 
@@ -140,14 +142,14 @@ class Fit:
             batch = self.k.take(self._rows, next(self._order))
             key = Key(self.seed, 0, self.done)
             try:
-                gradient, self._state, info = self._estimator.step(
+                gradient, self._state, self.info = self._estimator.step(
                     self.k, self._model, self._config, self._state, batch, key
                 )
             except NotFinite as error:
                 raise Diverged(f"{error} after {self.done} updates") from None
             if self._offsets is not None:
                 sliding = CENTRING_SLIDING if self.done else 1.0
-                self.k.centre(self._model, gradient, info["means"], self._offsets, sliding)
+                self.k.centre(self._model, gradient, self.info["means"], self._offsets, sliding)
             gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
             rate = self.optimiser.rate_at(self.done, self.steps)
             healthy = self.k.update(
