@@ -1,17 +1,18 @@
 """Small models that are known: data are drawn from them exactly, and a fit is held against them.
 
-All units are on about half of the time, since E's terms are centred at 1/2: then the data say something
-about every parameter, and none is learned much more slowly than the others.
+Binary units are on about half of the time, since the biases centre them at 1/2: then the data say
+something about every parameter, and none is learned much more slowly than the others.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ebmbench.models import boltzmann, enumerate
+from ebmbench.models import boltzmann, enumerate, gaussian_enumerate
 from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM, free_energy
 from ebmbench.randomness import Key, Stream, normals
 
@@ -23,7 +24,7 @@ class Truth:
     """A model, and the functions of its kind.
 
     draws(model, count, key): exact rows; log_z(model): exact, nats; error(truth, fit): what a fit is
-    judged by, whose name in a row is `measure`.
+    judged by, whose name in a row is `measure`; fixed: names of parameters that are not fitted.
     """
 
     model: Any
@@ -31,6 +32,7 @@ class Truth:
     log_z: Callable[[Any], float]
     measure: str
     error: Callable[[Any, Any], float]
+    fixed: tuple[str, ...] = ()
 
 
 def rbm() -> Truth:
@@ -51,7 +53,25 @@ def boltzmann_machine() -> Truth:
     return Truth(model, boltzmann.draws, boltzmann.log_z, "parameter_error", parameter_error)
 
 
-FAMILIES = {"rbm": rbm, "boltzmann_machine": boltzmann_machine}
+def gaussian() -> Truth:
+    """3 independent normals: a Gaussian RBM without weights. Judged by means and precisions."""
+    mean, precision = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 1.0, 2.0])
+    model = GaussianRBM(np.zeros((3, 1)), mean, np.zeros(1), precision)
+    draws, log_z = gaussian_enumerate.draws, gaussian_enumerate.log_z
+    return Truth(model, draws, log_z, "parameter_error", parameter_error, ("W", "c"))
+
+
+FAMILIES = {"rbm": rbm, "boltzmann_machine": boltzmann_machine, "gaussian": gaussian}
+
+
+def noised(model: Any, noise: float) -> Any:
+    """The law of v + noise e of independent normals, e standard normal: precision 1/(1/B + noise²).
+
+    Denoising score matching (Vincent 2011) fits it, and not the data's own law: its loss
+    E|psi(v + noise e) + e/noise|²/2 with psi(x) = -B(x - b) is least where b is the data's mean and
+    1/B their variance plus noise². Without noise any model is itself.
+    """
+    return model if noise == 0.0 else replace(model, precision=1.0 / (1.0 / model.precision + noise**2))
 
 
 def kl_divergence(truth: RBM, fit: RBM) -> float:
