@@ -7,14 +7,15 @@ import numpy as np
 
 from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Phases, Rows, Tree
-from ebmbench.models.rbm import RBM, TwoLayers
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, random_bits
 
 
 def init_of(estimator: str) -> Callable[..., None]:
     """The `init` of an estimator of this name: nothing is kept between steps."""
 
-    def init(k: Backend, model: TwoLayers, config: Any, key: Key, base: np.ndarray) -> None:
+    def init(k: Backend, model: Model, config: Any, key: Key, base: np.ndarray) -> None:
         """`Unavailable` where the visible units are not binary."""
         check_visible(model, RBM.visible, estimator)
 

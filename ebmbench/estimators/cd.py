@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 
@@ -33,7 +33,7 @@ class Config:
         return f"CD-{self.k}"
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> None:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> None:
     """CD keeps nothing between steps."""
 
 

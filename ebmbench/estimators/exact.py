@@ -7,7 +7,7 @@ import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import check_enumerable
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.randomness import Key
 
 NAME = "exact"
@@ -23,7 +23,7 @@ class Config:
         return "exact"
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> None:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> None:
     """`UserError` where the smaller layer is too large to enumerate."""
     check_enumerable(model)
 

@@ -13,7 +13,8 @@ import numpy as np
 from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import draws
-from ebmbench.models.rbm import RBM, TwoLayers, softplus
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM, softplus
 from ebmbench.models.storage import load_binary_model
 from ebmbench.options import require
 from ebmbench.randomness import START, Key, Stream, uniforms
@@ -65,7 +66,7 @@ class State(NamedTuple):
     log_z: float
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> State:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> State:
     """The noise, and the log Z that the model would have without weights.
 
     `UserError` where the noise gives a state zero probability, or its log Z cannot be enumerated.
@@ -74,7 +75,8 @@ def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarra
     require(
         bool(np.isfinite(base).all()), "noise from these base rates gives some states zero probability"
     )
-    log_z = float(softplus(model.b).sum() + softplus(model.c).sum())
+    biases = [getattr(model, name) for name in model.names if getattr(model, name).ndim == 1]
+    log_z = float(sum(softplus(bias).sum() for bias in biases))
     return State(_noise(k, config, base, key._replace(stream=Stream.NOISE)), log_z)
 
 

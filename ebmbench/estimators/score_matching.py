@@ -13,7 +13,7 @@ import numpy as np
 from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 
@@ -38,7 +38,7 @@ class Config:
         return f"DSM {self.denoising:g}" if self.denoising else "SM"
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> None:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> None:
     """`Unavailable` where the visible units are not Gaussian."""
     check_visible(model, GaussianRBM.visible, NAME)
 

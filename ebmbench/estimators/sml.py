@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import Chains, advance, start
@@ -35,7 +35,7 @@ class Config:
         return f"SML-{self.k}"
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> Chains:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> Chains:
     """Chains drawn from the model's visible biases; Gaussian units with their noise."""
     return start(k, model, config.chains, key._replace(stream=Stream.CHAINS))
 

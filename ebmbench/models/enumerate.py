@@ -12,15 +12,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ebmbench.errors import Unavailable
-from ebmbench.models.rbm import (
-    RBM,
-    Array,
-    TwoLayers,
-    energy,
-    free_energy,
-    hidden_probability,
-    visible_probability,
-)
+from ebmbench.models.model import Array, Model
+from ebmbench.models.rbm import RBM, energy, free_energy, hidden_probability, visible_probability
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, fine_uniforms
 
 MOST_UNITS = 25  # 2**25 states of a few hundred units take minutes; beyond it nobody waits
@@ -41,16 +34,16 @@ def states(n: int, first: int = 0, count: int | None = None) -> Array:
     return ((numbers[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
-def check_enumerable(model: TwoLayers) -> None:
-    """`Unavailable` where there are too many states to sum over."""
+def check_enumerable(model: Model) -> None:
+    """`Unavailable` where a model of any kind has too many states to sum over."""
     if model.summed_units > MOST_UNITS:
         raise Unavailable(
-            f"exact enumeration sums over 2**{model.summed_units} states of a layer; "
-            f"at most {MOST_UNITS} units are possible, so use ais"
+            f"exact enumeration of this model sums over 2**{model.summed_units} states, "
+            f"but at most 2**{MOST_UNITS} are possible; use an estimate such as ais"
         )
 
 
-def enumerable(model: TwoLayers) -> bool:
+def enumerable(model: Model) -> bool:
     """Whether sums over all states are possible."""
     try:
         check_enumerable(model)
@@ -66,11 +59,16 @@ def blocks(n: int) -> Iterator[Array]:
         yield states(n, first, size)
 
 
+def log_sum(energy: Callable[[Array], Array], n: int) -> float:
+    """log sum_s e**-energy(s) over all states s of n units, nats."""
+    return float(logsumexp([logsumexp(-energy(s)) for s in blocks(n)]))
+
+
 def log_z(model: RBM) -> float:
     """Log Z = log sum_v e**-F(v), nats, by enumeration of the smaller layer."""
     check_enumerable(model)
     small = model if model.n_visible <= model.n_hidden else model.transposed
-    return float(logsumexp([logsumexp(-free_energy(small, s)) for s in blocks(small.n_visible)]))
+    return log_sum(lambda s: free_energy(small, s), small.n_visible)
 
 
 def moments(model: RBM) -> tuple[float, Moments]:
@@ -94,9 +92,8 @@ def moments(model: RBM) -> tuple[float, Moments]:
 def draws(model: RBM, count: int, key: Key) -> Array:
     """Independent draws of v, float64 [count, n_visible], from the model's exact law.
 
-    The smaller layer's states are drawn by inversion: which block of states by the blocks' sums, then
-    which state of the block; the other layer given it. Row r is chain key.chain + r and takes the
-    uniforms of layers HIDDEN and VISIBLE of step key.step.
+    The smaller layer's states are drawn by inversion, the other layer given it. Row r is chain
+    key.chain + r and takes the uniforms of layers HIDDEN and VISIBLE of step key.step.
     """
     check_enumerable(model)
     visible_first = model.n_visible <= model.n_hidden
@@ -132,8 +129,12 @@ def drawn_states(log_weight: Callable[[Array], Array], n: int, count: int, key: 
 
 def distribution(model: RBM) -> Array:
     """p(v) of all visible states in the order of `states`, [2**n_visible]; for small models."""
-    unnormalised = -free_energy(model, states(model.n_visible))
-    return np.exp(unnormalised - logsumexp(unnormalised))
+    return normalised(-free_energy(model, states(model.n_visible)))
+
+
+def normalised(log_weights: Array) -> Array:
+    """Probabilities in proportion to e**log_weights."""
+    return np.exp(log_weights - logsumexp(log_weights))
 
 
 def transition_matrix(model: RBM, beta: float = 1.0) -> Array:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from ebmbench.models.rbm import RBM, Array, hidden_input, softplus
+from ebmbench.models.model import Array
+from ebmbench.models.rbm import RBM, hidden_input, softplus
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def gradient(model: RBM, v: Array, weights: Array) -> dict[str, Array]:
     """Mean over rows of sum_i weights_i dD_i / d(W, b, c), weights [B, n_visible]."""
     x = hidden_input(model, v)
     s = expit(x)
-    tree = {name: np.zeros_like(getattr(model, name)) for name in ("W", "b", "c")}
+    tree = {name: np.zeros_like(getattr(model, name)) for name in model.names}
     change = np.zeros_like(x)  # sum_i a_i (sigmoid(x + sign_i W_i) - sigmoid(x))
     for i in range(model.n_visible):
         sign = 1.0 - 2.0 * v[:, i]

@@ -11,9 +11,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
-from ebmbench.errors import NotFinite, UserError
-
-Array = np.ndarray
+from ebmbench.errors import UserError
+from ebmbench.models.model import Array, real_array
 
 # `grid` arithmetic: multiples of 2**-16 whose sums stay below 2**8 fill the 24 bits of a float32, so
 # a sum over 0/1 states is exact in any order.
@@ -82,20 +81,6 @@ class RBM(TwoLayers):
     def transposed(self) -> "RBM":
         """The same distribution with the two layers' names exchanged."""
         return RBM(self.W.T, self.c, self.b)
-
-
-def real_array(name: str, value: object) -> Array:
-    """The value as a float64 array of its own layout; `UserError` that names the parameter."""
-    try:
-        value = np.asarray(value)
-        if np.iscomplexobj(value):
-            raise TypeError("complex")
-        value = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{name} must hold real numbers") from error
-    if not np.isfinite(value).all():
-        raise NotFinite(f"{name} holds a value that is not finite")
-    return value
 
 
 def softplus(x: Array) -> Array:

@@ -8,7 +8,7 @@ from scipy.special import expit
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.randomness import START, Key, check_seed, normals, uniforms
 
 
@@ -19,9 +19,7 @@ class Chains(NamedTuple):
     key: Key
 
 
-def independent(
-    k: Backend, model: TwoLayers, count: int, key: Key, bias: np.ndarray | None = None
-) -> Rows:
+def independent(k: Backend, model: Model, count: int, key: Key, bias: np.ndarray | None = None) -> Rows:
     """`count` states v of units without weights, with the uniforms of layer START.
 
     bias: that of binary units, v_i ~ sigmoid(bias_i), [n_visible]; mean and precision of Gaussian
@@ -34,7 +32,7 @@ def independent(
     return k.put_rows((u < expit(model.b if bias is None else bias)).astype(np.uint8))
 
 
-def start(k: Backend, model: TwoLayers, count: int, key: Key, bias: np.ndarray | None = None) -> Chains:
+def start(k: Backend, model: Model, count: int, key: Key, bias: np.ndarray | None = None) -> Chains:
     """`count` chains whose first states are drawn from visible biases alone (see `independent`).
 
     bias: by default the model's own, b, and for Gaussian units its precision.

@@ -14,7 +14,8 @@ from ebmbench import estimators
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
-from ebmbench.models.rbm import RBM, TwoLayers
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
@@ -68,7 +69,7 @@ class Fit:
     def __init__(
         self,
         k: Backend,
-        model: TwoLayers,
+        model: Model,
         rows: np.ndarray,
         estimator: str,
         settings: dict[str, Any] | None = None,
@@ -113,7 +114,7 @@ class Fit:
             model = self.k.get(self._model)
         except NotFinite as error:
             raise Diverged(f"{error} after {self.done} updates") from None
-        if np.abs(model.W).max() > LARGEST_PARAMETER:
+        if any(np.abs(getattr(model, name)).max() > LARGEST_PARAMETER for name in model.names):
             raise self._diverged()
         return model
 

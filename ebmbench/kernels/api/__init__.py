@@ -6,7 +6,7 @@ What a job takes and returns stays on the device unless its docstring says host.
 
 Shapes: B rows, samples are rows. A binary state is uint8 with values 0 and 1; rows of probabilities
 are float32 in [0, 1], states of Gaussian units float32. A tree is a dict of device arrays named like
-the parameters: W, b, c, and log_precision for Gaussian visible units.
+the model's parameters, such as W, b and c; for Gaussian visible units with log_precision.
 """
 
 import importlib

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import NotFinite, Unavailable, UserError
-from ebmbench.models.rbm import RBM, TwoLayers, on_grid
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM, on_grid
 from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
@@ -39,7 +40,7 @@ class Device:
         if rows.ndim != 2 or rows.shape[1] != units:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
 
-    def put(self, model: TwoLayers, arithmetic: str = "float") -> Handle:
+    def put(self, model: Model, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`).
 
         `grid` is for sums over binary states: `Unavailable` where the visible units are not.

@@ -8,7 +8,7 @@ import numpy as np
 from ebmbench.errors import UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.randomness import Key, check_seed
 
 
@@ -76,6 +76,9 @@ class Sampling(Device):
 
         Gaussian visible units are drawn with their noise, float32, from the normal variates of the
         same uniforms; beta > 0 multiplies their precision too.
+
+        A Boltzmann machine without hidden units draws unit 0, 1, ... after each other, each given all
+        the others as they then stand, with the uniforms of layer VISIBLE; its h has no columns.
         """
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
@@ -132,8 +135,8 @@ class Sampling(Device):
             raise UserError(f"the base rates must be {model.n_visible} finite biases, one a visible unit")
         return betas
 
-    def log_z(self, model: TwoLayers) -> float:
-        """Log Z of a model on the host by enumeration of its smaller layer, in float64, nats.
+    def log_z(self, model: Model) -> float:
+        """Log Z of a model on the host by enumeration, in float64, nats.
 
         Gaussian visible units are integrated in closed form, and the hidden ones enumerated.
         """

@@ -53,9 +53,10 @@ class Training(Device):
     def moments(self, model: Handle, positive: Rows, negative: Rows) -> Phases:
         """The contrast of two sets of v: mean of -dE/dparameter over the one minus over the other.
 
-        h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>. Each phase
-        is divided by its own number of rows. For Gaussian visible units W gets precision times
-        <v p(h|v)>, b precision times <v>, and log_precision -precision <(v-b)**2/2 - v (W p(h|v))>.
+        h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>, R gets
+        <v vᵀ> above its diagonal. Each phase is divided by its own number of rows. For Gaussian visible
+        units W gets precision times <v p(h|v)>, b precision times <v>, and log_precision
+        -precision <(v-b)**2/2 - v (W p(h|v))>.
         """
         for rows in (positive, negative):
             self._check(rows, model.n_visible, "v")
@@ -153,9 +154,10 @@ class Training(Device):
         """One step of stochastic gradient ascent with momentum (Polyak 1964), in place.
 
         velocity <- momentum * velocity + rate * (gradient - decay * W); parameters += velocity.
-        Weight decay acts on W alone; a parameter that the gradient does not name stays as it is. False
-        once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond that
-        or its inverse; a hidden unit whose weights have become NaN shows in its bias one step later.
+        Weight decay acts on matrices alone; a parameter that the gradient does not name stays as it
+        is. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond
+        that or its inverse; a hidden unit whose weights have become NaN shows in its bias one step
+        later.
         """
         if model.arithmetic == "grid":
             raise UserError("grid arithmetic is for a model that stands still; train in float")

@@ -3,6 +3,7 @@
 from ebmbench.kernels.api import assemble
 from ebmbench.kernels.reference import (
     annealing,
+    boltzmann,
     device,
     enumerate,
     flips,
@@ -13,6 +14,7 @@ from ebmbench.kernels.reference import (
     tempering,
     update,
 )
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 
@@ -22,5 +24,6 @@ BACKEND = assemble(
     {
         RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
         GaussianRBM.kind: gaussian.FILES,
+        BoltzmannMachine.kind: (device, boltzmann),
     },
 )

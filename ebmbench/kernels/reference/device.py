@@ -1,43 +1,29 @@
 """Where models and rows live: for the reference backend, NumPy arrays in float64."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ebmbench.models.rbm import RBM
 
-
-@dataclass(eq=False)
 class Model:
-    """A model whose parameters an update may replace in place."""
+    """A model of any kind whose parameters an update may change in place."""
 
-    W: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
-    arithmetic: str
-    kind: str = RBM.kind
-
-    @property
-    def n_visible(self) -> int:
-        """Number of visible units."""
-        return self.W.shape[0]
-
-    @property
-    def n_hidden(self) -> int:
-        """Number of hidden units."""
-        return self.W.shape[1]
+    def __init__(self, model, arithmetic: str) -> None:
+        self.host, self.kind, self.names = type(model), model.kind, model.names
+        self.n_visible, self.n_hidden, self.arithmetic = model.n_visible, model.n_hidden, arithmetic
+        for name in model.names:
+            setattr(self, name, getattr(model, name).copy())
 
 
-def put(model: RBM, arithmetic: str) -> Model:
+def put(model, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    return Model(model.W.copy(), model.b.copy(), model.c.copy(), arithmetic)
+    return Model(model, arithmetic)
 
 
-def get(model: Model) -> RBM:
+def get(model: Model):
     """See `Backend.get`."""
-    return RBM(model.W.copy(), model.b.copy(), model.c.copy())
+    return model.host(**{name: getattr(model, name).copy() for name in model.names})
 
 
 def put_rows(rows: np.ndarray) -> np.ndarray:

@@ -7,25 +7,35 @@ from ebmbench.kernels.api import NoiseContrast
 from ebmbench.models.rbm import free_energy, hidden_probability, softplus
 
 
-def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
-    """See `Backend.nce`."""
-    tree = {name: np.zeros_like(getattr(model, name)) for name in ("W", "b", "c")}
-    means = {"b": np.zeros_like(model.b), "c": np.zeros_like(model.c)}
-    value = log_z = curvature = 0.0
-    for v, offset, sign in ((data, data_offset, 1.0), (noise, noise_offset, -1.0)):
-        g = -free_energy(model, v) - offset
-        wrong = expit(-sign * g)  # the classifier's probability of the wrong answer
-        weight = sign * wrong / len(data)
-        h = hidden_probability(model, v)
-        tree["W"] += v.T @ (weight[:, None] * h)
-        tree["b"] += weight @ v
-        tree["c"] += weight @ h
-        means["b"] += v.mean(axis=0) / 2
-        means["c"] += h.mean(axis=0) / 2
-        value -= softplus(-sign * g).sum() / len(data)
-        log_z -= weight.sum()
-        curvature += (wrong * (1.0 - wrong)).sum() / len(data)
-    return NoiseContrast(tree, means, float(value), float(log_z), float(curvature))
+def job(free_energy, weighted):
+    """The job for a kind of model.
+
+    weighted(model, v, weights) is the sum over rows of weights [B] times -dF/dparameter, as a tree.
+    """
+
+    def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
+        """See `Backend.nce`."""
+        gradients, means = [], []
+        value = log_z = curvature = 0.0
+        for v, offset, sign in ((data, data_offset, 1.0), (noise, noise_offset, -1.0)):
+            g = -free_energy(model, v) - offset
+            wrong = expit(-sign * g)  # the classifier's probability of the wrong answer
+            weight = sign * wrong / len(data)
+            gradients.append(weighted(model, v, weight))
+            means.append(weighted(model, v, np.full(len(v), 0.5 / len(v))))
+            value -= softplus(-sign * g).sum() / len(data)
+            log_z -= weight.sum()
+            curvature += (wrong * (1.0 - wrong)).sum() / len(data)
+        tree = {name: plus + gradients[1][name] for name, plus in gradients[0].items()}
+        biases = {name: plus + means[1][name] for name, plus in means[0].items() if plus.ndim == 1}
+        return NoiseContrast(tree, biases, float(value), float(log_z), float(curvature))
+
+    return nce
 
 
-JOBS = {"nce": nce}
+def _weighted(model, v, weights):
+    h = hidden_probability(model, v)
+    return {"W": v.T @ (weights[:, None] * h), "b": weights @ v, "c": weights @ h}
+
+
+JOBS = {"nce": job(free_energy, _weighted)}

@@ -7,7 +7,7 @@ from ebmbench.scalar import LARGEST_PARAMETER
 
 def zeros(model):
     """See `Backend.zeros`."""
-    return {name: np.zeros_like(getattr(model, name)) for name in ("W", "b", "c")}
+    return {name: np.zeros_like(getattr(model, name)) for name in model.names}
 
 
 def centre(gradient, means, offsets, sliding) -> None:
@@ -25,9 +25,9 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     for name in gradient:
         parameter, v = getattr(model, name), velocity[name]
         v *= momentum
-        v += rate * (gradient[name] - (decay * parameter if name == "W" else 0.0))
+        v += rate * (gradient[name] - (decay * parameter if parameter.ndim == 2 else 0.0))
         parameter += v
-    return bool(all((np.abs(bias) < LARGEST_PARAMETER).all() for bias in (model.b, model.c)))
+    return all((np.abs(getattr(model, name)) < LARGEST_PARAMETER).all() for name in gradient)
 
 
 JOBS = {"zeros": zeros, "centre": centre, "update": ascend}

@@ -1,0 +1,87 @@
+"""Small models that are known: data are drawn from them exactly, and a fit is held against them.
+
+Binary units are on about half of the time, since the biases centre them at 1/2: then the data say
+something about every parameter, and none is learned much more slowly than the others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ebmbench.models import boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.rbm import RBM, free_energy
+from ebmbench.randomness import Key, Stream, normals
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A model, and the functions of its kind.
+
+    draws(model, count, key): exact rows; log_z(model): exact, nats; error(truth, fit): what a fit is
+    judged by, whose name in a row is `measure`; fixed: names of parameters that are not fitted.
+    """
+
+    model: Any
+    draws: Callable[[Any, int, Key], Array]
+    log_z: Callable[[Any], float]
+    measure: str
+    error: Callable[[Any, Any], float]
+    fixed: tuple[str, ...] = ()
+
+
+def rbm() -> Truth:
+    """6 visible and 2 hidden units. Judged by its law: hidden units may be flipped and permuted."""
+    key = Key(128, Stream.INITIAL_PARAMETERS)
+    W = 2.0 * normals(key, 6, 2)
+    bias = 0.5 * normals(key._replace(chain=6), 2, 6)
+    model = RBM(W, bias[0] - W.sum(axis=1) / 2, bias[1, :2] - W.sum(axis=0) / 2)
+    return Truth(model, enumerate.draws, enumerate.log_z, "kl", kl_divergence)
+
+
+def boltzmann_machine() -> Truth:
+    """6 visible units. Judged by its parameters, which the law determines."""
+    key = Key(3, Stream.INITIAL_PARAMETERS)
+    R = np.triu(normals(key, 6, 6), 1)
+    b = 0.5 * normals(key._replace(chain=6), 1, 6)[0] - (R + R.T).sum(axis=1) / 2
+    model = BoltzmannMachine(R, b)
+    return Truth(model, boltzmann.draws, boltzmann.log_z, "parameter_error", parameter_error)
+
+
+def gaussian() -> Truth:
+    """3 independent normals: a Gaussian RBM without weights. Judged by means and precisions."""
+    mean, precision = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 1.0, 2.0])
+    model = GaussianRBM(np.zeros((3, 1)), mean, np.zeros(1), precision)
+    draws, log_z = gaussian_enumerate.draws, gaussian_enumerate.log_z
+    return Truth(model, draws, log_z, "parameter_error", parameter_error, ("W", "c"))
+
+
+FAMILIES = {"rbm": rbm, "boltzmann_machine": boltzmann_machine, "gaussian": gaussian}
+
+
+def noised(model: Any, noise: float) -> Any:
+    """The law of v + noise e of independent normals, e standard normal: precision 1/(1/B + noise²).
+
+    Denoising score matching (Vincent 2011) fits it, and not the data's own law: its loss
+    E|psi(v + noise e) + e/noise|²/2 with psi(x) = -B(x - b) is least where b is the data's mean and
+    1/B their variance plus noise². Without noise any model is itself.
+    """
+    return model if noise == 0.0 else replace(model, precision=1.0 / (1.0 / model.precision + noise**2))
+
+
+def kl_divergence(truth: RBM, fit: RBM) -> float:
+    """KL(truth || fit) of the visible units by enumeration, nats; at least 0 but for rounding."""
+    v = enumerate.states(truth.n_visible)
+    log_p, log_q = (-free_energy(model, v) - enumerate.log_z(model) for model in (truth, fit))
+    return float(np.exp(log_p) @ (log_p - log_q))
+
+
+def parameter_error(truth: Any, fit: Any) -> float:
+    """Euclidean norm of the difference of all parameters."""
+    parts = [getattr(fit, name) - getattr(truth, name) for name in truth.names]
+    return float(np.sqrt(sum((part**2).sum() for part in parts)))
