@@ -74,9 +74,7 @@ def test_evaluate_json_has_the_sandwich(ebmbench, model):
     assert [one["method"] for one in found["estimates"]] == ["ais", "bridge", "reverse_ais", "exact"]
     assert found["gap"] == reverse["log_z"] - ais["log_z"]
     assert found["resolved"] is True
-    assert found["verdict"].startswith(
-        "resolved: forward and reverse AIS (from exact draws) differ by 0."
-    )
+    assert found["verdict"].endswith("nats; reverse AIS started from exact draws")
     for one in (ais, bridge, reverse):
         assert one["error_reached"] is True
         assert one["schedule"] == ais["schedule"]
