@@ -6,8 +6,10 @@ import numpy as np
 
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
+from ebmbench.evaluation.sandwich import sandwich
 from ebmbench.kernels import api
-from ebmbench.partition import base_rates
+from ebmbench.models.rbm import RBM
+from ebmbench.partition import ais, base_rates, reverse_ais
 from ebmbench.training.fit import Fit
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
@@ -44,4 +46,16 @@ class Judge:
             "log_z": z.log_z,
             "std_error": z.std_error,
             "ess": z.ess,
+        }
+
+    def resolve(self, model: RBM) -> dict[str, Any]:
+        """What reverse annealing says of a model judged by ais: see `evaluation.sandwich`."""
+        methods = [ais.NAME, reverse_ais.NAME]
+        found = sandwich(self.k, model, self.data.test, methods, self.settings, self.base, self.seed)
+        back = found.estimates[methods.index(reverse_ais.NAME)]
+        return {
+            "log_likelihood_reverse": back.mean,
+            "reverse_start": back.log_z.start,
+            "gap": found.gap,
+            "resolved": found.resolved,
         }

@@ -10,7 +10,7 @@ from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
-from ebmbench.models.enumerate import MOST_UNITS
+from ebmbench.models.enumerate import enumerable
 from ebmbench.models.rbm import RBM
 from ebmbench.partition import BaseRates
 
@@ -80,8 +80,9 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "ess": found.ess,
         "log_z_schedule": found.schedule,
         "log_z_base": found.base,
+        "log_z_start": found.start,
     }
-    if min(model.n_visible, model.n_hidden) <= MOST_UNITS:
+    if enumerable(model):
         truth = _enumerated(sources.model_digest(model), model)
         row |= {"truth": truth, "truth_source": "enumeration"}
     row["error"] = None if row["truth"] is None else found.log_z - row["truth"]

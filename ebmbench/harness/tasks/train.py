@@ -19,6 +19,7 @@ from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
+from ebmbench.partition import ais
 from ebmbench.training.fit import Fit, initial_model
 from ebmbench.training.sgd import SGD
 
@@ -35,7 +36,7 @@ class Case(tasks.Case):
 
     estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
     checkpoints: how often the model is looked at; targets: nats a test row whose first checkpoint is
-    noted.
+    noted; resolve: whether the trained model is judged by reverse annealing too.
     """
 
     task = NAME
@@ -55,6 +56,7 @@ class Case(tasks.Case):
     chains: int = 100
     checkpoints: int = 10
     targets: list[float] = field(default_factory=list, hash=False)
+    resolve: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +68,10 @@ class Case(tasks.Case):
         for target in self.targets:
             number = isinstance(target, int | float) and not isinstance(target, bool)
             require(number and isfinite(target), f"targets must be finite numbers, but one is {target!r}")
+        require(
+            not self.resolve or self.evaluate == ais.NAME,
+            f"resolve compares ais with reverse_ais, but evaluate is {self.evaluate!r}",
+        )
         _ = self.optimiser
 
     @property
@@ -103,6 +109,8 @@ class Case(tasks.Case):
         if reached:
             last = max(reached, key=lambda one: one["target"])
             text += f", {last['target']:g} after {last['seconds']:.2f} s"
+        if self.resolve and not row["resolved"]:
+            text += ", not resolved"
         return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")
 
     def inputs(self) -> dict[str, str]:
@@ -150,6 +158,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         row |= _worth(row) | _learned(fit.info)
         row["seconds_to_target"] = [_first_at(target, curve, clock.seconds) for target in case.targets]
     trained = fit.model
+    if case.resolve:
+        row |= look.resolve(trained)
     return {
         "W": trained.W,
         "b": trained.b,
