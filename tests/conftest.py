@@ -44,9 +44,9 @@ def backend(name):
         pytest.skip(str(error))
 
 
-def with_job(k, job, function):
-    """A backend one of whose jobs is a function of (the job, its arguments)."""
-    kind = next(kind for name, kind in k.jobs if name == job)
+def with_job(k, job, function, kind=None):
+    """A backend one of whose jobs, by default of the first kind, is a function of (job, its arguments)."""
+    kind = kind or next(kind for name, kind in k.jobs if name == job)
     original = k.jobs[job, kind]
     jobs = {**k.jobs, (job, kind): lambda *args: function(original, *args)}
     return dataclasses.replace(k, jobs=jobs)

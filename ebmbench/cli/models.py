@@ -32,8 +32,9 @@ def train(
     ] = None,
     visible: Annotated[str, typer.Option(help="The visible units: binary or gaussian.")] = "binary",
     precision: Annotated[
-        str, typer.Option(help="Of gaussian units: learned, or fixed at that of the data's columns.")
-    ] = "learned",
+        str | None,
+        typer.Option(help="Of gaussian units: learned (default), or fixed at the data's columns'."),
+    ] = None,
     decay: Annotated[float, typer.Option(help="Weight decay of W.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="Of the rate: constant or linear.")] = "constant",
     centred: Annotated[bool, typer.Option("--centred", help="Use the centred gradient.")] = False,
@@ -51,9 +52,11 @@ def train(
     settings = {name: value for name, value in given.items() if value is not None}
     starts = {"binary": initial_model, "gaussian": initial_gaussian_model}
     require(visible in starts, f"visible must be one of {', '.join(starts)}, but is {visible!r}")
-    kept = {"learned": (), "fixed": ("log_precision",)}
-    require(precision in kept, f"precision must be one of {', '.join(kept)}, but is {precision!r}")
     gaussian = visible == "gaussian"
+    require(gaussian or precision is None, "--precision is for --visible gaussian only")
+    kept = {"learned": (), "fixed": ("log_precision",)}
+    precision = precision or "learned"
+    require(precision in kept, f"precision must be one of {', '.join(kept)}, but is {precision!r}")
     optimiser = SGD(rate, momentum, decay, schedule, centred)
     loaded = api.load(backend)
     check_writable(out, Path(dataset))

@@ -101,7 +101,6 @@ def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str, low: float, high: 
     figure = Figure(figsize=(width * scale, height * scale), dpi=150)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    colours = LinearSegmentedColormap.from_list("grey", ["#101418", "#f4f1e8"])
-    colours.set_bad("#8aa0b8")
+    colours = LinearSegmentedColormap.from_list("grey", ["#101418", "#f4f1e8"], bad="#8aa0b8")
     axes.imshow(sheet, cmap=colours, vmin=low, vmax=high, interpolation="nearest", aspect="auto")
     figure.savefig(buffer, format=kind)
