@@ -21,6 +21,8 @@ KIND = Kind(
     "estimator",
     ("n", "kl", "parameter_error", "learned_log_z", "log_z"),
     varied=("n",),
+    words={"updates": "updates", "rate": "rate", "momentum": "momentum", "centred": "centred"},
+    names={"rbm": "RBM", "boltzmann_machine": "Boltzmann machine", "gaussian": "Gaussian"},
 )
 # What is measured: column -> its name, the exponent that theory gives, and how that is written.
 _MEASURES = {
@@ -43,7 +45,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         expected = _MEASURES[measure][1]
         off += [f"{label} ({family})" for label, s in slopes.items() if s.agrees(expected) is False]
     learned = done.assign(error=done["learned_log_z"] - done["log_z"]).dropna(subset=["error", "n"])
-    for name, group in learned.groupby("family", sort=False):
+    for name, group in learned.groupby("where", sort=False):
         found.drawings.append(_learned(str(name), group, looks))
         told.append(_told_learned(str(name), group))
     if not found.drawings:
@@ -65,7 +67,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 def _measured(done: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Each family, what is measured of it, and its rows with a positive `error`."""
-    for family, group in done.groupby("family", sort=False):
+    for family, group in done.groupby("where", sort=False):
         for measure in _MEASURES:
             known = group.assign(error=group[measure])
             known = known[(known["error"] > 0) & (known["n"] > 0) & np.isfinite(known["error"])]
