@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, SymmetricalLogLocator
 
 from ebmbench.report.cases import Kind
 from ebmbench.report.labels import End, height_for, name_ends
@@ -149,14 +149,17 @@ def _drawing(
 
 
 def _learned(family: str, group: pd.DataFrame, looks: Looks) -> Drawing:
-    """The learned log Z less the exact one; linear within a tenth of a nat, logarithmic beyond."""
+    """The learned log Z less the exact one; linear about 0, logarithmic beyond the smaller errors."""
     figure, axes = _panel(f"{family}: learned log Z", group, _LEARNED)
-    axes.set_yscale("symlog", linthresh=0.1)
+    known = group["error"].abs().clip(lower=1e-6)
+    linear = 10.0 ** np.floor(np.log10(known.median()))
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(linthresh=linear, base=10))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{'+' if v > 0 else ''}{tick(v)}"))
     axes.axhline(0, color=MUTED, linewidth=1.0, zorder=1)
     ends = _lines(axes, group, looks)
     axes.margins(x=0.03)
-    largest = max(0.1, 1.3 * float(group["error"].abs().max()))
+    largest = 2.0 * float(known.max())
     axes.set_ylim(-largest, largest)
     name_ends(axes, ends)
     caption = (
