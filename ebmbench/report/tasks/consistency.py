@@ -164,7 +164,8 @@ def _learned(family: str, group: pd.DataFrame, looks: Looks) -> Drawing:
     name_ends(axes, ends)
     caption = (
         f"{family}: the log Z that noise-contrastive estimation learns as a parameter, less the "
-        "exact one of the same model; lines join the medians of the seeds, which are the dots."
+        "exact one of the same model; lines join the medians of the seeds, which are the dots. The axis "
+        "is linear about 0 and logarithmic beyond."
     )
     alt = f"{_LEARNED}, against rows of data. {_told_learned(family, group)}"
     return Drawing(f"consistency-{slug(family)}-learned-log-z", figure, caption, alt)
