@@ -111,9 +111,9 @@ def consistency(seeds=5, sizes=(100, 1000, 10_000, 100_000), noise=0.25, nce=Tru
     random = np.random.default_rng(1)
     rows = []
     families = {
-        "RBM": ("kl", 10.0, -1.0, ("exact", "pseudolikelihood", "ratio matching", "NCE")),
-        "Boltzmann machine": ("parameter_error", 8.0, -0.5, ("exact", "pseudolikelihood")),
-        "Gaussian": ("parameter_error", 5.0, -0.5, ("score matching",)),
+        "rbm": ("kl", 10.0, -1.0, ("exact", "pseudolikelihood", "ratio matching", "NCE")),
+        "boltzmann_machine": ("parameter_error", 8.0, -0.5, ("exact", "pseudolikelihood")),
+        "gaussian": ("parameter_error", 5.0, -0.5, ("score matching",)),
     }
     for family, (measure, level, power, estimators) in families.items():
         for place, estimator in enumerate(estimators):

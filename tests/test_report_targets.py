@@ -50,6 +50,14 @@ class TestTargets:
         assert sorted(hardest, key=lambda cell: cell.value) == hardest  # as the page's script sorts
         assert sheet.rows[3][6].note == "no gain (3 of 3)"
 
+    def test_a_late_one_is_sorted_before_one_that_gave_up_early(self, tmp_path):
+        rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("PT-10", "CD-1")]
+        rows[0]["seconds_to_target"] = synthetic.to_targets(300.0, 400.0, 500.0)
+        folder = synthetic.fill(tmp_path / "r", rows)
+        sheet = targets.ranking("", collect(cases.tidy(load_table(folder).rows)))
+        assert [row[4].text for row in sheet.rows] == ["500 s", "> 123 s"]
+        assert sheet.rows[0][4].value < sheet.rows[1][4].value
+
     def test_the_page(self, tmp_path):
         seen = page_of(tmp_path, synthetic.trained())
         assert "First at −86.34 nats: SML-1 after 66 s (its end is unresolved), then PT-10" in seen

@@ -48,8 +48,9 @@ class Kind:
     within: the columns that say what was worked on, a panel each; method: the column that is
     compared; numbers: the columns of results; varied: columns that identify a case and that a figure
     spreads along an axis, so that labels need not tell them apart; words: further columns that decide a
-    result, and how a label calls them; others: columns to keep; names: what people call a method that
-    has another name in the table. A setting of the method has the column `setting.NAME`.
+    result, and how a label calls them; others: columns to keep; names: what people call a method or a
+    thing worked on that has another name in the table. A setting of the method has the column
+    `setting.NAME`.
     """
 
     within: tuple[str, ...]
@@ -80,13 +81,15 @@ class Kind:
         words |= {"machine": "machine"}
         same = [*self.within, self.method, "backend", "seed", *self.varied, *words]
         rows = _newest(rows, same)
-        called = rows.assign(**{self.method: rows[self.method].replace(dict(self.names or {}))})
+        called = rows.assign(
+            **{name: rows[name].replace(dict(self.names or {})) for name in (self.method, self.within[0])}
+        )
         rows["label"] = _labels(called, self.method, list(self.within), words)
         ran = rows["backend"].where(rows["status"] == "done")  # the others have no place in a figure
         alike = [rows[name] for name in (*self.within, "label")]
         several = ran.groupby(alike, dropna=False).transform("nunique") > 1
         rows["label"] = rows["label"].mask(several, rows["label"] + ", on " + rows["backend"].map(str))
-        rows["where"] = _where(rows, self.within[0])
+        rows["where"] = _where(called, self.within[0])
         rows["case"] = rows["label"]
         for column in self.varied:
             told = f", {column.removeprefix('setting.')} " + rows[column].map(plain)

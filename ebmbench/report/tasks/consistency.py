@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, SymmetricalLogLocator
 
 from ebmbench.report.cases import Kind
 from ebmbench.report.labels import End, height_for, name_ends
@@ -21,6 +21,8 @@ KIND = Kind(
     "estimator",
     ("n", "kl", "parameter_error", "learned_log_z", "log_z"),
     varied=("n",),
+    words={"updates": "updates", "rate": "rate", "momentum": "momentum", "centred": "centred"},
+    names={"rbm": "RBM", "boltzmann_machine": "Boltzmann machine", "gaussian": "Gaussian"},
 )
 # What is measured: column -> its name, the exponent that theory gives, and how that is written.
 _MEASURES = {
@@ -43,7 +45,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         expected = _MEASURES[measure][1]
         off += [f"{label} ({family})" for label, s in slopes.items() if s.agrees(expected) is False]
     learned = done.assign(error=done["learned_log_z"] - done["log_z"]).dropna(subset=["error", "n"])
-    for name, group in learned.groupby("family", sort=False):
+    for name, group in learned.groupby("where", sort=False):
         found.drawings.append(_learned(str(name), group, looks))
         told.append(_told_learned(str(name), group))
     if not found.drawings:
@@ -65,7 +67,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 def _measured(done: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Each family, what is measured of it, and its rows with a positive `error`."""
-    for family, group in done.groupby("family", sort=False):
+    for family, group in done.groupby("where", sort=False):
         for measure in _MEASURES:
             known = group.assign(error=group[measure])
             known = known[(known["error"] > 0) & (known["n"] > 0) & np.isfinite(known["error"])]
@@ -147,19 +149,23 @@ def _drawing(
 
 
 def _learned(family: str, group: pd.DataFrame, looks: Looks) -> Drawing:
-    """The learned log Z less the exact one; linear within a tenth of a nat, logarithmic beyond."""
+    """The learned log Z less the exact one; linear about 0, logarithmic beyond the smaller errors."""
     figure, axes = _panel(f"{family}: learned log Z", group, _LEARNED)
-    axes.set_yscale("symlog", linthresh=0.1)
+    known = group["error"].abs().clip(lower=1e-6)
+    linear = 10.0 ** np.floor(np.log10(known.median()))
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(linthresh=linear, base=10))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{'+' if v > 0 else ''}{tick(v)}"))
     axes.axhline(0, color=MUTED, linewidth=1.0, zorder=1)
     ends = _lines(axes, group, looks)
     axes.margins(x=0.03)
-    largest = max(0.1, 1.3 * float(group["error"].abs().max()))
+    largest = 2.0 * float(known.max())
     axes.set_ylim(-largest, largest)
     name_ends(axes, ends)
     caption = (
         f"{family}: the log Z that noise-contrastive estimation learns as a parameter, less the "
-        "exact one of the same model; lines join the medians of the seeds, which are the dots."
+        "exact one of the same model; lines join the medians of the seeds, which are the dots. The axis "
+        "is linear about 0 and logarithmic beyond."
     )
     alt = f"{_LEARNED}, against rows of data. {_told_learned(family, group)}"
     return Drawing(f"consistency-{slug(family)}-learned-log-z", figure, caption, alt)
