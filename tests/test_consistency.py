@@ -68,7 +68,7 @@ def test_the_divergence_from_an_rbm_falls_with_the_rows(estimator):
 
 @pytest.mark.parametrize("estimator", ["exact", "pseudolikelihood", "ratio_matching"])
 def test_the_error_of_a_boltzmann_machine_falls_with_the_square_root(estimator):
-    """The norm of 21 errors spreads by 0.2 in its logarithm, a median of six by 0.1, the slope by 0.06."""
+    """The norm of 21 errors spreads by 0.2 in its logarithm, a median of six by 0.1, a slope by 0.06."""
     assert slope("boltzmann_machine", estimator, 300, 3000) == pytest.approx(-0.5, abs=0.2)
 
 
