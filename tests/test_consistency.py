@@ -68,31 +68,33 @@ def test_the_divergence_from_an_rbm_falls_with_the_rows(estimator):
 
 @pytest.mark.parametrize("estimator", ["exact", "pseudolikelihood", "ratio_matching"])
 def test_the_error_of_a_boltzmann_machine_falls_with_the_square_root(estimator):
-    """The norm of 21 errors, some much larger than others: twice the spread of half the exponent."""
-    assert slope("boltzmann_machine", estimator, 300, 10_000) == pytest.approx(-0.5, abs=0.2)
+    """The norm of 21 errors spreads by 0.2 in its logarithm, a median of six by 0.1, a slope by 0.06."""
+    assert slope("boltzmann_machine", estimator, 300, 3000) == pytest.approx(-0.5, abs=0.2)
 
 
 @pytest.mark.parametrize("noise", [0.0, DENOISING])
 def test_the_error_of_score_matching_falls_with_the_square_root(noise):
     """The norm of 6 errors of unlike size spreads by 0.35 in the logarithm, its median of six by 0.18.
 
-    The slope over a factor of a hundred then spreads by 0.055.
+    The slope over a factor of ten then spreads by 0.11; 3.2 times that is false once in 700.
     """
-    found = slope("gaussian", "score_matching", 300, 30_000, (("denoising", noise),))
-    assert found == pytest.approx(-0.5, abs=0.2)
+    found = slope("gaussian", "score_matching", 300, 3000, (("denoising", noise),))
+    assert found == pytest.approx(-0.5, abs=0.35)
 
 
 @pytest.mark.parametrize("noise", [0.0, DENOISING])
 def test_score_matching_fits_the_moments_of_the_data_and_denoising_those_with_its_noise(noise):
-    """The closed form is exact. The noise, drawn anew for every update, is averaged over some hundred.
+    """The closed form is exact. With noise, drawn anew for every update, means are off by 0.007.
 
-    Its variance is then 1/100 of a quarter of the data's, beside 3,000 rows' 1/3000: below 2e-3.
+    One draw of the noise moves a mean by sqrt((1/noise² - B) / 3000) / B < 0.08 (B = 0.44), and the
+    falling rate averages over the last 130 updates or so.
     """
-    _, arrays = fitted("gaussian", "score_matching", 3000, 1, (("denoising", noise),))
+    slow = {"updates": 1000, "rate": 0.03} if noise else {}
+    _, arrays = fitted("gaussian", "score_matching", 3000, 1, (("denoising", noise),), **slow)
     truth = truths.gaussian()
     rows = truth.draws(truth.model, 3000, Key(1, Stream.EXACT, step=3000))
     wanted = rows.mean(axis=0), 1.0 / (rows.var(axis=0) + noise**2)
-    tolerance = 1e-2 if noise else 1e-4
+    tolerance = 0.03 if noise else 1e-4
     np.testing.assert_allclose(arrays["b"], wanted[0], rtol=0, atol=tolerance)
     np.testing.assert_allclose(arrays["precision"], wanted[1], rtol=tolerance)
     assert np.abs(arrays["precision"] - truth.model.precision).max() > tolerance
