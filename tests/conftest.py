@@ -45,7 +45,7 @@ def backend(name):
 
 
 def with_job(k, job, function, kind=None):
-    """A backend one of whose jobs, by default of the first kind, is a function of (job, its arguments)."""
+    """A backend one of whose jobs, by default of the first kind, is a function of (job, arguments)."""
     kind = kind or next(kind for name, kind in k.jobs if name == job)
     original = k.jobs[job, kind]
     jobs = {**k.jobs, (job, kind): lambda *args: function(original, *args)}

@@ -1,5 +1,6 @@
 """Train a model with one estimator; evaluation at its checkpoints stays off the clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import isfinite
@@ -28,6 +29,7 @@ SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
 _LEAST_GAIN = 1.0  # nats a test row over independent pixels
 NO_GAIN = "no gain"
+SPACINGS: dict[str, Callable[..., np.ndarray]] = {"log": np.geomspace, "linear": np.linspace}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class Case(tasks.Case):
     """One training run and how it is judged.
 
     estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
-    checkpoints: how often the model is looked at; targets: nats a test row whose first checkpoint is
+    checkpoints: how often the model is looked at; spacing: whether they are evenly spaced in the updates'
+    logarithm (`log`) or in the updates (`linear`); targets: nats a test row whose first checkpoint is
     noted; resolve: whether the trained model is judged by reverse annealing too.
     """
 
@@ -55,6 +58,7 @@ class Case(tasks.Case):
     betas: int | str = 1000
     chains: int = 100
     checkpoints: int = 10
+    spacing: str = "log"
     targets: list[float] = field(default_factory=list, hash=False)
     resolve: bool = False
 
@@ -62,6 +66,10 @@ class Case(tasks.Case):
         super().__post_init__()
         self.require_positive("hidden", "epochs", "batch_size", "checkpoints")
         tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
+        require(
+            self.spacing in SPACINGS,
+            f"spacing must be one of {', '.join(SPACINGS)}, but is {self.spacing!r}",
+        )
         datasets.check_name(self.dataset)
         estimators.find(self.estimator["name"], self.settings)
         partition.find(self.evaluate, self.evaluation)
@@ -149,7 +157,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     curve.append(look(fit, 0.0))
     clock = Clock(k, fit, case.timeout_s)
     try:
-        for update in _checkpoints(fit.steps, case.checkpoints):
+        for update in _checkpoints(fit.steps, case.checkpoints, case.spacing):
             clock.advance_to(update)
             curve.append(look(fit, clock.seconds))
     finally:
@@ -211,6 +219,7 @@ def _fit(k: Backend, case: Case, data: Dataset, model: RBM) -> Fit:
     )
 
 
-def _checkpoints(updates: int, count: int) -> list[int]:
-    """Numbers of updates, evenly spaced in their logarithm, the last one always among them."""
-    return sorted({updates, *(int(n) for n in np.geomspace(1, updates, count).round())})
+def _checkpoints(updates: int, count: int, spacing: str) -> list[int]:
+    """Numbers of updates, the first one or later, the last one always among them."""
+    first = 1.0 if spacing == "log" else updates / count
+    return sorted({updates, *(int(n) for n in SPACINGS[spacing](first, updates, count).round())} - {0})
