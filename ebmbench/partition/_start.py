@@ -21,6 +21,7 @@ from ebmbench.samplers import gibbs, tempering
 
 AUTO, EXACT, TEMPERING, CHAIN = "auto", "exact", "parallel_tempering", "chain"
 STARTS = (AUTO, EXACT, TEMPERING, CHAIN)
+_SOON = 20  # units of the smaller layer up to which exact draws take seconds
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Beginning(Annealing):
     """What a method that also walks back is told.
 
     start: `exact` draws by enumeration, `parallel_tempering` or a `chain` of Gibbs sampling, both from
-    the base rates, or `auto`, which is exact where the smaller layer can be enumerated and else
+    the base rates, or `auto`, which is exact where the smaller layer has at most 20 units and else
     parallel_tempering; sweeps: of either sampler before its states are taken for draws; temperatures:
     of parallel tempering.
     """
@@ -48,7 +49,7 @@ class Beginning(Annealing):
         """The start that is taken with this model."""
         if self.start != AUTO:
             return self.start
-        return EXACT if enumerate.enumerable(model) else TEMPERING
+        return EXACT if model.summed_units <= _SOON else TEMPERING
 
 
 def draws(
