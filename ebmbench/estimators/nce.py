@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
 from ebmbench.estimators._units import check_visible
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import draws
 from ebmbench.models.model import Model
-from ebmbench.models.rbm import RBM, softplus
+from ebmbench.models.rbm import RBM
 from ebmbench.models.storage import load_binary_model
 from ebmbench.options import require
 from ebmbench.randomness import START, Key, Stream, uniforms
@@ -24,6 +25,7 @@ NAME = "nce"
 BASE_RATES = "base_rates"
 
 _POOL = 10_000  # draws of a given noise model; a row of noise is one of them after a sweep
+_PROPOSALS = 1_000  # rows of noise that the first log Z is estimated with
 _LARGEST_STEP = 1.0  # nats that log Z may move an update, whatever its curvature says
 
 
@@ -67,7 +69,7 @@ class State(NamedTuple):
 
 
 def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> State:
-    """The noise, and the log Z that the model would have without weights.
+    """The noise, and a first log Z: the noise's mean weight as a proposal of importance sampling.
 
     `UserError` where the noise gives a state zero probability, or its log Z cannot be enumerated.
     """
@@ -75,9 +77,11 @@ def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -
     require(
         bool(np.isfinite(base).all()), "noise from these base rates gives some states zero probability"
     )
-    biases = [getattr(model, name) for name in model.names if getattr(model, name).ndim == 1]
-    log_z = float(sum(softplus(bias).sum() for bias in biases))
-    return State(_noise(k, config, base, key._replace(stream=Stream.NOISE)), log_z)
+    now = key._replace(stream=Stream.NOISE)
+    noise = _noise(k, config, base, now)
+    rows = _draw(k, noise, _PROPOSALS, now)
+    log_weights = noise.log_z + k.free_energy(noise.model, rows) - k.free_energy(k.put(model), rows)
+    return State(noise, float(logsumexp(log_weights) - np.log(_PROPOSALS)))
 
 
 def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
@@ -93,15 +97,19 @@ def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
     return Noise(k.put(given), k.log_z(given), k.put_rows(draws(given, _POOL, key)))
 
 
+def _draw(k: Backend, noise: Noise, count: int, key: Key) -> Rows:
+    """`count` rows of noise: states of the pool, chosen at random, after a sweep."""
+    chosen = uniforms(key, count, 1, START)[:, 0].astype(np.float64) * len(noise.pool)
+    return advance(k, noise.model, Chains(k.take(noise.pool, chosen.astype(np.int64)), key), 1).v
+
+
 def step(
     k: Backend, model: Handle, config: Config, state: State, batch: Rows, key: Key
 ) -> tuple[Tree, State, dict[str, Any]]:
     """One gradient; see the package's docstring. info["learned_log_z"]: as learned so far, nats."""
     noise = state.noise
-    count = config.ratio * len(batch)
-    now = key._replace(stream=Stream.NOISE, step=key.step + 1)  # the pool was drawn at step 0
-    chosen = uniforms(now, count, 1, START)[:, 0].astype(np.float64) * len(noise.pool)
-    rows = advance(k, noise.model, Chains(k.take(noise.pool, chosen.astype(np.int64)), now), 1).v
+    now = key._replace(stream=Stream.NOISE, step=key.step + 1)  # `init` drew at step 0
+    rows = _draw(k, noise, config.ratio * len(batch), now)
     constant = state.log_z + np.log(config.ratio) - noise.log_z
     offsets = [constant - k.free_energy(noise.model, v) for v in (batch, rows)]
     found = k.nce(model, batch, rows, *offsets)
