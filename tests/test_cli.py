@@ -162,6 +162,36 @@ def test_run_leaves_a_table_and_a_page(ebmbench, tmp_path):
     assert (tmp_path / "results/small/report.html").exists()
 
 
+TASKS = """
+title = "Tasks"
+[[gradient]]
+model = { random = [4, 3] }
+backend = "cpu"
+estimator = [{ name = "cd" }, { name = "exact" }]
+replicates = 5
+[[log_z]]
+model = { random = [4, 3] }
+backend = "cpu"
+method = [{ name = "ais", betas = 10 }, { name = "exact" }]
+[[sample]]
+model = { random = [4, 3] }
+backend = "cpu"
+sampler = "gibbs"
+sweeps = 20
+"""
+
+
+def test_run_takes_tasks_on_a_given_model(ebmbench, tmp_path):
+    (tmp_path / "tasks.toml").write_text(TASKS)
+    status, out, err = ebmbench("run", "tasks.toml")
+    assert status == 0, err
+    assert "5 done" in out
+    assert "bias" in err
+    assert "log Z" in err
+    assert "ESS" in err
+    assert (tmp_path / "results/tasks/report.html").stat().st_size > 10_000
+
+
 def test_run_exits_with_1_where_a_case_failed(ebmbench, tmp_path, monkeypatch):
     from ebmbench.harness.tasks import train
 

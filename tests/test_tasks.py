@@ -135,6 +135,15 @@ def test_chains_that_follow_the_model_have_its_variance_and_no_bias(tmp_path, kn
     assert late["rms_error"] < early["rms_error"]
 
 
+def test_a_state_is_burnt_in_once_and_thinned_between_gradients(tmp_path, monkeypatch):
+    from ebmbench.estimators import sml
+
+    steps, original = [], sml.step
+    monkeypatch.setattr(sml, "step", lambda *args: (steps.append(args[-1].step), original(*args))[1])
+    run_one(tmp_path, GRADIENT, estimator={"name": "sml"}, burn_in=11, thin=7, replicates=3)
+    assert steps == list(range(2 + 11 + 3 * 7))  # two of them are the warm-up
+
+
 @pytest.mark.parametrize("length", [0.0, 0.3, 10.0])
 def test_bias_and_its_error_are_right_on_average(length):
     """400 experiments of 30 replicates in 8 dimensions.

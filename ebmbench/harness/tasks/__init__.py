@@ -91,6 +91,11 @@ def settings_of(table: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name != "name"}
 
 
+def in_words(name: str, settings: dict[str, Any]) -> str:
+    """A name and all its settings."""
+    return ", ".join([name, *(f"{setting} {value}" for setting, value in settings.items())])
+
+
 def swap_facts(rates: np.ndarray) -> dict[str, float]:
     """What a row says of parallel tempering's exchanges, from the rate of each pair of neighbours."""
     return {"swap_rate": float(rates.mean()), "swap_rate_min": float(rates.min())}

@@ -33,9 +33,14 @@ class ModelCase(tasks.Case):
         return sources.load_model(self.model, self.temperature)
 
     @property
+    def where(self) -> str:
+        """The model and its temperature."""
+        return f"{sources.model_name(self.model)} at T = {self.temperature:g}"
+
+    @property
     def heading(self) -> str:
         """Model, temperature and what is compared."""
-        return f"{sources.model_name(self.model)} at T = {self.temperature:g}, {self.label},"
+        return f"{self.where}, {self.label},"
 
     def inputs(self) -> dict[str, str]:
         """The digest of the model at its temperature."""

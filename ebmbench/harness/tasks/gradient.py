@@ -61,6 +61,11 @@ class Case(ModelCase):
         """The estimator as tables and figures call it."""
         return estimators.find(self.estimator["name"], self.settings)[1].label
 
+    @property
+    def heading(self) -> str:
+        """Model, temperature, and the estimator with its settings."""
+        return f"{self.where}, {tasks.in_words(self.label, self.settings)},"
+
     def summary(self, row: dict[str, Any]) -> str:
         """Bias, noise and cost of a gradient."""
         return (

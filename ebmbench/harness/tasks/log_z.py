@@ -49,7 +49,7 @@ class Case(BaseCase):
     @property
     def label(self) -> str:
         """The method with its settings."""
-        return ", ".join([self.method["name"], *(f"{n} {v}" for n, v in self.settings.items())])
+        return tasks.in_words(self.method["name"], self.settings)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Log Z, how wrong it is, and its seconds."""
