@@ -281,7 +281,7 @@ def test_train_evaluate_and_sample(ebmbench, tmp_path):
     [
         ("train --visible real", "visible must be one of binary, gaussian"),
         ("train --visible gaussian --precision free", "precision must be one of learned, fixed"),
-        ("train --precision fixed", "--precision is for --visible gaussian only"),
+        ("train --precision fixed", "binary units have no precision"),
         ("train --visible gaussian --estimator nce", "nce needs binary visible units"),
         ("train --estimator score_matching", "score_matching needs Gaussian visible units"),
         ("train --dataset x.npy", "outside [0, 1]"),
@@ -310,3 +310,39 @@ def test_threads_do_not_change_what_is_trained(computed, threads, monkeypatch):
         threads(count)
         found.append(flat(parameters(trained(computed, "sml", updates=10)[1])))
     assert (found[0] == found[1]).all()
+
+
+# --- suites -------------------------------------------------------------------------------------
+
+SUITE = """
+[[train]]
+dataset = "clusters.npy"
+visible = "gaussian"
+precision = ["learned", "fixed"]
+backend = "cpu"
+estimator = [{ name = "sml", chains = 20 }, { name = "pseudolikelihood" }]
+hidden = 3
+epochs = 200
+rate = 0.05
+evaluate = "exact"
+checkpoints = 2
+"""
+
+
+def test_a_suite_of_gaussian_units(ebmbench, tmp_path):
+    """Two cases train, and beat independent normals; two say why their principle does not apply."""
+    rows = mixture()
+    np.save(tmp_path / "clusters.npy", rows / rows.std(axis=0))
+    (tmp_path / "s.toml").write_text(SUITE, encoding="utf-8")
+    code, _, err = ebmbench("run", "s.toml")
+    assert code == 0, err
+    lines = (tmp_path / "results" / "s" / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert sorted(row["status"] for row in found) == ["done", "done", "unavailable", "unavailable"]
+    for row in found:
+        if row["status"] == "done":
+            assert row["log_likelihood"] > row["baseline_independent"] + 0.2
+            assert row["baseline_mixture"] > row["baseline_independent"]
+        else:
+            assert row["reason"].startswith("pseudolikelihood needs binary visible units")
+    assert {row["precision"] for row in found} == {"learned", "fixed"}

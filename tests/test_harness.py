@@ -121,14 +121,14 @@ def test_unavailable_says_why(tmp_path, changes, named):
 
 
 def test_failed_says_what_and_does_not_stop_the_others(tmp_path, monkeypatch):
-    original = train.initial_model
+    original = train.STARTS["binary"]
 
     def broken(rows, hidden, seed):
         if seed == 0:
             raise RuntimeError("boom")
         return original(rows, hidden, seed)
 
-    monkeypatch.setattr(train, "initial_model", broken)
+    monkeypatch.setitem(train.STARTS, "binary", broken)
     rows = harness.run(suite(CASE, replace(CASE, seed=1)), tmp_path)
     assert [row["status"] for row in rows] == ["failed", "done"]
     assert "RuntimeError: boom" in rows[0]["reason"]

@@ -32,9 +32,8 @@ def train(
     ] = None,
     visible: Annotated[str, typer.Option(help="The visible units: binary or gaussian.")] = "binary",
     precision: Annotated[
-        str | None,
-        typer.Option(help="Of gaussian units: learned (default), or fixed at the data's columns'."),
-    ] = None,
+        str, typer.Option(help="Of gaussian units: learned, or fixed at that of the data's columns.")
+    ] = "learned",
     decay: Annotated[float, typer.Option(help="Weight decay of W.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="Of the rate: constant or linear.")] = "constant",
     centred: Annotated[bool, typer.Option("--centred", help="Use the centred gradient.")] = False,
@@ -44,25 +43,18 @@ def train(
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
     from ebmbench.models.storage import save_model
-    from ebmbench.options import require
-    from ebmbench.training.fit import Diverged, Fit, initial_gaussian_model, initial_model
+    from ebmbench.training.fit import PRECISIONS, STARTS, Diverged, Fit, check_units
     from ebmbench.training.sgd import SGD
 
     given = {"k": k, "chains": chains, "denoising": denoising}
     settings = {name: value for name, value in given.items() if value is not None}
-    starts = {"binary": initial_model, "gaussian": initial_gaussian_model}
-    require(visible in starts, f"visible must be one of {', '.join(starts)}, but is {visible!r}")
-    gaussian = visible == "gaussian"
-    require(gaussian or precision is None, "--precision is for --visible gaussian only")
-    kept = {"learned": (), "fixed": ("log_precision",)}
-    precision = precision or "learned"
-    require(precision in kept, f"precision must be one of {', '.join(kept)}, but is {precision!r}")
+    check_units(visible, precision)
+    gaussian, fixed = visible == "gaussian", PRECISIONS[precision]
     optimiser = SGD(rate, momentum, decay, schedule, centred)
     loaded = api.load(backend)
     check_writable(out, Path(dataset))
     data = datasets.load(dataset, real=gaussian)
-    start = starts[visible](data.train, hidden, seed)
-    fixed = kept[precision] if gaussian else ()
+    start = STARTS[visible](data.train, hidden, seed)
     fit = Fit(loaded, start, data.train, estimator, settings, optimiser, epochs, batch_size, seed, fixed)
     with steps(epochs, f"training on {dataset}") as shown:
         try:

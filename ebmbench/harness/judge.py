@@ -19,14 +19,16 @@ FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
 class Judge:
     """Called with a fit and its clocked seconds, gives one line of the learning curve.
 
-    method, settings: how log Z is estimated, see `partition.find`.
+    method, settings: how log Z is estimated, see `partition.find`; kind: of the models.
     facts: how the last look estimated log Z; log_weights: its chains' log weights, float64 [chains].
     """
 
-    def __init__(self, data: Dataset, method: str, settings: dict[str, Any], seed: int) -> None:
+    def __init__(
+        self, data: Dataset, method: str, settings: dict[str, Any], seed: int, kind: str = RBM.kind
+    ) -> None:
         self.data, self.method, self.settings, self.seed = data, method, settings, seed
         self.k = api.load(BACKEND)
-        self.base = base_rates(data.train, f"train split of {data.name}")
+        self.base = base_rates(data.train, f"train split of {data.name}", kind)
         self.facts: dict[str, Any] = {}
         self.log_weights = np.empty(0)
 

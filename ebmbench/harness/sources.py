@@ -17,9 +17,9 @@ from ebmbench.randomness import Key, Stream, check_seed, normals
 
 
 @cache
-def load_dataset(name: str) -> Dataset:
-    """A data set, read once a process."""
-    return datasets.load(name)
+def load_dataset(name: str, real: bool = False) -> Dataset:
+    """A data set, read once a process; real: for Gaussian units, see `datasets.load`."""
+    return datasets.load(name, real)
 
 
 @dataclass(frozen=True)

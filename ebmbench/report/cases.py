@@ -14,6 +14,8 @@ REFERENCE = "reference"  # the backend that others are compared with
 
 # What decides a result, beside dataset, backend, estimator and seed, and how the page calls it.
 TRAINING = {
+    "visible": "visible units",
+    "precision": "precision",
     "hidden": "hidden",
     "epochs": "epochs",
     "batch_size": "batch",

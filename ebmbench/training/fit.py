@@ -57,6 +57,18 @@ def _initial_weights(rows: np.ndarray, n_hidden: int, seed: int, scale: float) -
     return scale * normals(key, rows.shape[1], n_hidden)
 
 
+STARTS = {"binary": initial_model, "gaussian": initial_gaussian_model}
+PRECISIONS: dict[str, tuple[str, ...]] = {"learned": (), "fixed": ("log_precision",)}
+
+
+def check_units(visible: str, precision: str) -> None:
+    """`UserError` where a model's visible units or what becomes of their precision is not known."""
+    require(visible in STARTS, f"visible must be one of {', '.join(STARTS)}, but is {visible!r}")
+    known = ", ".join(PRECISIONS)
+    require(precision in PRECISIONS, f"precision must be one of {known}, but is {precision!r}")
+    require(visible == "gaussian" or precision == "learned", "binary units have no precision to be fixed")
+
+
 class Fit:
     """One training run on one backend.
 

@@ -11,17 +11,17 @@ import numpy as np
 
 from ebmbench import datasets, estimators, partition
 from ebmbench.datasets import Dataset
-from ebmbench.evaluation.mixture import baselines
+from ebmbench.evaluation.mixture import baselines, gaussian_baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 from ebmbench.partition import ais
-from ebmbench.training.fit import Fit, initial_model
+from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
 from ebmbench.training.sgd import SGD
 
 NAME = "train"
@@ -36,16 +36,19 @@ SPACINGS: dict[str, Callable[..., np.ndarray]] = {"log": np.geomspace, "linear":
 class Case(tasks.Case):
     """One training run and how it is judged.
 
-    estimator: a table with `name` and the estimator's settings; evaluate: a method of `partition`;
-    checkpoints: how often the model is looked at; spacing: whether they are evenly spaced in the updates'
-    logarithm (`log`) or in the updates (`linear`); targets: nats a test row whose first checkpoint is
-    noted; resolve: whether the trained model is judged by reverse annealing too.
+    estimator: a table with `name` and the estimator's settings; visible: binary or gaussian units;
+    precision: of gaussian ones, learned or fixed at that of the data's columns; evaluate: a method of
+    `partition`; checkpoints: how often the model is looked at; spacing: whether they are evenly spaced in
+    the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a test row whose first
+    checkpoint is noted; resolve: whether the trained model is judged by reverse annealing too.
     """
 
     task = NAME
 
     dataset: str
     estimator: dict[str, Any] = field(hash=False)
+    visible: str = "binary"
+    precision: str = "learned"
     hidden: int = 64
     epochs: int = 20
     batch_size: int = 100
@@ -71,6 +74,7 @@ class Case(tasks.Case):
             f"spacing must be one of {', '.join(SPACINGS)}, but is {self.spacing!r}",
         )
         datasets.check_name(self.dataset)
+        check_units(self.visible, self.precision)
         estimators.find(self.estimator["name"], self.settings)
         partition.find(self.evaluate, self.evaluation)
         for target in self.targets:
@@ -103,6 +107,11 @@ class Case(tasks.Case):
         return {"betas": self.betas, "chains": self.chains} if self.evaluate == "ais" else {}
 
     @property
+    def data(self) -> Dataset:
+        """The data set, read once a process."""
+        return load_dataset(self.dataset, self.visible == "gaussian")
+
+    @property
     def optimiser(self) -> SGD:
         """The optimiser's settings."""
         return SGD(self.rate, self.momentum, self.decay, self.schedule, self.centred)
@@ -123,7 +132,7 @@ class Case(tasks.Case):
 
     def inputs(self) -> dict[str, str]:
         """The data set's digest."""
-        return {"dataset_digest": load_dataset(self.dataset).digest}
+        return {"dataset_digest": self.data.digest}
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the estimator's label in place of its table."""
@@ -134,19 +143,19 @@ class Case(tasks.Case):
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
     k = api.load(case.backend)
-    data = load_dataset(case.dataset)
+    data = case.data
     row |= {
         "n_visible": data.n_visible,
         "n_train": len(data.train),
         "n_test": len(data.test),
         "ceiling": data.ceiling,
-        **_baselines(case.dataset),
+        **_baselines(case.dataset, case.visible),
     }
-    model = initial_model(data.train, case.hidden, case.seed)
+    model = STARTS[case.visible](data.train, case.hidden, case.seed)
     gate.demand(judge.BACKEND)
     trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
     row["compile_s"] += warm_up(k, lambda: trial.advance(1))
-    look = judge.Judge(data, case.evaluate, case.evaluation, case.seed)
+    look = judge.Judge(data, case.evaluate, case.evaluation, case.seed, model.kind)
 
     started = perf_counter()
     fit = _fit(k, case, data, model)
@@ -169,9 +178,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     if case.resolve:
         row |= look.resolve(trained)
     return {
-        "W": trained.W,
-        "b": trained.b,
-        "c": trained.c,
+        **{name: getattr(trained, name) for name in trained.names},
         "samples": draw(look.k, trained, SAMPLES, _SAMPLE_SWEEPS, case.seed),
         "log_weights": look.log_weights,
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
@@ -200,12 +207,13 @@ def _first_at(target: float, curve: list[dict[str, Any]], seconds: float) -> dic
 
 
 @cache
-def _baselines(dataset: str) -> dict[str, float]:
-    data = load_dataset(dataset)
-    return baselines(data.train, data.test)
+def _baselines(dataset: str, visible: str) -> dict[str, float]:
+    real = visible == "gaussian"
+    data = load_dataset(dataset, real)
+    return gaussian_baselines(data.train, data.test) if real else baselines(data.train, data.test)
 
 
-def _fit(k: Backend, case: Case, data: Dataset, model: RBM) -> Fit:
+def _fit(k: Backend, case: Case, data: Dataset, model: TwoLayers) -> Fit:
     return Fit(
         k,
         model,
@@ -216,6 +224,7 @@ def _fit(k: Backend, case: Case, data: Dataset, model: RBM) -> Fit:
         case.epochs,
         case.batch_size,
         case.seed,
+        PRECISIONS[case.precision],
     )
 
 
