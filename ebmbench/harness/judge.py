@@ -8,7 +8,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
 from ebmbench.evaluation.sandwich import sandwich
 from ebmbench.kernels import api
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.partition import ais, base_rates, reverse_ais
 from ebmbench.training.fit import Fit
 
@@ -50,7 +50,7 @@ class Judge:
             "ess": z.ess,
         }
 
-    def resolve(self, model: RBM) -> dict[str, Any]:
+    def resolve(self, model: TwoLayers) -> dict[str, Any]:
         """What reverse annealing says of a model judged by ais: see `evaluation.sandwich`."""
         methods = [ais.NAME, reverse_ais.NAME]
         found = sandwich(self.k, model, self.data.test, methods, self.settings, self.base, self.seed)
