@@ -198,7 +198,7 @@ def test_run_exits_with_1_where_a_case_failed(ebmbench, tmp_path, monkeypatch):
     def broken(*arguments):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(train, "initial_model", broken)
+    monkeypatch.setitem(train.STARTS, "binary", broken)
     (tmp_path / "small.toml").write_text(SMALL)
     status, out, err = ebmbench("run", "small.toml")
     assert status == 1

@@ -174,6 +174,40 @@ def test_updates_by_hand(k):
     assert not k.update(handle, velocity, gradient, 1.0, 0.5, 0.0)
 
 
+def test_w_and_b_take_steps_in_units_of_standard_deviations(k):
+    model = GaussianRBM([[2.0], [1.0]], [1.0, 3.0], [-1.0], [4.0, 0.5])
+    handle = k.put(model)
+    velocity, gradient = k.zeros(handle), k.zeros(handle)
+    gradient["W"][:2, :1], gradient["b"][:2], gradient["c"][:1] = 1.0, 2.0, 3.0
+    assert k.update(handle, velocity, gradient, 0.5, 0.0, 0.25)
+    after = k.get(handle)
+    # 2 + (1 / 4 - 2 / 4) / 2, 1 + (1 / 0.5 - 1 / 4) / 2; the biases do not decay
+    np.testing.assert_allclose(after.W, [[1.875], [1.875]], rtol=1e-6)
+    np.testing.assert_allclose(after.b, [1.25, 5.0], rtol=1e-6)
+    np.testing.assert_allclose(after.c, [0.5], rtol=1e-6)
+    np.testing.assert_allclose(k.get_tree(handle, gradient)["b"], 2.0)
+
+
+@pytest.mark.parametrize("estimator", ["exact", "sml", "score_matching"])
+def test_the_units_of_the_data_play_no_part_in_training(estimator):
+    """Fixed precision: of rows 64 times as large W and b come out 64 times as large.
+
+    The loss of score matching falls with the square of the rows' size, so the rate must make up for it.
+    """
+    k, rows = load("reference"), mixture()
+    rows = rows / rows.std(axis=0)
+    found = []
+    for size in (1.0, 64.0):
+        model = initial_gaussian_model(size * rows, 3, 2, scale=0.1)
+        rate = SGD(0.02 * (size**2 if estimator == "score_matching" else 1.0))
+        fit = Fit(k, model, size * rows, estimator, None, rate, 10, 100, 1, ("log_precision",))
+        fit.advance(20)
+        found.append(fit.model)
+    np.testing.assert_allclose(found[1].W, 64.0 * found[0].W, rtol=1e-6)
+    np.testing.assert_allclose(found[1].b, 64.0 * found[0].b, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found[1].c, found[0].c, rtol=1e-6)
+
+
 def test_a_fit_that_cannot_be_is_named(k):
     assert "log_precision, not 'precision'" in complaint(Fit, k, MODEL, ROWS, "cd", fixed=("precision",))
     wrong = ROWS.copy()

@@ -154,6 +154,8 @@ class Training(Device):
         """One step of stochastic gradient ascent with momentum (Polyak 1964), in place.
 
         velocity <- momentum * velocity + rate * (gradient - decay * W); parameters += velocity.
+        For Gaussian visible units the gradients of W and b are first divided by the precision, which is
+        ascent in units of the visible units' standard deviations, so that the data's units play no part.
         Weight decay acts on matrices alone; a parameter that the gradient does not name stays as it
         is. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond
         that or its inverse; a hidden unit whose weights have become NaN shows in its bias one step

@@ -29,7 +29,15 @@ def zeros(model):
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`."""
-    healthy = ascend(model, velocity, gradient, rate, momentum, decay)
+    variance = np.zeros_like(model.precision)
+    variance[: model.n_visible] = 1.0 / model.precision[: model.n_visible]
+    steps = dict(gradient)
+    if "W" in steps:
+        steps["W"] = np.empty_like(model.W)
+        launch(scale, model.W.size, gradient["W"], variance, steps["W"])
+    if "b" in steps:
+        steps["b"] = variance * gradient["b"]
+    healthy = ascend(model, velocity, steps, rate, momentum, decay)
     if "log_precision" in gradient:
         healthy &= _exponentials(model.log_precision, model.precision)
     launch(scale, model.W.size, model.W, model.precision, model.to_hidden)

@@ -14,7 +14,10 @@ def zeros(model):
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`."""
-    healthy = ascend(model, velocity, gradient, rate, momentum, decay)
+    variance = 1.0 / model.precision
+    scale = {"W": variance[:, None], "b": variance}
+    steps = {name: scale.get(name, 1.0) * x for name, x in gradient.items()}
+    healthy = ascend(model, velocity, steps, rate, momentum, decay)
     return healthy and bool((np.abs(model.log_precision) < np.log(LARGEST_PARAMETER)).all())
 
 
