@@ -1,6 +1,7 @@
 """From a table of options, as a TOML file or a command line gives it, to a frozen config."""
 
 import dataclasses
+import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -28,6 +29,16 @@ def build(config: type[T], options: Mapping[str, Any], what: str) -> T:
             kind = " or ".join(one.__name__ for one in wanted)
             raise UserError(f"{name} of {what} must be of type {kind}, but is {value!r}")
     return config(**options)
+
+
+def parse(text: str) -> tuple[str, Any]:
+    """A name and its value from NAME=VALUE; what TOML does not read as a value is a text."""
+    name, equals, value = text.partition("=")
+    require(bool(name and equals and value), f"a setting must read NAME=VALUE, but is {text!r}")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
 
 
 def _types(hint: Any) -> tuple[type, ...]:

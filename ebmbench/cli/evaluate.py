@@ -30,7 +30,7 @@ def evaluate(
         str,
         typer.Option(
             help="What reverse AIS starts from: exact, parallel_tempering, chain, or auto: exact "
-            "where the smaller layer can be enumerated, else parallel_tempering."
+            "where the smaller layer has at most 20 units, else parallel_tempering."
         ),
     ] = "auto",
     sweeps: Annotated[int, typer.Option(help="Of that chain or parallel tempering.")] = 1000,
@@ -100,13 +100,15 @@ def _print(result: Any) -> None:
             f"{one.seconds:.2f}",
         )
     print_table(table)
-    for one in result.estimates:
-        z = one.log_z
-        if z.schedule:
-            began = f", back from {z.start}" if z.start else ""
-            answer.print(f"{z.method}: {z.schedule}, {len(z.log_weights)} chains, {z.base}{began}")
+    annealed = [one.log_z for one in result.estimates if one.log_z.schedule]
+    for z in annealed[:1]:  # all share one schedule and one base
+        answer.print(f"annealing: {z.schedule}, between the model and {z.base}")
+    starts = dict.fromkeys(z.start for z in annealed if z.start)
     if result.verdict:
         answer.print(result.verdict)
+    else:
+        for start in starts:
+            answer.print(f"chains that walk back start from {start}")
 
 
 def _fields(result: Any, backend: str, seed: int) -> dict[str, Any]:

@@ -22,8 +22,16 @@ def train(
     backend: Backend = "cpu",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The model's file, .npz.")] = Path("model.npz"),
-    k: Annotated[int | None, typer.Option("--k", help="Gibbs sweeps an update (cd, sml).")] = None,
-    chains: Annotated[int | None, typer.Option(help="Persistent chains (sml).")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Gibbs sweeps an update.")] = None,
+    chains: Annotated[int | None, typer.Option(help="Persistent chains or ladders.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Another setting of the estimator, NAME=VALUE, such as temperatures=20; "
+            "may be given several times.",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 100,
     rate: Annotated[float, typer.Option("--rate", "--learning-rate", help="Step size.")] = 0.05,
     momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
@@ -43,11 +51,13 @@ def train(
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
     from ebmbench.models.storage import save_model
+    from ebmbench.options import parse
     from ebmbench.training.fit import PRECISIONS, STARTS, Diverged, Fit, check_units
     from ebmbench.training.sgd import SGD
 
     given = {"k": k, "chains": chains, "denoising": denoising}
     settings = {name: value for name, value in given.items() if value is not None}
+    settings |= dict(map(parse, setting or []))
     check_units(visible, precision)
     gaussian, fixed = visible == "gaussian", PRECISIONS[precision]
     optimiser = SGD(rate, momentum, decay, schedule, centred)
