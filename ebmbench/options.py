@@ -34,7 +34,10 @@ def build(config: type[T], options: Mapping[str, Any], what: str) -> T:
 def parse(text: str) -> tuple[str, Any]:
     """A name and its value from NAME=VALUE; what TOML does not read as a value is a text."""
     name, equals, value = text.partition("=")
-    require(bool(name and equals and value), f"a setting must read NAME=VALUE, but is {text!r}")
+    require(
+        bool(name and equals and value) and "\n" not in text,
+        f"a setting must read NAME=VALUE, but is {text!r}",
+    )
     try:
         return name, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

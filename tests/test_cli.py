@@ -294,6 +294,7 @@ MISTAKES = [
     ("sample model.npz --sweeps 0", "sweeps"),
     ("train --set k", "NAME=VALUE"),
     ("train --set k=two", "'two'"),
+    ("train --set k=2 --k 3", "given twice"),
     ("train --set sweeps=2", "'sweeps'"),
     ("train --estimator parallel_tempering --set temperatures=1", "temperatures"),
     ("train --estimator nce --set noise=none.npz", "none.npz"),

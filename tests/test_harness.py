@@ -276,19 +276,21 @@ def test_targets_that_are_reached_and_targets_that_are_not(tmp_path):
     row = run_one(tmp_path, targets=[-100.0, -3.0, 0.0])
     curve = ebmbench.load_table(tmp_path).curves
     first, second, third = row["seconds_to_target"]
-    assert first == {"target": -100.0, "reached": True, "seconds": 0.0, "censored_at": None}
+    assert first == {"target": -100.0, "reached": True, "seconds": 0.0, "after": 0.0, "censored_at": None}
     reached = curve[curve.log_likelihood >= -3.0]
     if second["reached"]:
         assert second["seconds"] == reached.seconds.min()
     else:
         assert reached.empty
-    assert third == {"target": 0.0, "reached": False, "seconds": None, "censored_at": row["train_s"]}
+    missed = {"target": 0.0, "reached": False, "seconds": None, "censored_at": row["train_s"]}
+    assert third == missed | {"after": curve.seconds.max()}
 
 
 def test_a_target_between_two_checkpoints_counts_at_the_later_one():
     curve = [{"log_likelihood": value, "seconds": n} for n, value in enumerate([-9.0, -5.0, -6.0, -4.0])]
     assert train._first_at(-5.5, curve, 3.0)["seconds"] == 1
     assert train._first_at(-4.5, curve, 3.0)["seconds"] == 3
+    assert train._first_at(-4.5, curve, 3.0)["after"] == 2
     assert train._first_at(-1.0, curve, 3.0)["censored_at"] == 3.0
 
 

@@ -149,7 +149,7 @@ def test_a_state_is_burnt_in_once_and_thinned_between_gradients(tmp_path, monkey
     steps, original = [], sml.step
     monkeypatch.setattr(sml, "step", lambda *args: (steps.append(args[-1].step), original(*args))[1])
     run_one(tmp_path, GRADIENT, estimator={"name": "sml"}, burn_in=11, thin=7, replicates=3)
-    assert steps == list(range(2 + 11 + 3 * 7))  # two of them are the warm-up
+    assert steps == [0, 1] + 3 * list(range(11 + 7))  # the warm-up, then a restart a replicate
 
 
 @pytest.mark.parametrize("length", [0.0, 0.3, 10.0])
@@ -164,7 +164,7 @@ def test_bias_and_its_error_are_right_on_average(length):
     squares, claimed = [], []
     for _ in range(400):
         noise = rng.normal(size=(30, 8))
-        found = gradient.fidelity(bias + noise, np.zeros(8))
+        found = gradient.fidelity(bias + noise, np.zeros(8), np.arange(30))
         errors = bias + noise
         mean = errors.mean(axis=0)
         squares.append(mean @ mean - errors.var(axis=0, ddof=1).sum() / 30)
@@ -173,6 +173,20 @@ def test_bias_and_its_error_are_right_on_average(length):
     spread = np.std(squares)
     assert abs(np.mean(squares) - length**2) < 4 * spread / np.sqrt(400)
     assert 0.8 * spread < np.sqrt(np.mean(np.square(claimed))) < 2.0 * spread
+
+
+def test_replicates_of_one_run_share_their_noise_and_no_bias_is_made_of_it():
+    """5 runs of 10 replicates that differ only from run to run: pairs within a run would show 8."""
+    rng = np.random.default_rng(2)
+    run_of = np.repeat(np.arange(5), 10)
+    squares = []
+    for _ in range(400):
+        noise = rng.normal(size=(5, 8))[run_of] + 0.1 * rng.normal(size=(50, 8))
+        squares.append(gradient.fidelity(noise, np.ones(8) * 0.0, run_of)["bias"] ** 2)
+    # Floored at 0: half of a law around 0 with a spread of sqrt(2 * 8 / 20) = 0.9.
+    assert np.mean(squares) < 0.6
+    alone = gradient.fidelity(noise, np.zeros(8), np.arange(50))
+    assert alone["bias"] ** 2 > 0.8
 
 
 def test_every_estimator_has_a_row(tmp_path):

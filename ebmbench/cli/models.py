@@ -51,13 +51,15 @@ def train(
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
     from ebmbench.models.storage import save_model
-    from ebmbench.options import parse
+    from ebmbench.options import parse, require
     from ebmbench.training.fit import PRECISIONS, STARTS, Diverged, Fit, check_units
     from ebmbench.training.sgd import SGD
 
     given = {"k": k, "chains": chains, "denoising": denoising}
     settings = {name: value for name, value in given.items() if value is not None}
-    settings |= dict(map(parse, setting or []))
+    for name, value in map(parse, setting or []):
+        require(name not in settings, f"{name} is given twice")
+        settings[name] = value
     check_units(visible, precision)
     gaussian, fixed = visible == "gaussian", PRECISIONS[precision]
     optimiser = SGD(rate, momentum, decay, schedule, centred)
@@ -104,12 +106,13 @@ def sample(
     from ebmbench.evaluation.samples import check_suffix, draw, picture_shape, save
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
+    from ebmbench.models.gaussian_rbm import GaussianRBM
     from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
 
     loaded = api.load(backend)
     rbm = load_model(model)
-    like = datasets.load(dataset) if dataset else None
+    like = datasets.load(dataset, real=isinstance(rbm, GaussianRBM)) if dataset else None
     shape = picture_shape(
         rbm.n_visible, like.image_shape if like else None, like.image_order if like else "C"
     )

@@ -36,7 +36,7 @@ def run(
     for name in backend or []:
         api.load(name)
     if dataset:
-        datasets.load(dataset)
+        datasets.check_name(dataset)
     chosen = spec.load(suite, backend, dataset, seeds)
     folder = out or Path("results") / chosen.name
     total = len(chosen.cases)

@@ -94,7 +94,9 @@ def _noise(k: Backend, config: Config, base: np.ndarray, key: Key) -> Noise:
         given.n_visible == len(base),
         f"{config.noise} has {given.n_visible} visible units, but the data have {len(base)} columns",
     )
-    return Noise(k.put(given), k.log_z(given), k.put_rows(draws(given, _POOL, key)))
+    return Noise(
+        k.put(given), k.log_z(given), k.put_rows(draws(given, _POOL, key._replace(stream=Stream.EXACT)))
+    )
 
 
 def _draw(k: Backend, noise: Noise, count: int, key: Key) -> Rows:

@@ -140,16 +140,21 @@ class _Shared:
             return ais.of_walks(there, self.base), seconds
         if name == reverse_ais.NAME:
             back, seconds = self.reverse
-            return reverse_ais.of_walks(back, self.base), seconds
+            return reverse_ais.of_walks(back, self.base), seconds + self._search_s
         if name == bridge.NAME:
             (there, there_s), (back, back_s) = self.forward, self.reverse
-            share = half / len(there.log_weights), half / len(back.log_weights)
             log_z = bridge.of_walks(there.first(half), back.first(half), self.base)
-            return log_z, share[0] * there_s + share[1] * back_s
+            forward_s = self._search_s or half / len(there.log_weights) * there_s
+            return log_z, forward_s + half / len(back.log_weights) * back_s
         module, config = partition.find(name, {})
         return self._clocked(
             f"log Z by {name}", lambda: module.estimate(self.k, self.model, config, self.base, self.seed)
         )
+
+    @property
+    def _search_s(self) -> float:
+        """Seconds of an adaptive schedule's search, which each method that uses it would need itself."""
+        return self.forward[1] if self.config.adaptive else 0.0
 
     @cached_property
     def forward(self) -> tuple[Walks, float]:

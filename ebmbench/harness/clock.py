@@ -66,11 +66,15 @@ class Clock:
 
 
 class Stopwatch:
-    """Seconds of single pieces of work; the device is waited for before each reading."""
+    """Seconds of single pieces of work; the device is waited for before each reading.
 
-    def __init__(self, k: Backend, limit_s: float) -> None:
-        self.k, self.limit_s = k, limit_s
+    spent_s: seconds of the limit that other work used up before.
+    """
+
+    def __init__(self, k: Backend, limit_s: float, spent_s: float = 0.0) -> None:
+        self.k, self.limit_s, self.spent_s = k, limit_s, spent_s
         self.samples: list[float] = []
+        self._made = perf_counter()
 
     @property
     def seconds(self) -> float:
@@ -79,14 +83,22 @@ class Stopwatch:
 
     def time(self, work: Callable[[], T]) -> T:
         """What the work returns, clocked; raises `Timeout` where the limit was passed before it."""
-        if self.seconds > self.limit_s:
-            raise Timeout(f"{self.limit_s:g} s were used up after {len(self.samples)} pieces of work")
+        if self.spent_s + self.seconds > self.limit_s:
+            self._stop()
         self.k.synchronize()
         started = perf_counter()
         result = work()
         self.k.synchronize()
         self.samples.append(perf_counter() - started)
         return result
+
+    def check(self) -> None:
+        """Raise `Timeout` where as much wall time has passed since the watch was made."""
+        if perf_counter() - self._made > self.limit_s:
+            self._stop()
+
+    def _stop(self) -> None:
+        raise Timeout(f"{self.limit_s:g} s were used up after {len(self.samples)} pieces of work")
 
     def summary(self, name: str, per: int = 1) -> dict[str, Any]:
         """Quartiles of the samples as the row's fields name, name_low and name_high.

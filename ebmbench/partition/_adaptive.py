@@ -27,8 +27,8 @@ def anneal_to_error(
     Each round re-spaces the temperatures by what the last one measured and at least doubles their number,
     until the standard error is below config.error and two successive rounds agree within it. The weights
     of a good schedule spread as 1 / K, and so does the bias: where K and 2 K temperatures agree within
-    the error, what is left of the bias is no larger. A round draws its own random numbers, so given its
-    schedule it is plain annealed importance sampling.
+    the error, what is left of the bias is no larger. A round draws its own random numbers; but as it is
+    the first that agreed with the one before, its estimate is a little nearer to that than by chance.
     """
     aim = min(1.0, 0.5 * np.log1p(config.chains * config.error**2))  # variance of the log weights
     betas = np.linspace(0.0, 1.0, min(_FIRST, config.most_betas))

@@ -17,13 +17,15 @@ from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.tasks._model import ModelCase
 from ebmbench.kernels import api
-from ebmbench.kernels.api import Backend, Handle, Tree
+from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.enumerate import check_enumerable, draws
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream
 
 NAME = "gradient"
+_CHAINS_A_RUN = 1_000_000  # numbers of chains that a run has to itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,9 @@ class Case(ModelCase):
     """One estimator at one model.
 
     estimator: a table with `name` and the estimator's settings; rows: of the batch; replicates: how
-    many gradients are compared, at least 3. An estimator that keeps a state first does `burn_in` steps
-    on the model, so that its chains follow it, and `thin` steps a gradient.
+    many gradients are compared, at least 3. An estimator that keeps a state is started `restarts`
+    times with chains of its own; each time it first does `burn_in` steps on the model, so that its chains
+    follow it, and then `thin` steps a gradient.
     """
 
     task = NAME
@@ -42,11 +45,13 @@ class Case(ModelCase):
     replicates: int = 100
     burn_in: int = 1000
     thin: int = 10
+    restarts: int = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("rows", "thin")
         require(self.replicates >= 3, f"replicates must be at least 3, but is {self.replicates}")
+        require(self.restarts >= 3, f"restarts must be at least 3, but is {self.restarts}")
         require(self.burn_in >= 0, f"burn_in must be at least 0, but is {self.burn_in}")
         tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
         estimators.find(self.estimator["name"], self.settings)
@@ -89,43 +94,73 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     module, config = estimators.find(case.estimator["name"], case.settings)
     handle, batch = k.put(model), k.put_rows(truth.batch)
     base = base_rates(truth.batch, "batch").bias
-    state = module.init(k, model, config, Key(case.seed, 0), base)
-    done = 0
+    steps = _Steps(k, module, config, handle, batch, model, base, case.seed)
+    persistent = steps.state is not None
+    row["compile_s"] += warm_up(k, steps)
+    watch = Stopwatch(k, case.timeout_s)
+    runs = case.restarts if persistent else case.replicates
+    # Replicates of one run of chains depend on each other; those of different runs never do.
+    run_of = np.arange(case.replicates) * runs // case.replicates
+    found = []
+    for replicate, run in enumerate(run_of):
+        if persistent and (replicate == 0 or run != run_of[replicate - 1]):
+            steps.restart(int(run))
+            for _ in range(case.burn_in):
+                watch.check()
+                steps()
+        for _ in range(case.thin - 1 if persistent else 0):
+            steps()
+        found.append(_flat(k, handle, watch.time(steps)))
+    row |= fidelity(np.array(found), truth.gradient, run_of) | watch.summary("step_s")
+    row["persistent"] = persistent
 
-    def step() -> Tree:
-        nonlocal state, done
-        gradient, state, _ = module.step(k, handle, config, state, batch, Key(case.seed, 0, done))
-        done += 1
+
+class _Steps:
+    """Gradients of one estimator at a model that does not change; a restart has chains of its own."""
+
+    def __init__(
+        self, k: Backend, module: Any, config: Any, handle: Handle, batch: Rows, model: RBM,
+        base: np.ndarray, seed: int,
+    ) -> None:  # fmt: skip
+        self.k, self.module, self.config, self.handle, self.batch = k, module, config, handle, batch
+        self.model, self.base, self.key = model, base, Key(seed, 0)
+        self.restart(0)
+
+    def restart(self, run: int) -> None:
+        """Begin afresh with the random numbers of other chains."""
+        self.key = self.key._replace(step=0, chain=run * _CHAINS_A_RUN)
+        self.state = self.module.init(self.k, self.model, self.config, self.key, self.base)
+
+    def __call__(self) -> Tree:
+        gradient, self.state, _ = self.module.step(
+            self.k, self.handle, self.config, self.state, self.batch, self.key
+        )
+        self.key = self.key.advance(1)
         return gradient
 
-    row["compile_s"] += warm_up(k, step)
-    for _ in range(case.burn_in if state is not None else 0):
-        step()
-    watch = Stopwatch(k, case.timeout_s)
-    found = []
-    for _ in range(case.replicates):
-        for _ in range(case.thin - 1 if state is not None else 0):
-            step()
-        found.append(_flat(k, handle, watch.time(step)))
-    row |= fidelity(np.array(found), truth.gradient) | watch.summary("step_s")
 
-
-def fidelity(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+def fidelity(found: np.ndarray, exact: np.ndarray, run_of: np.ndarray) -> dict[str, float]:
     """Bias and variance of gradients [replicates, parameters] against the exact one [parameters].
 
-    bias: norm of the expected error; the mean over all pairs of replicates of their errors' product
+    run_of: which run each replicate belongs to, [replicates]; only runs are independent. bias: norm of
+    the expected error; the mean over all pairs of replicates of different runs of their errors' product
     estimates its square without the noise of the mean, floored at 0. bias_std_error: from the bias to
-    the root of its square plus that square's standard error, by the jackknife. variance: trace of one
-    gradient's covariance. cosine: of the mean gradient to the exact one.
+    the root of its square plus that square's standard error, by the jackknife over runs. variance:
+    trace of one gradient's covariance. cosine: of the mean gradient to the exact one.
     """
     errors = found - exact
-    n = len(errors)
-    products = errors @ errors.T
-    np.fill_diagonal(products, 0.0)
-    total, own = products.sum(), products.sum(axis=0)
-    squared = total / (n * (n - 1))
-    left_out = (total - 2.0 * own) / ((n - 1) * (n - 2))
-    uncertainty = np.sqrt((n - 1) * left_out.var())
+    member = np.equal.outer(np.unique(run_of), run_of).astype(float)
+    sums, sizes = member @ errors, member.sum(axis=1)
+    n = len(sizes)
+    products, pairs = sums @ sums.T, np.outer(sizes, sizes)
+    for matrix in (products, pairs):
+        np.fill_diagonal(matrix, 0.0)
+
+    def without(matrix: np.ndarray) -> np.ndarray:
+        return matrix.sum() - 2.0 * matrix.sum(axis=0)
+
+    squared = products.sum() / pairs.sum()
+    uncertainty = np.sqrt((n - 1) * (without(products) / without(pairs)).var())
     bias = np.sqrt(max(0.0, squared))
     variance = found.var(axis=0, ddof=1).sum()
     mean, norm = found.mean(axis=0), np.linalg.norm(exact)

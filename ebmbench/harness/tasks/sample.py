@@ -21,6 +21,7 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
 
 NAME = "sample"
+_SLICES = 20  # of the sweeps before anything is recorded
 _MOST_VISIBLE = 16  # units up to which every visible state's visits are counted
 
 
@@ -103,7 +104,10 @@ class Case(BaseCase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_positive("chains", "burn_in")
+        self.require_positive("burn_in")
+        require(
+            self.chains >= 2, f"R-hat compares chains, so chains must be at least 2, not {self.chains}"
+        )
         require(self.sweeps >= 4, f"sweeps must be at least 4, but is {self.sweeps}")
         _ = self.config
 
@@ -150,8 +154,11 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     state: Any = sampler.start(k, model, case.chains, base, Key(case.seed, Stream.CHAINS))
     row["compile_s"] += warm_up(k, lambda: sampler.advance(k, handle, state, 1))
     burn_in = Stopwatch(k, case.timeout_s)
-    state = burn_in.time(lambda: sampler.advance(k, handle, state, case.burn_in))
-    watch = Stopwatch(k, case.timeout_s - burn_in.seconds)
+    for part in range(_SLICES):  # so that the time limit is looked at in between
+        sweeps = (part + 1) * case.burn_in // _SLICES - part * case.burn_in // _SLICES
+        if sweeps:
+            state = burn_in.time(partial(sampler.advance, k, handle, state, sweeps))
+    watch = Stopwatch(k, case.timeout_s, burn_in.seconds)
     count = model.n_visible <= _MOST_VISIBLE
     counts = np.zeros(2**model.n_visible if count else 0, np.int64)
     free_energy = np.empty((case.chains, case.sweeps))
@@ -166,7 +173,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
             counts += diagnostics.visits(host)
     statistics = {"free_energy": free_energy, "active": active}
     sizes = {name: diagnostics.effective_sample_size(one) for name, one in statistics.items()}
-    ess = min(sizes.values())
+    ess = float(np.min(list(sizes.values())))
     row |= (
         watch.summary("sweep_s")
         | sampler.facts(state)
@@ -175,7 +182,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
             "sample_s": watch.seconds,
             "ess": ess,
             "ess_per_s": ess / watch.seconds,
-            "r_hat": max(diagnostics.r_hat(one) for one in statistics.values()),
+            "r_hat": float(np.max([diagnostics.r_hat(one) for one in statistics.values()])),  # or NaN
             **{f"ess_{name}": size for name, size in sizes.items()},
             "mean_free_energy": float(free_energy.mean()),
         }

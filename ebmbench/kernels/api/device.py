@@ -50,6 +50,9 @@ class Device:
         for name in model.names:
             if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
                 raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
+        precision = getattr(model, "precision", None)
+        if precision is not None and precision.min() * LARGEST_PARAMETER < 1.0:
+            raise NotFinite(f"precision holds a value below {1 / LARGEST_PARAMETER:g}; scale the columns")
         if arithmetic == "grid":
             if not isinstance(model, RBM):
                 raise Unavailable(f"grid arithmetic does not apply to {model.kind}")
