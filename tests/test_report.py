@@ -47,6 +47,7 @@ def case(log_likelihood=-10.0, samples=(1e-4, 2e-4, 3e-4), **fields):
         "hidden": 16,
         "evaluate": "ais",
         "betas": 1000,
+        "log_z_schedule": "linear (1000 on [0, 1])",
         "chains": 100,
         "seed": 0,
         "machine": "m1",
@@ -70,7 +71,7 @@ def undone(status="unavailable", reason="no GPU here", **fields):
     """A row of a case that never ran."""
     row = case(status=status, reason=reason, **fields)
     ran = ("code_version", "device", "ceiling", "compile_s", "train_s", "update_s", "samples")
-    judged = ("log_likelihood", "std_error", "baseline_mixture", "baseline_independent")
+    judged = ("log_likelihood", "std_error", "baseline_mixture", "baseline_independent", "log_z_schedule")
     return {name: value for name, value in row.items() if name not in (*ran, *judged)}
 
 
@@ -503,8 +504,15 @@ class TestPage:
             "Example CPU, 2 cores, 7.5 GiB, Python 3.11.7, numba 0.61.0, numpy 2.0.0, openblas 0.3.30"
             in page
         )
-        assert "with 1,000 temperatures for 100 chains" in page
+        assert "with these temperatures: linear (1000 on [0, 1]) for 100 chains." in page
         assert "0123456789abcdef" in page
+
+    def test_adaptive_schedules_are_told_as_the_rows_tell_them(self, tmp_path):
+        rows = [case(seed=s, betas="adaptive", log_z_schedule=f"adaptive ({900 + s} on [0, 1])")
+                for s in range(5)]  # fmt: skip
+        page = words(write(fill(tmp_path / "r", rows)))
+        assert "adaptive (900 on [0, 1]) for 100 chains, adaptive (901" in page
+        assert "and 2 other schedules. AIS is" in page
 
     @pytest.mark.parametrize("indicative", [True, False])
     def test_the_badge(self, tmp_path, indicative):

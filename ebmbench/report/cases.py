@@ -40,7 +40,15 @@ _COMMON = (
     "key", "attempt", "task", "suite", "title", "indicative", "backend", "settings", "seed", "status",
     "reason", "machine", "code_version", "device",
 )  # fmt: skip
-_TRAINED = ("dataset", "estimator", "samples", "seconds_to_target", "verdict", "resolved")
+_TRAINED = (
+    "dataset",
+    "estimator",
+    "samples",
+    "seconds_to_target",
+    "verdict",
+    "resolved",
+    "log_z_schedule",
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from ebmbench.report.cases import TRAINING
 from ebmbench.report.text import count, listing, number, plain
 
-_PAPER = 14_500  # temperatures of the schedule that a suite calls `paper`
+_MOST = 3  # schedules that are spelt out: an adaptive one is another for every model
 
 
 def place(cases: pd.DataFrame, machines: dict[str, Any]) -> list[str]:
@@ -87,21 +87,27 @@ def _evaluation(cases: pd.DataFrame) -> list[str]:
         if way == "exact":
             lines.append(f"On {where}, log Z is exact, by enumeration of the smaller layer.")
         elif way == "ais":
-            schedules = group[["betas", "chains"]].drop_duplicates().itertuples(index=False)
-            used = [
-                f"{count(_PAPER if betas == 'paper' else int(betas), 'temperature')} for "
-                f"{count(int(chains), 'chain')}"
-                for betas, chains in schedules
-            ]
             lines.append(
                 f"On {where}, log Z is estimated by annealed importance sampling (AIS) from the base "
-                f"rates of the training rows, with {listing(used)}. AIS is a stochastic lower bound "
+                f"rates of the training rows{_schedules(group)}. AIS is a stochastic lower bound "
                 "on log Z, so with too few temperatures log-likelihoods are optimistic, and the "
                 "standard error does not show it."
             )
         else:
             lines.append(f"On {where}, log Z is estimated by {way}.")
     return lines
+
+
+def _schedules(group: pd.DataFrame) -> str:
+    """The temperatures and chains as the rows themselves tell them; empty where none was judged."""
+    known = group[["log_z_schedule", "chains"]].dropna().drop_duplicates()
+    used = [
+        f"{schedule} for {count(int(chains), 'chain')}"
+        for schedule, chains in known.itertuples(index=False)
+    ]
+    if len(used) > _MOST:
+        used = [*used[:_MOST], count(len(used) - _MOST, "other schedule")]
+    return f", with these temperatures: {listing(used)}" if used else ""
 
 
 def _machine(name: str, facts: Any) -> str:

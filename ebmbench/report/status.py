@@ -23,8 +23,6 @@ def unfinished(cases: pd.DataFrame) -> list[str]:
         return []
     on = [f" on {name}" if pd.notna(name) else "" for name in left["backend"]]
     labels = [label.removesuffix(f",{end}") for label, end in zip(left["label"], on, strict=True)]
-    on = [f" on {name}" if pd.notna(name) else "" for name in left["backend"]]
-    labels = [label.removesuffix(f",{end}") for label, end in zip(left["label"], on, strict=True)]
     known = left.assign(on=on, label=labels)
     groups = known.groupby(["where", "label", "on", "status"], sort=False)["seed"]
     names = [
