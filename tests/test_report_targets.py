@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import synthetic
 from test_report import words
 
@@ -43,12 +44,13 @@ class TestTargets:
         folder = synthetic.fill(tmp_path / "r", synthetic.trained())
         results = collect(cases.tidy(load_table(folder).rows))
         sheet = targets.ranking("binarized_mnist", results)
-        assert [row[0].text for row in sheet.rows] == ["SML-1", "PT-10", "CD-1", "ratio matching"]
+        assert [row[0].text for row in sheet.rows] == ["PT-10", "CD-1", "ratio matching", "SML-1"]
         assert sheet.columns[2:5] == ["To −100 nats", "To −90 nats", "To −86.34 nats"]
         hardest = [row[4] for row in sheet.rows]
-        assert [cell.text for cell in hardest] == ["66 s", "106 s", "> 123 s", "> 123 s"]
+        assert [cell.text for cell in hardest] == ["106 s", "> 123 s", "> 123 s", "66 s"]
         assert sorted(hardest, key=lambda cell: cell.value) == hardest  # as the page's script sorts
-        assert sheet.rows[3][6].note == "no gain (3 of 3)"
+        assert [cell.note for cell in sheet.rows[3][2:5]] == ["3 of 3 unresolved"] * 3
+        assert sheet.rows[2][6].note == "no gain (3 of 3)"
 
     def test_a_late_one_is_sorted_before_one_that_gave_up_early(self, tmp_path):
         rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("PT-10", "CD-1")]
@@ -60,15 +62,38 @@ class TestTargets:
 
     def test_the_page(self, tmp_path):
         seen = page_of(tmp_path, synthetic.trained())
-        assert "First at −86.34 nats: SML-1 after 66 s (its end is unresolved), then PT-10" in seen
+        assert (
+            "First at −86.34 nats: PT-10 after 106 s, then SML-1 after 66 s (its end is unresolved)."
+            in seen
+        )
         assert "No gain over base rates, which is less than 1 nat: ratio matching." in seen
-        assert "Best: SML-1, −85.60 nats per test row (unresolved)." in seen
-        assert seen.count("unresolved, gap 7.40 nats") == 3
+        assert "Best: PT-10, −86.50 nats per test row." in seen
+        assert "(−86.80 by the lower of forward and reverse AIS against −140.00)" in seen
+        assert seen.count("unresolved, gap 7.40 nats") == 2
         assert "An open marker is an unresolved end" in seen
 
     def test_nobody_reaches_the_hardest(self, tmp_path):
         rows = [row for row in synthetic.trained() if row["estimator"] == "CD-1"]
         assert "CD-1 after 5.5 s; nobody reaches −86.34 or −90." in page_of(tmp_path, rows)
+
+    def test_an_unresolved_end_reaches_nothing(self, tmp_path):
+        rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("SML-1", "CD-1")]
+        seen = page_of(tmp_path / "both", rows)
+        assert (
+            "First at −100 nats: CD-1 after 5 s, then SML-1 after 2.1 s (its end is unresolved); only "
+            "SML-1 after 60 s (its end is unresolved) reaches −86.34; only"
+        ) in seen
+        seen = page_of(tmp_path / "alone", rows[:1])
+        assert "Best: SML-1, −85.20 nats per test row (unresolved)." in seen
+        assert "No resolved end reaches a target: only SML-1 after 60 s" in seen
+        assert "beats independent pixels on the test rows by 113.70 nats (−92.60 by the lower of" in seen
+
+    def test_a_gain_that_reverse_ais_takes_back_is_none(self, tmp_path):
+        rows = synthetic.trained(seeds=1)[1:2]
+        rows[0] |= {"log_likelihood": -204.0, "log_likelihood_reverse": -206.0, "gain": 2.3}
+        (found,) = collect(cases.tidy(load_table(synthetic.fill(tmp_path / "r", rows)).rows))
+        assert found.gain == pytest.approx(0.3)
+        assert found.no_gain
 
     def test_many_targets_are_not_drawn(self, tmp_path):
         many = [-100.0 - i for i in range(9)]

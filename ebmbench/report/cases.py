@@ -36,6 +36,7 @@ _NUMBERS = (
     "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "gain", "swap_rate", "log_z",
     "learned_log_z",
 )  # fmt: skip
+_JUDGED = ["log_likelihood", "log_likelihood_reverse"]
 _COMMON = (
     "key", "attempt", "task", "suite", "title", "indicative", "backend", "settings", "seed", "status",
     "reason", "machine", "code_version", "device",
@@ -120,11 +121,14 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     A table may lack columns (those that only finished cases have); here every column exists. A case
     that was run again with other code, or another limit or number of checkpoints, counts once.
     `label` is the estimator and what tells its settings apart, so that the cases of one dataset,
-    label and backend differ in nothing but the seed. `where` is the dataset.
+    label and backend differ in nothing but the seed. `where` is the dataset. `log_likelihood_lower` is
+    the lower of the log-likelihoods by forward and by reverse AIS, where both are there.
     """
     rows = rows.reindex(columns=[*dict.fromkeys((*_COMMON, *_TRAINED, *_SETTINGS, *_NUMBERS))])
     for column in _NUMBERS:
         rows[column] = _numeric(rows[column])
+    lower = rows[_JUDGED].min(axis=1)
+    rows["log_likelihood_lower"] = lower.where(rows["log_likelihood"].notna())
     rows["dataset"] = rows["dataset"].map(display_names(rows["dataset"].unique()))
     rows = _with_settings(rows, "estimator.")
     words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}

@@ -96,7 +96,7 @@ def _pictures(
     if top is None:
         return [], []
     of_top = (cases["label"] == top.label) & (cases["backend"] == top.backend)
-    case = cases[of_top & (cases["status"] == "done")].nlargest(1, "log_likelihood").iloc[0]
+    case = cases[of_top & (cases["status"] == "done")].nlargest(1, "log_likelihood_lower").iloc[0]
     which = f"{top.label} on {top.backend}, seed {case['seed']}"
     model = pictures.read(load_model(folder, str(case["key"])))
     if model is None:

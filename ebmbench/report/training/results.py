@@ -11,16 +11,19 @@ from ebmbench.harness.table import update_quartiles
 from ebmbench.report.text import number
 from ebmbench.report.training.reached import Reached, reached
 
+_LEAST_GAIN = 1.0  # nats a test row over base rates; what the verdict of a row asks for, too
+
 
 @dataclass(frozen=True)
 class Result:
     """What the seeds of one dataset, label and backend came to.
 
-    log_likelihoods: nats per test row, a value for each seed that is done; std_error: the largest of
+    log_likelihoods: nats per test row, a value for each seed that is done; lowers: the lower of
+    forward and reverse AIS, likewise; std_error: the largest of
     log Z over the seeds; update_s: lower quartile, median and upper quartile of the samples of all
     seeds; train_s: median; compile_s: largest, as a rerun only loads what was compiled;
-    gains: nats over base rates, no_gains: seeds whose verdict is `no gain`; gap: largest difference in
-    nats of the forward and the reverse log-likelihood, resolved, unresolved: seeds for which it is small
+    gains: nats of the lower ones over base rates, no_gains: seeds without such a gain; gap: largest
+    difference in nats of the forward and the reverse log-likelihood; resolved, unresolved: seeds for which it is small
     enough, or is not; swap_rate: lowest; learned_error: learned log Z less the judge's, the value
     farthest from 0; reached: for each target in nats the seconds of every seed, see `targets`.
     NaN where there is no number.
@@ -33,6 +36,7 @@ class Result:
     seeds: int
     done: int
     log_likelihoods: tuple[float, ...]
+    lowers: tuple[float, ...]
     std_error: float
     exact: bool
     train_s: float
@@ -63,6 +67,16 @@ class Result:
         return max(self.log_likelihoods, default=np.nan)
 
     @property
+    def lower(self) -> float:
+        """Median over the seeds of the lower of forward and reverse AIS."""
+        return float(np.median(self.lowers)) if self.lowers else np.nan
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the end of any seed is unresolved."""
+        return self.unresolved > 0
+
+    @property
     def gain(self) -> float:
         """Median gain over base rates, in nats per test row."""
         return float(np.median(self.gains)) if self.gains else np.nan
@@ -87,14 +101,15 @@ def collect(cases: pd.DataFrame) -> list[Result]:
 
 
 def best(results: Iterable[Result]) -> Result | None:
-    """The result with the highest median log-likelihood; None if there is none."""
+    """The result with the highest median of the lower log-likelihoods; None if there is none."""
     judged = [result for result in results if result.log_likelihoods]
-    return max(judged, key=lambda result: result.median, default=None)
+    return max(judged, key=lambda result: result.lower, default=None)
 
 
 def _result(group: pd.DataFrame) -> Result:
     first = group.iloc[0]
     done = group[group["status"] == "done"]
+    gains = done["gain"] - (done["log_likelihood"] - done["log_likelihood_lower"])
     return Result(
         dataset=str(first["dataset"]),
         label=str(first["label"]),
@@ -103,13 +118,14 @@ def _result(group: pd.DataFrame) -> Result:
         seeds=len(group),
         done=len(done),
         log_likelihoods=tuple(done["log_likelihood"].dropna()),
+        lowers=tuple(done["log_likelihood_lower"].dropna()),
         std_error=float(done["std_error"].max()),
         exact=bool((group["evaluate"] == "exact").all()),
         train_s=float(done["train_s"].median()),
         compile_s=float(done["compile_s"].max()),
         update_s=_quartiles(done["samples"]),
-        gains=tuple(done["gain"].dropna()),
-        no_gains=int((done["verdict"] == "no gain").sum()),
+        gains=tuple(gains.dropna()),
+        no_gains=int(((done["verdict"] == "no gain") | (gains < _LEAST_GAIN)).sum()),
         gap=float(done["gap"].abs().max()),
         resolved=int(done["resolved"].eq(True).sum()),
         unresolved=int(done["resolved"].eq(False).sum()),

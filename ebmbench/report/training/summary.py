@@ -16,6 +16,8 @@ _BASELINES = {
     "baseline_independent": "independent pixels",
 }
 
+_UNRESOLVED = "unresolved"
+
 
 @dataclass(frozen=True)
 class Yardsticks:
@@ -49,7 +51,7 @@ def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
         mixture = yardsticks(group).baseline_mixture
         if top and np.isfinite(mixture):
             compared.append(dataset)
-            beaten += [str(dataset)] if top.median > mixture else []
+            beaten += [str(dataset)] if top.lower > mixture else []
     if len(compared) < 2:
         return []
     where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
@@ -78,7 +80,7 @@ def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
     sentences += targets.fastest(results)
     sentences += speed(cases)
     headline = f"Best: {top.label}, {number(top.median)} nats per test row"
-    headline += " (unresolved)" if top.unresolved else ""
+    headline += f" ({_UNRESOLVED})" if top.doubtful else ""
     return Answer(dataset, headline, sentences)
 
 
@@ -147,16 +149,17 @@ def _without_gain(results: list[Result]) -> list[str]:
 
 
 def _runner_up(top: Result, second: Result) -> str:
-    gap = top.median - second.median
-    text = f"Next is {second.label}, {number(gap)} nats below ({number(second.median)})"
-    if second.high >= top.low:
+    gap = top.lower - second.lower
+    text = f"Next is {second.label}, {number(gap)} nats below ({number(second.lower)}{_way(second)})"
+    text += f", {_UNRESOLVED}" if second.doubtful else ""
+    if max(second.lowers) >= min(top.lowers):
         text += "; the seeds of the two overlap, so their order may be chance"
     return f"{text}."
 
 
 def _against(top: Result, value: float, name: str) -> str:
-    gap = top.median - value
-    figures = f"({number(top.median)} against {number(value)})"
+    gap = top.lower - value
+    figures = f"({number(top.lower)}{_way(top)} against {number(value)})"
     if gap > 0:
         text = f"The best RBM beats {name} on the test rows by {number(gap)} nats {figures}"
     else:
@@ -164,12 +167,17 @@ def _against(top: Result, value: float, name: str) -> str:
             f"The best RBM does not beat {name} on the test rows: it is {number(-gap)} nats below "
             f"{figures}"
         )
-    agreeing = sum((x > value) == (gap > 0) for x in top.log_likelihoods)
-    if agreeing < len(top.log_likelihoods):
-        text += f", but only {agreeing} of {len(top.log_likelihoods)} seeds agree"
+    agreeing = sum((x > value) == (gap > 0) for x in top.lowers)
+    if agreeing < len(top.lowers):
+        text += f", but only {agreeing} of {len(top.lowers)} seeds agree"
     if not top.exact and abs(gap) <= 3 * top.std_error:
         text += ", which is within three standard errors of log Z"
     return f"{text}."
+
+
+def _way(result: Result) -> str:
+    """Says so where a number is not that of AIS alone."""
+    return " by the lower of forward and reverse AIS" if result.lower < result.median else ""
 
 
 def _against_ceiling(top: Result, ceiling: float) -> list[str]:

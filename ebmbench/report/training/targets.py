@@ -1,5 +1,7 @@
 """The estimators ranked by the time that they take to a target log-likelihood."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ebmbench.report.section import Cell, Sheet
@@ -7,6 +9,7 @@ from ebmbench.report.text import duration, number, tick
 from ebmbench.report.training.results import Result
 
 _LATE = 1e12  # seconds; added to a censored time, so that it is sorted after every reached one
+_DOUBTFUL = 1e13  # seconds; added to all times of an unresolved result, which are sorted last
 
 
 def named(results: list[Result]) -> list[float]:
@@ -17,13 +20,15 @@ def named(results: list[Result]) -> list[float]:
 def ranking(dataset: str, results: list[Result]) -> Sheet | None:
     """A table of seconds to each target, the one that is first at the hardest target on top.
 
-    Those that never reach it follow, ordered by the next target and at last by where they end.
+    Those that never reach it follow, ordered by the next target and at last by where they end. Those
+    whose end is unresolved come after all others, as nobody knows whether they reached anything.
     """
     targets = named(results)
     if not targets:
         return None
     ranked = sorted(
-        results, key=lambda result: ([_seconds(result, target) for target in targets], _below(result))
+        results,
+        key=lambda r: (r.doubtful, [_seconds(r, target) for target in targets], _below(r)),
     )
     columns = ["Estimator", "Backend", *(f"To {tick(t)} nats" for t in targets[::-1])]
     rows = [
@@ -40,23 +45,44 @@ def ranking(dataset: str, results: list[Result]) -> Sheet | None:
 
 
 def fastest(results: list[Result]) -> list[str]:
-    """Who is first at the hardest target that anyone reaches, in a sentence."""
+    """Who is first at the hardest target that anyone surely reaches, in a sentence.
+
+    Whoever's end is unresolved comes after the others, and reaches no target surely.
+    """
     targets = named(results)
     for target in targets:
-        times = [(r.reached[target].median, r) for r in results if target in r.reached]
-        known = sorted((one for one in times if np.isfinite(one[0])), key=lambda one: one[0])
-        if not known:
+        first, *others = _reaching(results, target) or [None]
+        if first is None or first.doubtful:
             continue
-        harder = [tick(t) for t in targets if t > target]
-        text = f"First at {tick(target)} nats: {known[0][1].label} after {duration(known[0][0])}"
-        if known[0][1].unresolved:
-            text += " (its end is unresolved)"
-        others = [one for one in known if one[1].label != known[0][1].label]
+        text = f"First at {tick(target)} nats: {_told(first, target)}"
+        others = [result for result in others if result.label != first.label]
         if others:
-            text += f", then {others[0][1].label} after {duration(others[0][0])}"
-        missed = f"; nobody reaches {' or '.join(harder)}" if harder else ""
-        return [f"{text}{missed}."]
-    return [f"Nobody reaches a target ({', '.join(map(tick, targets))} nats)."] if targets else []
+            text += f", then {_told(others[0], target)}"
+        return ["; ".join([text, *_missed(results, [t for t in targets if t > target])]) + "."]
+    if not targets:
+        return []
+    if not any(_reaching(results, target) for target in targets):
+        return [f"Nobody reaches a target ({', '.join(map(tick, targets))} nats)."]
+    return [f"No resolved end reaches a target: {'; '.join(_missed(results, targets))}."]
+
+
+def _reaching(results: Iterable[Result], target: float) -> list[Result]:
+    """Those that reach a target, the first of those whose end is not unresolved on top."""
+    reaching = [result for result in results if np.isfinite(_seconds(result, target))]
+    return sorted(reaching, key=lambda result: (result.doubtful, _seconds(result, target)))
+
+
+def _missed(results: list[Result], targets: list[float]) -> list[str]:
+    """Which of the targets nobody reaches, and which only those whose end is unresolved."""
+    never = [tick(target) for target in targets if not _reaching(results, target)]
+    doubtful = {target: _reaching(results, target) for target in targets}
+    told = [f"only {_told(own[0], t)} reaches {tick(t)}" for t, own in doubtful.items() if own]
+    return told + ([f"nobody reaches {' or '.join(never)}"] if never else [])
+
+
+def _told(result: Result, target: float) -> str:
+    text = f"{result.label} after {duration(_seconds(result, target))}"
+    return f"{text} (its end is unresolved)" if result.doubtful else text
 
 
 def _seconds(result: Result, target: float) -> float:
@@ -66,7 +92,7 @@ def _seconds(result: Result, target: float) -> float:
 
 def _below(result: Result) -> float:
     """How far below 0 the result ends; infinite where it has no log-likelihood."""
-    return -result.median if np.isfinite(result.median) else np.inf
+    return -result.lower if np.isfinite(result.lower) else np.inf
 
 
 def _cell(result: Result, target: float) -> Cell:
@@ -75,7 +101,10 @@ def _cell(result: Result, target: float) -> Cell:
         return Cell("–", np.nan)
     censored = not np.isfinite(times.median)
     note = f"{times.count} of {len(times.seconds)}" if len(times.seconds) > 1 else ""
-    return Cell(times.text, times.bound + _LATE if censored else times.median, note)
+    place = times.bound + _LATE if censored else times.median
+    if result.doubtful:
+        note, place = f"{note} unresolved".strip(), place + _DOUBTFUL
+    return Cell(times.text, place, note)
 
 
 def _final(result: Result) -> Cell:
