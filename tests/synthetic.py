@@ -135,10 +135,11 @@ def consistency(seeds=5, sizes=(100, 1000, 10_000, 100_000), noise=0.25, nce=Tru
 TARGETS = (-100.0, -90.0, -86.34)
 
 
-def to_targets(*seconds, tried=123.0, targets=TARGETS):
-    """Seconds to each target; None is never reached within what was tried."""
+def to_targets(*seconds, tried=123.0, targets=TARGETS, after=None):
+    """Seconds to each target; None is never reached within what was tried; after: of the look before."""
+    looked = {} if after is None else {"after": after}
     return [
-        {"target": target, "seconds": s, "reached": s is not None, "censored_at": tried}
+        {"target": target, "seconds": s, "reached": s is not None, "censored_at": tried, **looked}
         for target, s in zip(targets, seconds, strict=True)
     ]
 

@@ -26,13 +26,33 @@ class TestTargets:
         times = [synthetic.to_targets(s, None, None) for s in (1.0, 5.0, 3.0)]
         found = self.group(*times)
         assert list(found) == [-86.34, -90.0, -100.0]
-        assert (found[-100.0].text, found[-100.0].count) == ("3 s", 3)
+        assert (found[-100.0].text, found[-100.0].count) == ("by 3 s", 3)
         assert (found[-90.0].text, found[-90.0].count) == ("> 123 s", 0)
 
     def test_most_seeds_decide(self):
         times = [synthetic.to_targets(s, targets=[-1.0]) for s in (1.0, 5.0, None)]
-        assert self.group(*times)[-1.0].text == "5 s"
-        assert self.group(*times[1:])[-1.0].text == "> 64 s"  # the median exceeds (5 + 123) / 2
+        assert self.group(*times)[-1.0].text == "by 5 s"
+        assert self.group(*times[1:])[-1.0].text == "> 61.5 s"  # the median exceeds (0 + 123) / 2
+
+    def test_a_time_lies_between_two_looks(self):
+        times = [
+            synthetic.to_targets(s, targets=[-1.0], after=a) for s, a in ((46.0, 31.0), (50.0, 40.0))
+        ]
+        assert self.group(times[0])[-1.0].text == "31 to 46 s"
+        assert self.group(*times)[-1.0].text == "35.5 to 48 s"
+        assert (
+            self.group(synthetic.to_targets(2.0, targets=[-1.0], after=0.5))[-1.0].text == "500 ms to 2 s"
+        )
+        assert self.group(synthetic.to_targets(2.0, targets=[-1.0], after=0.0))[-1.0].text == "by 2 s"
+        never = synthetic.to_targets(None, targets=[-1.0])
+        assert self.group(times[0], never)[-1.0].text == "> 77 s"  # the median exceeds (31 + 123) / 2
+
+    @pytest.mark.parametrize(("after", "settled"), [(96.0, True), (90.0, False), (None, False)])
+    def test_looks_that_lie_too_far_apart_settle_no_order(self, after, settled):
+        rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("PT-10", "CD-1")]
+        rows[1]["seconds_to_target"] = synthetic.to_targets(100.0, 100.0, 100.0, after=after)
+        (found,) = targets.fastest(collect(cases.tidy(pd.DataFrame(rows))))
+        assert ("in an order that the looks do not settle" in found) != settled
 
     def test_a_seed_that_failed_never_reached_it(self):
         found = self.group(synthetic.to_targets(1.0, targets=[-1.0]), None, None)[-1.0]
@@ -47,7 +67,7 @@ class TestTargets:
         assert [row[0].text for row in sheet.rows] == ["PT-10", "CD-1", "ratio matching", "SML-1"]
         assert sheet.columns[2:5] == ["To −100 nats", "To −90 nats", "To −86.34 nats"]
         hardest = [row[4] for row in sheet.rows]
-        assert [cell.text for cell in hardest] == ["106 s", "> 123 s", "> 123 s", "66 s"]
+        assert [cell.text for cell in hardest] == ["by 106 s", "> 123 s", "> 123 s", "by 66 s"]
         assert sorted(hardest, key=lambda cell: cell.value) == hardest  # as the page's script sorts
         assert [cell.note for cell in sheet.rows[3][2:5]] == ["3 of 3 unresolved"] * 3
         assert sheet.rows[2][6].note == "no gain (3 of 3)"
@@ -57,14 +77,13 @@ class TestTargets:
         rows[0]["seconds_to_target"] = synthetic.to_targets(300.0, 400.0, 500.0)
         folder = synthetic.fill(tmp_path / "r", rows)
         sheet = targets.ranking("", collect(cases.tidy(load_table(folder).rows)))
-        assert [row[4].text for row in sheet.rows] == ["500 s", "> 123 s"]
+        assert [row[4].text for row in sheet.rows] == ["by 500 s", "> 123 s"]
         assert sheet.rows[0][4].value < sheet.rows[1][4].value
 
     def test_the_page(self, tmp_path):
         seen = page_of(tmp_path, synthetic.trained())
         assert (
-            "First at −86.34 nats: PT-10 after 106 s, then SML-1 after 66 s (its end is unresolved)."
-            in seen
+            "First at −86.34 nats: PT-10 (by 106 s), then SML-1 (by 66 s, its end is unresolved)." in seen
         )
         assert "No gain over base rates, which is less than 1 nat: ratio matching." in seen
         assert "Best: PT-10, −86.50 nats per test row." in seen
@@ -74,18 +93,18 @@ class TestTargets:
 
     def test_nobody_reaches_the_hardest(self, tmp_path):
         rows = [row for row in synthetic.trained() if row["estimator"] == "CD-1"]
-        assert "CD-1 after 5.5 s; nobody reaches −86.34 or −90." in page_of(tmp_path, rows)
+        assert "CD-1 (by 5.5 s); nobody reaches −86.34 or −90." in page_of(tmp_path, rows)
 
     def test_an_unresolved_end_reaches_nothing(self, tmp_path):
         rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("SML-1", "CD-1")]
         seen = page_of(tmp_path / "both", rows)
         assert (
-            "First at −100 nats: CD-1 after 5 s, then SML-1 after 2.1 s (its end is unresolved); only "
-            "SML-1 after 60 s (its end is unresolved) reaches −86.34; only"
+            "First at −100 nats: CD-1 (by 5 s), then SML-1 (by 2.1 s, its end is unresolved); "
+            "only SML-1 (by 60 s, its end is unresolved) reaches −86.34; only"
         ) in seen
         seen = page_of(tmp_path / "alone", rows[:1])
         assert "Best: SML-1, −85.20 nats per test row (unresolved)." in seen
-        assert "No resolved end reaches a target: only SML-1 after 60 s" in seen
+        assert "No resolved end reaches a target: only SML-1 (by 60 s, its end" in seen
         assert "beats independent pixels on the test rows by 113.70 nats (−92.60 by the lower of" in seen
 
     def test_a_gain_that_reverse_ais_takes_back_is_none(self, tmp_path):

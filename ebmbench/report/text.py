@@ -59,6 +59,13 @@ def duration(seconds: float) -> str:
     return f"{_short(seconds / 1e-9)} ns"
 
 
+def durations(low: float, high: float) -> str:
+    """`31 to 46 s`: two durations, the unit once if they share it."""
+    first, last = duration(low), duration(high)
+    same = first.split()[-1] == last.split()[-1]
+    return f"{first.split()[0] if same else first} to {last}"
+
+
 def plain(value: object) -> str:
     """A setting as a suite's file would say it; `default` for NaN, where it says nothing."""
     if isinstance(value, float):

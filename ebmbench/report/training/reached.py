@@ -1,4 +1,8 @@
-"""When the seeds of a group reached each target log-likelihood, or how long they tried."""
+"""Between which times the seeds of a group reached each target log-likelihood, or how long they tried.
+
+A model is looked at now and then: a target is reached after the last look that finds the model below it
+and by the first look that does not.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,19 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebmbench.report.text import MISSING, duration
+from ebmbench.report.text import MISSING, duration, durations
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Clocked seconds to a target, a value each seed: infinite where it was never reached.
+    """Clocked seconds to a target, a value each seed.
 
-    `tried` holds the same times, but for a seed that never reached the target how long it trained (NaN
-    if unknown), which its time must exceed.
+    seconds: of the first look at or above the target, infinite where there is none; after: what the time
+    must exceed: the seconds of the look before that, or of all the training that did not reach the target;
+    NaN where this is not known.
     """
 
     seconds: tuple[float, ...]
-    tried: tuple[float, ...]
+    after: tuple[float, ...]
 
     @property
     def count(self) -> int:
@@ -28,20 +33,24 @@ class Reached:
 
     @property
     def median(self) -> float:
-        """Over the seeds; infinite where it is censored, because too few of them reached the target."""
+        """By when the median seed was there; infinite where too few of them reached the target."""
         return float(np.median(self.seconds))
 
     @property
     def bound(self) -> float:
-        """What the median is or exceeds: the median of what every seed's time is or exceeds."""
-        return float(np.nanmedian(self.tried)) if np.isfinite(self.tried).any() else np.nan
+        """What the median exceeds: the median of what every seed's time exceeds, which may be 0 s.
+
+        NaN where nothing is known of any seed.
+        """
+        known = np.isfinite(self.after)
+        return float(np.median(np.where(known, self.after, 0.0))) if known.any() else np.nan
 
     @property
     def text(self) -> str:
-        """The median, `> 123 s` where it is censored."""
-        if np.isfinite(self.median):
-            return duration(self.median)
-        return f"> {duration(self.bound)}" if np.isfinite(self.bound) else MISSING
+        """Where the median lies: `31 to 46 s`, `by 46 s`, or `> 123 s` where it is censored."""
+        if not np.isfinite(self.median):
+            return f"> {duration(self.bound)}" if self.bound > 0 else MISSING
+        return durations(self.bound, self.median) if self.bound > 0 else f"by {duration(self.median)}"
 
 
 def reached(group: pd.DataFrame) -> dict[float, Reached]:
@@ -54,23 +63,22 @@ def reached(group: pd.DataFrame) -> dict[float, Reached]:
     times = {}
     for target in targets:
         each = [found.get(target, (np.inf, float(train_s))) for found, train_s in seeds]
-        seconds, tried = zip(*each, strict=True)
-        times[target] = Reached(seconds, tried)
+        seconds, after = zip(*each, strict=True)
+        times[target] = Reached(seconds, after)
     return times
 
 
 def _by_target(entries: Any) -> dict[float, tuple[float, float]]:
-    """Of one seed: target -> (seconds, seconds tried)."""
+    """Of one seed: target -> (seconds of the first look that finds it reached, of the last before)."""
     entries = [entry for entry in entries if isinstance(entry, dict)] if _is_list(entries) else []
     return {float(entry["target"]): _times(entry) for entry in entries if "target" in entry}
 
 
 def _times(entry: dict[str, Any]) -> tuple[float, float]:
     seconds = entry.get("seconds")
-    if entry.get("reached", seconds is not None) and seconds is not None:
-        return float(seconds), float(seconds)
-    censored = entry.get("censored_at")
-    return np.inf, np.nan if censored is None else float(censored)
+    reached = entry.get("reached", seconds is not None) and seconds is not None
+    after = entry.get("after" if reached else "censored_at")
+    return float(seconds) if reached else np.inf, np.nan if after is None else float(after)
 
 
 def _is_list(value: Any) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ebmbench.report.section import Cell, Sheet
-from ebmbench.report.text import duration, number, tick
+from ebmbench.report.text import number, tick
 from ebmbench.report.training.results import Result
 
 _LATE = 1e12  # seconds; added to a censored time, so that it is sorted after every reached one
@@ -58,6 +58,8 @@ def fastest(results: list[Result]) -> list[str]:
         others = [result for result in others if result.label != first.label]
         if others:
             text += f", then {_told(others[0], target)}"
+            if _overlap(first, others[0], target):
+                text += ", in an order that the looks do not settle"
         return ["; ".join([text, *_missed(results, [t for t in targets if t > target])]) + "."]
     if not targets:
         return []
@@ -80,9 +82,14 @@ def _missed(results: list[Result], targets: list[float]) -> list[str]:
     return told + ([f"nobody reaches {' or '.join(never)}"] if never else [])
 
 
+def _overlap(first: Result, second: Result, target: float) -> bool:
+    """Whether the second may have reached the target before the first, where that is what orders them."""
+    return not second.doubtful and not second.reached[target].bound >= first.reached[target].median
+
+
 def _told(result: Result, target: float) -> str:
-    text = f"{result.label} after {duration(_seconds(result, target))}"
-    return f"{text} (its end is unresolved)" if result.doubtful else text
+    when = result.reached[target].text
+    return f"{result.label} ({when}{', its end is unresolved' if result.doubtful else ''})"
 
 
 def _seconds(result: Result, target: float) -> float:
