@@ -237,6 +237,23 @@ class TestSamplers:
             (judged,) = sample.collect(sample.KIND.tidy(pd.DataFrame([row])).query("status == 'done'"))
             assert judged.off != sound
 
+    def test_a_sampler_of_which_nobody_knows_whether_it_mixes_does_not_win(self):
+        rows = synthetic.samples(temperatures=(1.0,))
+        rows[0] |= {"ess_per_s": 1e9, "r_hat": None}
+        found = section_of("sample", rows).answer
+        assert "Gibbs" not in found.headline
+        assert found.sentences[0].endswith("; not known to mix: Gibbs.")
+        others = [row | {"seed": 1, "r_hat": 1.0} for row in rows]  # the median of both is not known
+        assert section_of("sample", rows + others).answer.headline == found.headline
+
+    def test_the_right_distribution_is_claimed_only_where_it_was_looked_at(self):
+        rows = synthetic.samples(temperatures=(1.0,))
+        assert "at the right distribution" in section_of("sample", rows).answer.headline
+        rows = without(rows, "total_variation")
+        found = section_of("sample", rows).answer
+        assert found.headline == "Most effective samples a second, among chains that agree: Gibbs"
+        assert "nobody held its draws against the exact distribution" in found.sentences[0]
+
     def test_swap_rates_and_r_hat(self, tmp_path):
         seen = page_of(tmp_path, synthetic.samples())
         assert "0.31 lowest 0.25" in seen

@@ -56,6 +56,21 @@ class Judged(NamedTuple):
         return self.r_hat > _MIXED
 
     @property
+    def mixed(self) -> bool:
+        """Whether the chains are known to agree."""
+        return self.r_hat <= _MIXED
+
+    @property
+    def checked(self) -> bool:
+        """Whether the draws were held against the exact distribution."""
+        return bool(np.isfinite(self.total_variation) and self.floors)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the chains agree and nothing is seen to be wrong with their draws."""
+        return self.mixed and not self.off
+
+    @property
     def off(self) -> bool:
         """Whether the draws are seen not to be of the exact distribution."""
         return self.total_variation > _NEAR * max(self.floors, default=np.inf)
@@ -88,8 +103,9 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.method = [
         "Effective sample size (ESS) and R-hat are those of Vehtari et al. (2021); "
         f"chains agree up to an R-hat of {_MIXED:g}. The floor of the total variation is what as many "
-        "independent draws from the exact distribution would show. A sampler counts as sound up to "
-        f"{_NEAR:g} times the floor of as many draws as its ESS."
+        "independent draws from the exact distribution would show. A sampler counts as sound if "
+        f"its chains are known to agree and its total variation, where it is known, stands at {_NEAR:g} "
+        "times the floor of as many draws as its ESS at most."
     ]
     return found
 
@@ -99,6 +115,7 @@ def collect(done: pd.DataFrame) -> list[Judged]:
     found = []
     for _, group in done.groupby(["where", "label"], sort=False):
         first, middle = group.iloc[0], group[list(Judged._fields[4:])].median()
+        middle["r_hat"] = group["r_hat"].median(skipna=False)  # one that is unknown may be any
         names = {name: str(first[name]) for name in ("where", "label", "sampler")}
         found.append(Judged(**names, seeds=len(group), **middle.to_dict()))  # type: ignore[arg-type]
     return found
@@ -110,20 +127,26 @@ def _answer(judged: list[Judged]) -> Answer:
         own = [one for one in judged if one.where == where]
         wrong = [one.label for one in own if one.apart or one.off]
         told = f"; not at the exact distribution: {listing(wrong)}." if wrong else "."
-        rated = [one for one in own if np.isfinite(one.ess_per_s) and not (one.apart or one.off)]
+        unknown = [one.label for one in own if not (one.mixed or one.apart or one.off)]
+        told = f"; not known to mix: {listing(unknown)}{told}" if unknown else told
+        rated = [one for one in own if np.isfinite(one.ess_per_s) and one.sound]
         rated.sort(key=lambda one: -one.ess_per_s)
         if not rated:
             sentences.append(f"{where}: no sampler is known to be sound{told}")
             continue
-        winners.append(rated[0].label)
+        winners.append(rated[0])
         rate = significant(rated[0].ess_per_s)
         text = f"{where}: {rated[0].label} draws {rate} effective samples a second"
         if len(rated) > 1:
             text += f", then {rated[1].label} {significant(rated[1].ess_per_s)}"
+        if not rated[0].checked:
+            text += "; nobody held its draws against the exact distribution"
         sentences.append(text + told)
     if not winners:
         return Answer("Samplers", "No sampler is known to be sound", sentences)
-    headline = f"Most effective samples a second, at the right distribution: {ranked_by(winners)}"
+    right = all(one.checked for one in winners)
+    where = "at the right distribution" if right else "among chains that agree"
+    headline = f"Most effective samples a second, {where}: {ranked_by([w.label for w in winners])}"
     return Answer("Samplers", headline, first(sentences))
 
 

@@ -19,8 +19,8 @@ class Reached:
     """Clocked seconds to a target, a value each seed.
 
     seconds: of the first look at or above the target, infinite where there is none; after: what the time
-    must exceed: the seconds of the look before that, or of all the training that did not reach the target;
-    NaN where this is not known.
+    must exceed: the seconds of the look before that, or of all the training that did not reach it; NaN
+    where this is not known.
     """
 
     seconds: tuple[float, ...]
