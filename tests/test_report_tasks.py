@@ -10,7 +10,7 @@ import synthetic
 from test_report import words
 
 from ebmbench.report import cases, style, tasks, text, write
-from ebmbench.report.tasks import consistency, gradient, log_z, sample
+from ebmbench.report.tasks import consistency, gradient, sample, steps
 from ebmbench.report.tasks.fits import slope
 
 HEADINGS = {
@@ -207,19 +207,62 @@ class TestLogZ:
         ("betas", "schedule", "wanted"),
         [
             ("1000", "nan", 1000),
-            ("paper", "nan", 14_500),
+            ("paper", "paper (500 on [0, 0.5], 4000 on [0.5, 0.9], 10000 on [0.9, 1])", 14_500),
+            ("paper", "nan", np.nan),
             ("adaptive", "adaptive (2345 on [0, 1] after 7 rounds)", 2345),
             ("nan", "linear (1000 on [0, 1])", 1000),
             ("nan", "nan", np.nan),
         ],
     )
     def test_temperatures(self, betas, schedule, wanted):
-        np.testing.assert_equal(log_z._temperatures(betas, schedule), wanted)
+        np.testing.assert_equal(steps.temperatures(betas, schedule), wanted)
 
     def test_a_truth_that_was_published_is_named(self):
         rows = [row | {"truth_source": "A Paper, by AIS"} for row in synthetic.log_zs(models=["m"])]
-        (drawing,) = section_of("log_z", rows).drawings
-        assert "The true value is from A Paper, by AIS." in drawing.caption
+        found = section_of("log_z", rows)
+        (drawing,) = found.drawings
+        assert "taken from is not exact, but from A Paper, by AIS." in drawing.caption
+        best, sides = found.answer.sentences
+        assert best.endswith(" nats off the log Z from A Paper, by AIS.")
+        assert sides.startswith("Single runs against the log Z from A Paper, by AIS: ")
+        assert "by enumeration; on m it is not, but from A Paper, by AIS." in found.method[0]
+        assert found.sheets[0].rows[0][0].note == "against the log Z from A Paper, by AIS"
+
+    @pytest.mark.parametrize("status", ["failed", "timeout"])
+    def test_seeds_that_did_not_finish_count(self, status):
+        rows = [row for row in synthetic.log_zs(models=["m"]) if row["settings"].get("betas") == 100]
+        rows = [row for row in rows if row["method"] == "bridge"]
+        assert section_of("log_z", rows).answer.headline.endswith(": bridge")
+        rows[0] |= {"status": status, "error": None, "log_z": None, "seconds": None}
+        found = section_of("log_z", rows)
+        assert found.answer.headline.startswith("No method comes within 1 nat")
+        assert "off, though 1 of 5 seeds did not finish." in found.answer.sentences[0]
+        (row,) = found.sheets[0].rows
+        assert (row[3].text, row[3].note) == ("4", "of 5")
+        rows[0]["status"] = "unavailable"  # nobody tried
+        assert section_of("log_z", rows).answer.headline.endswith(": bridge")
+
+    def test_seeds_that_adapt_their_temperatures_are_kept_together(self):
+        rows = synthetic.log_zs(models=["m"])[:5]
+        for seed, row in enumerate(rows):
+            row |= {
+                "settings": {"betas": "adaptive"},
+                "log_z_schedule": f"adaptive ({900 + seed} on [0, 1])",
+            }
+        (row,) = section_of("log_z", rows).sheets[0].rows
+        assert (row[2].text, row[3].text) == ("902", "5")
+
+    def test_how_walks_back_began_is_shown(self):
+        rows = [row for row in synthetic.log_zs(models=["m"]) if row["settings"].get("betas") == 100]
+        assert "Walks back start from" not in section_of("log_z", rows).sheets[0].columns
+        for row in rows:
+            if row["method"] == "reverse_ais":
+                row["log_z_start"] = f"parallel tempering (swap rates from 0.4{row['seed'] // 4})"
+        sheet = section_of("log_z", rows).sheets[0]
+        began = {row[1].text: (row[-1].text, row[-1].note) for row in sheet.rows}
+        start = "parallel tempering (swap rates from 0.40)"
+        assert began["reverse AIS"] == (start, "and 1 more like it")
+        assert began["AIS"] == (text.MISSING, "")
 
 
 class TestSamplers:

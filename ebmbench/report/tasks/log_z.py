@@ -1,8 +1,5 @@
 """Estimates of log Z: their error against the seconds that they take."""
 
-import re
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -22,7 +19,8 @@ from ebmbench.report.tasks.cells import (
     spread,
     whole,
 )
-from ebmbench.report.text import MISSING, count, duration, listing, number, tick
+from ebmbench.report.tasks.steps import Step, collect, temperatures
+from ebmbench.report.text import MISSING, duration, listing, number, tick
 
 _NAMES = {"ais": "AIS", "reverse_ais": "reverse AIS"}
 KIND = Kind(
@@ -31,60 +29,23 @@ KIND = Kind(
     ("temperature", "log_z", "std_error", "truth", "error", "ess", "seconds"),
     varied=("setting.betas",),
     words={"dataset": "base"},
-    others=("log_z_schedule", "truth_source"),
+    others=("log_z_schedule", "log_z_start", "truth_source"),
     names=_NAMES,
 )
-_PAPER = 14_500  # temperatures of the schedule that a suite calls `paper`
-_RESOLVED = 1.0  # nats
+_RESOLVED = 1.0  # nats, as `evaluation.sandwich.RESOLVED`, which no report may import
+_ENUMERATION = "enumeration"  # the source of a truth that is exact
 _SIDES = {"ais": -1.0, "reverse_ais": 1.0}  # on which side of the truth a method stands on average
-
-
-class Step(NamedTuple):
-    """The seeds of one label and number of temperatures on one model; medians but for the errors."""
-
-    where: str
-    label: str
-    temperatures: float
-    method: str
-    errors: tuple[float, ...]
-    log_z: float
-    std_error: float
-    ess: float
-    seconds: float
-
-    @property
-    def order(self) -> tuple[float, float]:
-        """The place on a line: by temperatures, or by seconds where there are none."""
-        return float(np.nan_to_num(self.temperatures)), self.seconds
-
-    @property
-    def error(self) -> float:
-        """Median of the seeds' errors."""
-        known = [error for error in self.errors if np.isfinite(error)]
-        return float(np.median(known)) if known else np.nan
-
-    @property
-    def worst(self) -> float:
-        """The largest of the seeds' errors, without its sign; NaN if one of them is unknown."""
-        return float(np.abs(self.errors).max())
-
-    @property
-    def name(self) -> str:
-        """The label and the number of temperatures."""
-        if np.isnan(self.temperatures):
-            return self.label
-        return f"{self.label} with {count(int(self.temperatures), 'temperature')}"
 
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
     """The part of the page about log Z."""
     told = zip(cases["setting.betas"], cases["log_z_schedule"], strict=True)
-    cases = cases.assign(temperatures=[_temperatures(str(b), str(s)) for b, s in told])
+    cases = cases.assign(temperatures=[temperatures(str(b), str(s)) for b, s in told])
     adaptive = cases["setting.betas"] == "adaptive"
     cases["label"] = cases["label"].where(~adaptive, cases["label"] + ", adaptive")
     done = cases[cases["status"] == "done"]
     found = Section("log-z", "Partition functions", cases)
-    found.answer = _answer(done)
+    found.answer = _answer(cases)
     if done.empty:
         found.intro = ["There is no log Z to judge, as no case was finished."]
         return found
@@ -93,41 +54,28 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.intro = not_drawn(done, drawable)
     for name, where, group in panels("log-z", done, drawable):
         found.drawings.append(_drawing(name, where, group, methods))
-    found.sheets = [_sheet(done)]
+    found.sheets = [_sheet(cases)]
     found.method = [
-        "The error of log Z is the estimate less the true value, which is exact by enumeration or that "
-        "of a published model. On average AIS lies below the truth and reverse AIS above it: the truth "
-        "stands between them. Reverse AIS does so only if it starts from exact draws."
+        "The error of log Z is the estimate less the true value, which is exact by enumeration"
+        f"{_published(done)}. On average AIS lies below the truth and reverse AIS above it: the truth "
+        "stands between them. Reverse AIS does so only if it starts from exact draws. A seed that was "
+        "tried and did not finish is not within any error."
     ]
     return found
 
 
-def _temperatures(betas: str, schedule: str) -> float:
-    """The number of temperatures in a setting or in a schedule's name; NaN for a method without any."""
-    if betas == "paper":
-        return float(_PAPER)
-    found = re.search(r"\d+", betas) or re.search(r"\d+", schedule)
-    return float(found[0]) if found else np.nan
+def _published(done: pd.DataFrame) -> str:
+    """The models whose truth is somebody's statement, with its source, to follow on a sentence."""
+    known = done.dropna(subset=["truth", "truth_source"])
+    known = known[~known["truth_source"].isin([_ENUMERATION, ""])]
+    told = known.groupby(["where", "truth_source"], sort=False).groups
+    return "".join(f"; on {where} it is not, but from {source}" for where, source in told)
 
 
-def _steps(cases: pd.DataFrame) -> list[Step]:
-    """By model, then label, then number of temperatures."""
-    models, labels = list(cases["where"].unique()), list(cases["label"].unique())
-    steps = []
-    for _, group in cases.groupby(["where", "label", "temperatures"], sort=False, dropna=False):
-        first, middle = group.iloc[0], group[["log_z", "std_error", "ess", "seconds"]].median()
-        known = {name: str(first[name]) for name in ("where", "label", "method")}
-        errors = tuple(group["error"])
-        step = Step(**known, temperatures=first["temperatures"], errors=errors, **middle.to_dict())  # type: ignore[arg-type]
-        steps.append(step)
-    steps.sort(key=lambda step: (models.index(step.where), labels.index(step.label), step.order))
-    return steps
-
-
-def _answer(done: pd.DataFrame) -> Answer:
+def _answer(cases: pd.DataFrame) -> Answer:
     """What is the cheapest way to within a nat on each model, and whether the sandwich holds."""
     name = "Partition functions"
-    steps = [s for s in _steps(done) if s.method != "exact" and np.isfinite(s.error)]
+    steps = [s for s in collect(cases) if s.method != "exact" and np.isfinite(s.error)]
     models = list(dict.fromkeys(step.where for step in steps))
     if not models:
         return Answer(name, "No finished case has an estimate of log Z beside its true value", [])
@@ -137,38 +85,51 @@ def _answer(done: pd.DataFrame) -> Answer:
         near = [step for step in own if step.worst < _RESOLVED]
         if not near:
             best = min(own, key=lambda step: abs(step.error))
+            off = f"{number(abs(best.error))} nats off{_said(best.source)}"
+            left = f", though {best.unfinished}" if best.unfinished else ""
             sentences.append(
                 f"{where}: nothing comes within {_RESOLVED:g} nat with every seed; the nearest is "
-                f"{best.name}, whose median is {number(abs(best.error))} nats off."
+                f"{best.name}, whose median is {off}{left}."
             )
             continue
         best = min(near, key=lambda step: step.seconds)
         winners.append(best.label)
         sentences.append(
             f"{where}: {best.name} is within {_RESOLVED:g} nat with every seed after "
-            f"{duration(best.seconds)}; its worst seed is {number(best.worst)} nats off."
+            f"{duration(best.seconds)}; its worst seed is {number(best.worst)} nats off"
+            f"{_said(best.source)}."
         )
-    sentences = first(sentences) + _sandwich(done)
+    sentences = first(sentences) + _sandwich(cases[cases["status"] == "done"])
     if not winners:
         return Answer(name, "No method comes within 1 nat of log Z with every seed", sentences)
     return Answer(name, f"Cheapest within {_RESOLVED:g} nat of log Z: {ranked_by(winners)}", sentences)
 
 
+def _said(source: str) -> str:
+    """Names the source of a truth that is not exact, after a number of nats."""
+    return f" the log Z from {source}" if source not in ("", _ENUMERATION) else ""
+
+
 def _sandwich(done: pd.DataFrame) -> list[str]:
-    """How many single runs stand on their method's side of the truth."""
-    told = []
-    for method, side in _SIDES.items():
-        errors = done.loc[done["method"] == method, "error"].dropna()
-        if len(errors):
-            right = int((side * errors >= 0).sum())
-            told.append(
-                f"{_NAMES[method]} {'above' if side > 0 else 'below'} it in {right} of {len(errors)}"
-            )
-    return [f"Single runs against the true log Z: {listing(told)}."] if told else []
+    """How many single runs stand on their method's side of the truth, a sentence each source of it."""
+    sentences = []
+    sources = done["truth_source"].map(lambda name: _said(name) if isinstance(name, str) else "")
+    for source, group in done.groupby(sources, sort=False):
+        told = []
+        for method, side in _SIDES.items():
+            errors = group.loc[group["method"] == method, "error"].dropna()
+            if len(errors):
+                right = int((side * errors >= 0).sum())
+                told.append(
+                    f"{_NAMES[method]} {'above' if side > 0 else 'below'} it in {right} of {len(errors)}"
+                )
+        truth = str(source).strip() or "the true log Z"
+        sentences += [f"Single runs against {truth}: {listing(told)}."] if told else []
+    return sentences
 
 
 def _drawing(name: str, where: str, cases: pd.DataFrame, looks: Looks) -> Drawing:
-    steps = _steps(cases)
+    steps = collect(cases)
     named = _named(steps)
     told = [
         f"{own[-1].label} goes from {number(own[0].error)} to {number(own[-1].error)} nats within "
@@ -180,9 +141,9 @@ def _drawing(name: str, where: str, cases: pd.DataFrame, looks: Looks) -> Drawin
         "beyond. Dots are seeds, lines join their medians along the number of temperatures"
         f"{f', which stands at the marks of {named}' if named else ''}."
     )
-    sources = [str(name) for name in cases["truth_source"].dropna().unique()]
-    if sources and sources != ["enumeration"]:
-        caption += f" The true value is from {listing(sources)}."
+    sources = [str(name) for name in cases["truth_source"].dropna().unique() if name]
+    if sources and sources != [_ENUMERATION]:
+        caption += f" The value that errors are taken from is not exact, but from {listing(sources)}."
     alt = f"Error of log Z in nats against seconds on {where}: {listing(told)}."
     return Drawing(name, _draw(where, cases, steps, looks), caption, alt)
 
@@ -233,25 +194,42 @@ def _draw(where: str, cases: pd.DataFrame, steps: list[Step], looks: Looks) -> F
     return figure
 
 
-def _sheet(done: pd.DataFrame) -> Sheet:
+def _sheet(cases: pd.DataFrame) -> Sheet:
+    steps = collect(cases)
+    starts = any(step.starts for step in steps)
     columns = [
         "Model", "Method", "Temperatures", "Seeds", "Error of log Z, nats", "Stated std error", "ESS",
-        "Time",
+        "Time", *(["Walks back start from"] if starts else []),
     ]  # fmt: skip
     rows = [
         [
-            Cell(step.where),
+            Cell(step.where, note=f"against{_said(step.source)}" if _said(step.source) else ""),
             Cell(step.label),
             whole(step.temperatures),
-            whole(len(step.errors)),
+            _seeds(step),
             spread(step.errors) if np.isfinite(step.error) else _unknown(step.log_z),
             rounded(step.std_error),
             rounded(step.ess),
             seconds(step.seconds),
+            *([_starts(step)] if starts else []),
         ]
-        for step in _steps(done)
+        for step in steps
     ]
     return Sheet("", columns, rows)
+
+
+def _seeds(step: Step) -> Cell:
+    """The finished seeds, and how many were tried if they are fewer."""
+    tried, known = len(step.errors), step.finished
+    return Cell(number(known, 0), known, f"of {tried}" if known < tried else "")
+
+
+def _starts(step: Step) -> Cell:
+    """How walks back began; of seeds that differ, the first one's words and how many others there are."""
+    ways = list(dict.fromkeys(step.starts))
+    if not ways:
+        return Cell(MISSING)
+    return Cell(ways[0], note=f"and {len(ways) - 1} more like it" if len(ways) > 1 else "")
 
 
 def _unknown(log_z: float) -> Cell:

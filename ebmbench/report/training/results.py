@@ -25,7 +25,8 @@ class Result:
     gains: nats of the lower ones over base rates, no_gains: seeds without such a gain; gap: largest
     difference in nats of the forward and the reverse log-likelihood; resolved, unresolved: seeds for
     which it is small enough, or is not; swap_rate: lowest; learned_error: learned log Z less the
-    judge's, the value farthest from 0; reached: for each target in nats the seconds of every seed, see `targets`.
+    judge's, the value farthest from 0; reached: for each target in nats the seconds of every seed, see
+    `targets`.
     NaN where there is no number.
     """
 
