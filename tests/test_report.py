@@ -16,7 +16,7 @@ from ebmbench.harness.table import load_table
 from ebmbench.report import style, text, write
 from ebmbench.report.cases import display_names, tidy
 from ebmbench.report.training import curves, summary, times, traces
-from ebmbench.report.training.pictures import Model, mosaic, read
+from ebmbench.report.training.pictures import Model, draw_samples, mosaic, read
 from ebmbench.report.training.results import collect
 
 MACHINE = {
@@ -196,6 +196,21 @@ class TestSentences:
         found = answers(fill(tmp_path / "r", [case()]))
         assert "ceiling" not in found
         assert "same here" not in found
+
+    def test_real_rows_are_not_mixed_with_binary_ones(self, tmp_path):
+        kinds = {"visible": "gaussian", "baseline_mixture": -55.0, "baseline_independent": -60.0}
+        rows = [case(-10.0, visible="binary"), case(-50.0, ceiling=-2.5, **kinds)]
+        folder = fill(tmp_path / "r", rows)
+        found = collect(tidy(load_table(folder).rows))
+        assert [(one.dataset, one.label, one.log_likelihoods) for one in found] == [
+            ("digits", "CD-1", (-10.0,)), ("digits, Gaussian units", "CD-1", (-50.0,)),
+        ]  # fmt: skip
+        page = words(write(folder))
+        assert "beats the mixture of 10 Bernoullis on the test rows by 5.00 nats" in page
+        assert "beats the mixture of 10 normals on the test rows by 5.00 nats" in page
+        assert "beats independent normals on the test rows by 10.00 nats" in page
+        assert "ceiling" not in page
+        assert "Test log-density on digits, Gaussian units" in page
 
     def test_speed_is_compared_within_pairs_of_equal_seed_and_settings(self, tmp_path):
         rows = [case(backend=b, seed=s, samples=[t]) for b, s, t in (
@@ -405,6 +420,21 @@ class TestPictures:
         assert read({"W": arrays["W"]}) == "its file lacks samples, image_shape"
         assert "no pictures of 4 × 4" in str(read(arrays | {"image_shape": np.array((4, 4))}))
         assert read(arrays | {"W": arrays["W"] * np.nan}) == "its weights are not finite"
+
+    def test_real_samples_are_grey_over_all_their_range(self, tmp_path):
+        _, arrays = self.arrays("C")
+        found = read(arrays | {"samples": np.array([[-2.0, 0, 0.5, 1, 2, 7]])})
+        assert isinstance(found, Model)
+        assert (found.binary, found.range) == (False, (-2.0, 7.0))
+        assert draw_samples("", found).axes[0].images[0].get_clim() == (-2.0, 7.0)
+        assert "not finite" in str(read(arrays | {"samples": np.full((1, 6), np.nan)}))
+        folder = fill(tmp_path / "r", [case(visible="gaussian")], models=["key0"])
+        model = folder / "models" / "key0.npz"
+        with np.load(model) as content:
+            np.savez(model, **{**content, "samples": 3.0 * np.eye(6)})
+        page = write(folder)
+        assert "6 samples, in greys from 0.00, white, to 3.00, black." in words(page)
+        assert "black and white" not in page.read_text(encoding="utf-8")
 
     def test_no_more_than_64(self):
         arrays = {"W": np.ones((4, 100)), "samples": np.ones((100, 4)), "image_shape": [2, 2]}

@@ -11,6 +11,7 @@ import pandas as pd
 from ebmbench.report.text import plain
 
 REFERENCE = "reference"  # the backend that others are compared with
+GAUSSIAN = "gaussian"  # visible units whose log-likelihoods are densities, not to be mixed with others
 
 # What decides a result, beside dataset, backend, estimator and seed, and how the page calls it.
 TRAINING = {
@@ -121,7 +122,8 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     A table may lack columns (those that only finished cases have); here every column exists. A case
     that was run again with other code, or another limit or number of checkpoints, counts once.
     `label` is the estimator and what tells its settings apart, so that the cases of one dataset,
-    label and backend differ in nothing but the seed. `where` is the dataset. `log_likelihood_lower` is
+    label and backend differ in nothing but the seed. `where` is the dataset, which says so
+    where its units are Gaussian. `log_likelihood_lower` is
     the lower of the log-likelihoods by forward and by reverse AIS, where both are there.
     """
     rows = rows.reindex(columns=[*dict.fromkeys((*_COMMON, *_TRAINED, *_SETTINGS, *_NUMBERS))])
@@ -130,6 +132,9 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     lower = rows[_JUDGED].min(axis=1)
     rows["log_likelihood_lower"] = lower.where(rows["log_likelihood"].notna())
     rows["dataset"] = rows["dataset"].map(display_names(rows["dataset"].unique()))
+    real = rows["visible"] == GAUSSIAN
+    rows["dataset"] = rows["dataset"].mask(real, rows["dataset"] + ", Gaussian units")
+    rows["ceiling"] = rows["ceiling"].mask(real)  # of a discrete law: no bound on a density
     rows = _with_settings(rows, "estimator.")
     words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}
     newest = _newest(rows, ["dataset", "backend", "estimator", "seed", *words])

@@ -8,13 +8,13 @@ from matplotlib.ticker import FuncFormatter
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.style import INK, MUTED, PAPER, Looks, log_time, panel
 from ebmbench.report.text import number, tick
-from ebmbench.report.training.summary import Yardsticks, horizontal
+from ebmbench.report.training.summary import Yardsticks
 from ebmbench.report.training.traces import Trace, time_start, value_limits
 
-_LABELS = {
-    "ceiling": "ceiling",
-    "baseline_mixture": "mixture of 10",
-    "baseline_independent": "independent pixels",
+_LABELS = {  # for binary and for real rows
+    "ceiling": ("ceiling", "ceiling"),
+    "baseline_mixture": ("mixture of 10", "mixture of 10"),
+    "baseline_independent": ("independent pixels", "independent normals"),
 }
 _FEW = 4  # targets up to which each has a line
 
@@ -34,7 +34,7 @@ def draw(
     axes.set_ylabel("nats per test row")
     for trace in traces:
         _draw_trace(axes, trace, looks)
-    for value in horizontal(known).values():
+    for value in known.lines.values():
         axes.axhline(value, color=MUTED, linewidth=1.0, zorder=1)
     for value in targets:
         axes.axhline(value, color=MUTED, linewidth=0.7, linestyle=(0, (1, 3)), zorder=1)
@@ -70,7 +70,7 @@ def _names(
         text = f"{label} ↓ {number(top.end, 0)}" if top.end < low else label
         colour, marker = looks.colour(top.estimator), _marker(top, looks)
         names.append(End(text, top.end, colour, marker, top.resolved))
-    names += [End(_LABELS[name], value) for name, value in horizontal(known).items()]
+    names += [End(_LABELS[name][known.real], value) for name, value in known.lines.items()]
     return names + [End(f"target {tick(value)}", value) for value in targets]
 
 

@@ -54,8 +54,11 @@ def _curves(
     found = combine(cases, points)
     if not found:
         return []
-    figure = curves.draw(title, found, yardsticks(cases), targets.named(results), looks)
-    caption = f"Test log-likelihood on {title} against clocked training time."
+    known = yardsticks(cases)
+    figure = curves.draw(title, found, known, targets.named(results), looks)
+    caption = (
+        f"Test log-{'density' if known.real else 'likelihood'} on {title} against clocked training time."
+    )
     if any(trace.seeds > 1 for trace in found):
         caption += " Lines are medians over the seeds, bands reach from the worst to the best seed."
     if not all(trace.finished for trace in found):
@@ -106,6 +109,8 @@ def _pictures(
     shown = len(model.filters)
     some = f"the {shown} largest of {model.n_hidden}" if shown < model.n_hidden else f"all {shown}"
     bound = number(float(np.abs(model.filters).max()))
+    low, high = model.range
+    greys = "" if model.binary else f", in greys from {number(low)}, white, to {number(high)}, black"
     filters = Drawing(
         f"filters-{name}",
         pictures.draw_filters(f"{title}: filters", model),
@@ -116,7 +121,8 @@ def _pictures(
     samples = Drawing(
         f"samples-{name}",
         pictures.draw_samples(f"{title}: samples", model),
-        f"What the same model draws after a long Gibbs chain: {len(model.samples)} samples.",
-        f"{len(model.samples)} samples of the best model on {title} as black and white images.",
+        f"What the same model draws after a long Gibbs chain: {len(model.samples)} samples{greys}.",
+        f"{len(model.samples)} samples of the best model on {title} as "
+        f"{'grey' if greys else 'black and white'} images.",
     )
     return [filters, samples], []

@@ -19,6 +19,16 @@ class Model:
     samples: np.ndarray
     n_hidden: int
 
+    @property
+    def binary(self) -> bool:
+        """Whether a sample's pixels are on or off, and nothing else."""
+        return bool(np.isin(self.samples, (0, 1)).all())
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest pixel of the samples; 0 and 1 for binary ones."""
+        return (0.0, 1.0) if self.binary else (float(self.samples.min()), float(self.samples.max()))
+
 
 def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
     """The pictures in a model's arrays; None if its rows are none, or what is wrong with them.
@@ -39,6 +49,8 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
         return f"its rows are no pictures of {shape[0]} × {shape[1]} pixels"
     if not np.isfinite(weights).all():
         return "its weights are not finite"
+    if not np.isfinite(samples[:_MOST]).all():
+        return "its samples are not finite"
     order = str(arrays.get("image_order", "C"))
     largest = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:_MOST]
     return Model(
@@ -57,8 +69,8 @@ def draw_filters(title: str, model: Model) -> Figure:
 
 
 def draw_samples(title: str, model: Model) -> Figure:
-    """The samples, black where a pixel is on."""
-    return _draw(title, model.samples, "gray_r", 0.0, 1.0, below=0.0)[0]
+    """The samples, black where a pixel is on; real ones in greys over all their range."""
+    return _draw(title, model.samples, "gray_r", *model.range, below=0.0)[0]
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:

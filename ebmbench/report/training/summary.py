@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ebmbench.report.cases import backends
+from ebmbench.report.cases import GAUSSIAN, backends
 from ebmbench.report.section import Answer
 from ebmbench.report.text import count, listing, number, significant
 from ebmbench.report.training import targets
 from ebmbench.report.training.results import Result, best
 
-_BASELINES = {
-    "baseline_mixture": "the mixture of 10 Bernoullis",
-    "baseline_independent": "independent pixels",
+_BASELINES = {  # for binary and for real rows
+    "baseline_mixture": ("the mixture of 10 Bernoullis", "the mixture of 10 normals"),
+    "baseline_independent": ("independent pixels", "independent normals"),
 }
 
 _UNRESOLVED = "unresolved"
@@ -21,11 +21,22 @@ _UNRESOLVED = "unresolved"
 
 @dataclass(frozen=True)
 class Yardsticks:
-    """Log-likelihoods of test rows to compare with, nats per row; NaN where unknown."""
+    """Log-likelihoods of test rows to compare with, nats per row; NaN where unknown.
+
+    real: whether the rows are real numbers, so that these are log densities.
+    """
 
     ceiling: float
     baseline_mixture: float
     baseline_independent: float
+    real: bool = False
+
+    @property
+    def lines(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        names = "ceiling", "baseline_mixture", "baseline_independent"
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
 def yardsticks(cases: pd.DataFrame) -> Yardsticks:
@@ -35,30 +46,28 @@ def yardsticks(cases: pd.DataFrame) -> Yardsticks:
         values = cases[column].dropna()
         return float(values.iloc[0]) if len(values) else np.nan
 
-    return Yardsticks(*map(known, ("ceiling", "baseline_mixture", "baseline_independent")))
-
-
-def horizontal(known: Yardsticks) -> dict[str, float]:
-    """The yardsticks that are known, by name."""
-    return {name: value for name, value in vars(known).items() if np.isfinite(value)}
+    real = bool(cases["visible"].eq(GAUSSIAN).any())
+    return Yardsticks(*map(known, ("ceiling", "baseline_mixture", "baseline_independent")), real)
 
 
 def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
-    """What holds for all datasets together."""
-    compared, beaten = [], []
-    for dataset, group in cases.groupby("dataset", sort=False):
-        top = best(result for result in results if result.dataset == dataset)
-        mixture = yardsticks(group).baseline_mixture
-        if top and np.isfinite(mixture):
-            compared.append(dataset)
-            beaten += [str(dataset)] if top.lower > mixture else []
-    if len(compared) < 2:
-        return []
-    where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
-    return [
-        f"The best RBM beats {_BASELINES['baseline_mixture']} on the test rows of "
-        f"{len(beaten)} of {count(len(compared), 'data set')}{where}."
-    ]
+    """What holds for all datasets together, a sentence for binary rows and one for real ones."""
+    sentences = []
+    for real, mixture in enumerate(_BASELINES["baseline_mixture"]):
+        compared, beaten = [], []
+        for dataset, group in cases.groupby("dataset", sort=False):
+            top = best(result for result in results if result.dataset == dataset)
+            known = yardsticks(group)
+            if top and known.real == bool(real) and np.isfinite(known.baseline_mixture):
+                compared.append(dataset)
+                beaten += [str(dataset)] if top.lower > known.baseline_mixture else []
+        if len(compared) > 1:
+            where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
+            sentences.append(
+                f"The best RBM beats {mixture} on the test rows of "
+                f"{len(beaten)} of {count(len(compared), 'data set')}{where}."
+            )
+    return sentences
 
 
 def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
@@ -71,10 +80,9 @@ def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
     runner_up = best(result for result in results if result.label != top.label)
     if runner_up:
         sentences.append(_runner_up(top, runner_up))
-    for column, name in _BASELINES.items():
-        value = getattr(known, column)
-        if np.isfinite(value):
-            sentences.append(_against(top, value, name))
+    for column, names in _BASELINES.items():
+        if column in known.lines:
+            sentences.append(_against(top, known.lines[column], names[known.real]))
     sentences += _against_ceiling(top, known.ceiling)
     sentences += _without_gain(results)
     sentences += targets.fastest(results)

@@ -67,7 +67,7 @@ def value_limits(ends: list[float], known: Yardsticks) -> tuple[float, float]:
     Models start near independent pixels, and a bad one may fall far below; an end that lies lower
     is inside unless it would take up half of the axis.
     """
-    lines = [value for value in vars(known).values() if np.isfinite(value)]
+    lines = list(known.lines.values())
     high = max([*ends, *lines])
     low = min(lines) if np.isfinite(known.baseline_independent) else min([*ends, *lines])
     low = min([low, *(end for end in ends if end >= low - (high - low))])
