@@ -174,6 +174,27 @@ class TestGradients:
         assert text_of["exact"] == "exact"
         assert "in an order that the replicates do not settle" in found.answer.sentences[0]
 
+    def test_a_bias_of_persistent_chains_is_not_called_proven(self):
+        rows = synthetic.gradients(temperatures=(1.0,))
+        independent = section_of("gradient", rows)
+        assert "independent" not in independent.drawings[0].caption
+        assert not any("apparent" in line for line in independent.method)
+        for row in rows:
+            row["persistent"] = row["estimator"] in ("SML-1", "PT-10")
+            row["bias"] *= 1 if row["estimator"] != "SML-1" else 0
+            row["bias"] += 0.1 * (row["estimator"] == "SML-1")
+        found = section_of("gradient", rows)
+        told = (
+            "The replicates of SML-1 and PT-10 are not independent: they follow each other in the same "
+        )
+        assert told + "chains 10 steps apart." in found.drawings[0].caption
+        assert any(line.startswith(told) for line in found.method)
+        cells = {row[1].text: row[2] for row in found.sheets[0].rows}
+        assert cells["SML-1"].note.endswith("(apparent)")
+        assert cells["PT-10"].text == "< 1 % (apparent)"
+        assert "apparent" not in cells["CD-1"].text + cells["CD-1"].note
+        assert "levels out at 5 % (apparent)" in found.drawings[0].alt
+
     def test_a_gradient_that_takes_longer_than_a_second(self):
         rows = [row | {"step_s": 3.0} for row in synthetic.gradients(temperatures=(1.0,))[:2]]
         found = section_of("gradient", rows)
@@ -348,7 +369,27 @@ class TestSlopes:
         rows = synthetic.consistency()
         for row in rows[::3]:
             row["kl"] = row["kl"] and -row["kl"]
-        page_of(tmp_path, rows)
+        left = sum(row["family"] == "rbm" for row in rows[::3])
+        seen = page_of(tmp_path, rows)
+        assert f"; {left} of {len(rows)} fits are left out." in seen
+        assert f"Left out are {left} of 80 fits, which did not finish or left no finite error" in seen
+
+    @pytest.mark.parametrize("status", ["diverged", "timeout"])
+    def test_fits_that_did_not_finish_are_counted(self, tmp_path, status):
+        rows = synthetic.consistency(noise=0.0)
+        broken = [row for row in rows if row["estimator"] == "ratio matching"][:3]
+        for row in broken:
+            row |= {"status": status, "reason": "too bad", "kl": None}
+        seen = page_of(tmp_path, rows)
+        assert f"holds its exponent; 3 of {len(rows)} fits are left out." in seen
+        assert "Left out are 3 of 80 fits" in seen
+        assert "could be taken: 3 of ratio matching." in seen
+
+    def test_a_family_of_which_nothing_finished_is_counted(self):
+        rows = [row | {"status": "diverged", "kl": None} for row in synthetic.consistency(seeds=1)
+                if row["family"] == "rbm"]  # fmt: skip
+        found = section_of("consistency", rows).answer
+        assert found.headline == "No finished case has an error; 16 of 16 fits are left out"
 
     def test_seeds_are_kept_apart(self):
         tidy = consistency.KIND.tidy(pd.DataFrame(synthetic.consistency()))

@@ -133,7 +133,7 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     rows["log_likelihood_lower"] = lower.where(rows["log_likelihood"].notna())
     rows["dataset"] = rows["dataset"].map(display_names(rows["dataset"].unique()))
     real = rows["visible"] == GAUSSIAN
-    rows["dataset"] = rows["dataset"].mask(real, rows["dataset"] + ", Gaussian units")
+    rows.loc[real, "dataset"] = rows.loc[real, "dataset"].map("{}, Gaussian units".format)
     rows["ceiling"] = rows["ceiling"].mask(real)  # of a discrete law: no bound on a density
     rows = _with_settings(rows, "estimator.")
     words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}

@@ -1,6 +1,7 @@
 """Consistency: whether an estimator's error falls with the rows of data as theory says."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,14 +33,35 @@ _MEASURES = {
 _LEARNED = "learned log Z − exact log Z, nats"
 
 
+class Measured(NamedTuple):
+    """The fits of a family that were tried, by one measure.
+
+    rows: those with an `error` whose logarithm can be taken; left: how many others each label has.
+    """
+
+    family: str
+    measure: str
+    rows: pd.DataFrame
+    left: dict[str, int]
+
+    @property
+    def tried(self) -> int:
+        """How many fits there are."""
+        return len(self.rows) + sum(self.left.values())
+
+
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
     """The part of the page about consistency."""
     found = Section("consistency", "Consistency", cases)
     done = cases[cases["status"] == "done"]
     rows, told, off = [], [], []
-    for family, measure, group in _measured(done):
+    measured = list(_measured(cases[cases["status"] != "unavailable"]))
+    for one in measured:
+        family, measure, group, _ = one
         slopes = {str(label): slope(own) for label, own in group.groupby("label", sort=False)}
-        found.drawings.append(_drawing(family, measure, group, slopes, looks))
+        if group.empty:
+            continue
+        found.drawings.append(_drawing(one, slopes, looks))
         rows += [_row(family, measure, label, group, fit) for label, fit in slopes.items()]
         told.append(_told(family, measure, slopes))
         expected = _MEASURES[measure][1]
@@ -50,13 +72,13 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         told.append(_told_learned(str(name), group))
     if not found.drawings:
         found.intro = ["There is no error to draw, as no case that was finished has one."]
-        found.answer = Answer("Consistency", "No finished case has an error", [])
+        found.answer = Answer("Consistency", f"No finished case has an error{_left(measured)}", [])
         return found
     if rows:
         columns = ["Model", "Estimator", "Error", "Seeds", "Slope", "Expected", "At n", "There"]
         found.sheets = [Sheet("", columns, rows)]
     headline = _headline(off, len(rows), any(row[4].note.startswith("[") for row in rows))
-    found.answer = Answer("Consistency", headline, told)
+    found.answer = Answer("Consistency", headline + _left(measured), told)
     found.method = [
         "A slope is the exponent with which an error falls with the rows of data n: the mean over the "
         "seeds of least squares on logarithms, with Student's 95 % interval. An interval that misses the "
@@ -65,14 +87,36 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     return found
 
 
-def _measured(done: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Each family, what is measured of it, and its rows with a positive `error`."""
-    for family, group in done.groupby("where", sort=False):
-        for measure in _MEASURES:
+def _measured(tried: pd.DataFrame) -> Iterator[Measured]:
+    """Each family by what is measured of it; by nothing in particular where no fit got as far as that."""
+    for family, group in tried.groupby("where", sort=False):
+        done = group["status"] == "done"
+        measures = [name for name in _MEASURES if group[name].notna().any()]
+        if not measures and done.any():
+            continue  # judged by its learned log Z alone
+        for measure in measures or list(_MEASURES)[:1]:
             known = group.assign(error=group[measure])
-            known = known[(known["error"] > 0) & (known["n"] > 0) & np.isfinite(known["error"])]
-            if len(known):
-                yield str(family), measure, known
+            usable = done & (known["error"] > 0) & (known["n"] > 0) & np.isfinite(known["error"])
+            left = known[~usable].groupby("label", sort=False).size()
+            yield Measured(str(family), measure, known[usable], {str(k): int(v) for k, v in left.items()})
+
+
+def _left(measured: list[Measured]) -> str:
+    """How many fits the slopes are without, to follow on a headline."""
+    left, tried = sum(sum(one.left.values()) for one in measured), sum(one.tried for one in measured)
+    return f"; {left} of {count(tried, 'fit')} {'is' if left == 1 else 'are'} left out" if left else ""
+
+
+def _left_here(one: Measured) -> str:
+    """The same of one figure, with why and whose; a sentence."""
+    if not one.left:
+        return ""
+    whose = listing([f"{n} of {label}" for label, n in one.left.items()])
+    left = sum(one.left.values())
+    return (
+        f" Left out {'is' if left == 1 else 'are'} {left} of {count(one.tried, 'fit')}, which did not "
+        f"finish or left no finite error above 0, whose logarithm could be taken: {whose}."
+    )
 
 
 def _headline(off: list[str], fits: int, intervals: bool) -> str:
@@ -123,9 +167,8 @@ def _row(family: str, measure: str, label: str, group: pd.DataFrame, fit: Slope)
     ]
 
 
-def _drawing(
-    family: str, measure: str, group: pd.DataFrame, slopes: dict[str, Slope], looks: Looks
-) -> Drawing:
+def _drawing(one: Measured, slopes: dict[str, Slope], looks: Looks) -> Drawing:
+    family, measure, group, _ = one
     name, _, law = _MEASURES[measure]
     fits = [f"{label} {fit.text}" for label, fit in slopes.items() if np.isfinite(fit.value)]
     caption = (
@@ -133,6 +176,7 @@ def _drawing(
         f"seeds, which are the dots. The dashed line falls as {law}."
     )
     caption += f" Fitted slopes with 95 % intervals: {listing(fits)}." if fits else ""
+    caption += _left_here(one)
     ends = [
         f"{label} ends at {significant(_medians(own).iloc[-1])}"
         for label, own in group.groupby("label", sort=False)

@@ -12,14 +12,14 @@ from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import MUTED, Looks, log_time, panel
 from ebmbench.report.tasks.cells import first, not_drawn, panels, part, ranked_by, rounded, seconds, whole
-from ebmbench.report.text import duration, listing, percent
+from ebmbench.report.text import duration, listing, number, percent
 
 _NUMBERS = (
     "temperature", "gradient_norm", "bias", "bias_std_error", "variance", "rms_error", "cosine",
-    "step_s", "step_s_low", "step_s_high", "replicates",
+    "step_s", "step_s_low", "step_s_high", "replicates", "thin",
 )  # fmt: skip
 _WORDS = {"rows": "rows", "replicates": "replicates", "burn_in": "burn-in", "thin": "thin"}
-KIND = Kind(("model", "temperature"), "estimator", _NUMBERS, words=_WORDS)
+KIND = Kind(("model", "temperature"), "estimator", _NUMBERS, words=_WORDS, others=("persistent",))
 
 _BUDGET = 1.0  # seconds for which the answer is given
 _EXACT = 1e-4  # relative error of one gradient up to which nothing is left but rounding
@@ -27,12 +27,16 @@ _SEEN = 2.0  # standard errors from which a bias is told apart from none
 
 
 class Entry(NamedTuple):
-    """What the seeds of a label came to on one model: medians; bias and deviation relative to ‖g‖."""
+    """What the seeds of a label came to on one model: medians; bias and deviation relative to ‖g‖.
+
+    persistent: whether the replicates follow each other in the same chains, `thin` steps apart.
+    """
 
     where: str
     label: str
     estimator: str
     backend: str
+    persistent: bool
     bias: float
     bias_std_error: float
     deviation: float
@@ -41,10 +45,11 @@ class Entry(NamedTuple):
     step_s_low: float
     step_s_high: float
     replicates: float
+    thin: float
 
     @property
     def biased(self) -> bool:
-        """Whether the bias is told apart from none."""
+        """Whether the bias is told apart from none, if the replicates are independent."""
         return not self.bias <= _SEEN * self.bias_std_error
 
     @property
@@ -54,8 +59,9 @@ class Entry(NamedTuple):
 
     @property
     def floor(self) -> str:
-        """The bias in words: what no averaging removes."""
-        return percent(self.bias) if self.biased else f"< {percent(self.limit)}"
+        """The bias in words: what no averaging removes; `apparent` where slow chains may feign it."""
+        text = percent(self.bias) if self.biased else f"< {percent(self.limit)}"
+        return f"{text} (apparent)" if self.persistent else text
 
     @property
     def limit(self) -> float:
@@ -79,9 +85,10 @@ def collect(cases: pd.DataFrame) -> list[Entry]:
         bias=done["bias"] / done["gradient_norm"],
         bias_std_error=done["bias_std_error"] / done["gradient_norm"],
         deviation=np.sqrt(done["variance"]) / done["gradient_norm"],
+        persistent=done["persistent"].eq(True),
     )
-    names = ["where", "label", "estimator", "backend"]
-    middle = done.groupby(names, sort=False, dropna=False)[list(Entry._fields[4:])].median()
+    names = ["where", "label", "estimator", "backend", "persistent"]
+    middle = done.groupby(names, sort=False, dropna=False)[list(Entry._fields[5:])].median()
     return [Entry(*row) for row in middle.reset_index().itertuples(index=False, name=None)]
 
 
@@ -106,12 +113,27 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         found.drawings.append(_drawing(name, where, own, limits, looks))
     found.sheets = [_sheet(entries)]
     found.method = [
-        "Bias and variance of a gradient are those of independent replicates from the same model, "
-        "against the exact gradient by enumeration. The error after a time assumes that the gradients "
-        "are independent; those of a persistent chain are not, so its curve is optimistic. A bias below "
-        f"{_SEEN:g} standard errors is told as an upper limit."
+        "Bias and variance of a gradient are those of replicates at the same model, against the exact "
+        "gradient by enumeration. The error after a time assumes that the replicates are independent. A "
+        f"bias below {_SEEN:g} standard errors is told as an upper limit.",
+        *_persistent(entries),
     ]
     return found
+
+
+def _persistent(entries: list[Entry]) -> list[str]:
+    """What to think of the estimators that keep chains, if there are any; a sentence."""
+    kept = [entry for entry in entries if entry.persistent]
+    if not kept:
+        return []
+    steps = sorted({number(entry.thin, 0) for entry in kept if np.isfinite(entry.thin)})
+    apart = f" {listing(steps)} steps apart" if steps else ""
+    return [
+        f"The replicates of {listing(list(dict.fromkeys(entry.label for entry in kept)))} are not "
+        f"independent: they follow each other in the same chains{apart}. Where these are slow, their "
+        "standard errors are too small, an unbiased estimator can look biased, and its curve is "
+        "optimistic: a bias of theirs is apparent, not proven."
+    ]
 
 
 def _answer(entries: list[Entry]) -> Answer:
@@ -175,6 +197,7 @@ def _drawing(
     )
     if dashed:
         caption += " A dotted end is an error below the smallest bias that could be seen."
+    caption += "".join(f" {sentence}" for sentence in _persistent(entries))
     exact = [entry for entry in entries if entry.exact]
     if exact:
         caption += " A vertical line is an estimator without error, at the time that it takes."
@@ -262,8 +285,8 @@ def _sheet(entries: list[Entry]) -> Sheet:
 def _bias(entry: Entry) -> Cell:
     if not entry.biased or entry.exact:
         return Cell("exact" if entry.exact else entry.floor, entry.bias)
-    told = entry.bias_std_error > _EXACT
-    return part(entry.bias, f"± {percent(entry.bias_std_error)}" if told else "")
+    error = f"± {percent(entry.bias_std_error)}" if entry.bias_std_error > _EXACT else ""
+    return part(entry.bias, f"{error}{' (apparent)' if entry.persistent else ''}".strip())
 
 
 def _after_budget(entry: Entry) -> Cell:
