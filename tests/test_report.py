@@ -498,6 +498,18 @@ class TestFigures:
             self.everything_inside(times.draw(title, results, looks))
             self.everything_inside(curves.draw(title, found, summary.yardsticks(cases), [-5.0], looks))
 
+    @pytest.mark.parametrize(
+        ("limits", "wanted"),
+        [((20.0, 150.0), [20, 50, 100]), ((1e-3, 200.0), [1e-3, 1e-2, 0.1, 1, 10, 100])],
+    )
+    def test_a_narrow_axis_of_time_has_ticks(self, limits, wanted):
+        with style.applied():
+            _, axes = style.panel("", 3.0)
+            style.log_time(axes.xaxis)
+            axes.set_xlim(limits)
+            ticks = [t for t in axes.get_xticks() if limits[0] <= t <= limits[1]]
+        np.testing.assert_allclose(ticks, wanted)
+
     def test_estimators_look_different(self):
         looks = style.Looks(tuple("abcdefghijklmnopqrst"), ("reference", "cpu"))
         assert len({(looks.colour(name), looks.marker(name)) for name in looks.estimators}) == 20

@@ -180,14 +180,14 @@ class TestGradients:
         assert "independent" not in independent.drawings[0].caption
         assert not any("apparent" in line for line in independent.method)
         for row in rows:
-            row["persistent"] = row["estimator"] in ("SML-1", "PT-10")
+            row |= {"persistent": row["estimator"] in ("SML-1", "PT-10"), "restarts": 4}
             row["bias"] *= 1 if row["estimator"] != "SML-1" else 0
             row["bias"] += 0.1 * (row["estimator"] == "SML-1")
         found = section_of("gradient", rows)
         told = (
             "The replicates of SML-1 and PT-10 are not independent: they follow each other in the same "
         )
-        assert told + "chains 10 steps apart." in found.drawings[0].caption
+        assert told + "chains, 10 steps apart, in 4 independent runs. Slow" in found.drawings[0].caption
         assert any(line.startswith(told) for line in found.method)
         cells = {row[1].text: row[2] for row in found.sheets[0].rows}
         assert cells["SML-1"].note.endswith("(apparent)")

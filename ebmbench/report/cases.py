@@ -34,7 +34,7 @@ _SETTINGS = TRAINING | {
 }
 _NUMBERS = (
     "ceiling", "baseline_mixture", "baseline_independent", "compile_s", "train_s", "update_s",
-    "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "gain", "swap_rate", "log_z",
+    "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "swap_rate", "log_z",
     "learned_log_z",
 )  # fmt: skip
 _JUDGED = ["log_likelihood", "log_likelihood_reverse"]

@@ -28,6 +28,7 @@ PAPER, INK, MUTED, GRID = "#ffffff", "#1b2631", "#5d6b78", "#d5dce2"
 _PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours: 42 pairs before a repeat
 _LINES = ("-", ":", "-.")
+_NARROW = 50  # largest over smallest of an axis below which powers of ten are too few ticks
 
 WIDTH = 4.6  # inches: what a telephone shows at about full size
 
@@ -113,9 +114,18 @@ def panel(title: str, height: float) -> tuple[Figure, Axes]:
 def log_time(axis: XAxis, ticks: int = 6) -> None:
     """Make an axis of seconds logarithmic, with a unit at every tick and so many ticks at most."""
     axis.axes.set_xscale("log")
-    axis.set_major_locator(LogLocator(10, numticks=ticks))
+    axis.set_major_locator(_Decades(10, numticks=ticks))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
     axis.set_minor_formatter(NullFormatter())
+
+
+class _Decades(LogLocator):
+    """Ticks at the powers of ten, and at 2 and 5 between them where there are hardly any of these."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """See matplotlib."""
+        self.set_params(subs=(1.0, 2.0, 5.0) if vmax < _NARROW * vmin else (1.0,))
+        return super().tick_values(vmin, vmax)
 
 
 def spread_apart(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:

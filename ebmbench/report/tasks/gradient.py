@@ -1,6 +1,6 @@
 """Fidelity of gradients: what a second of compute buys in accuracy against the exact gradient."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,84 +12,23 @@ from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import MUTED, Looks, log_time, panel
 from ebmbench.report.tasks.cells import first, not_drawn, panels, part, ranked_by, rounded, seconds, whole
+from ebmbench.report.tasks.entries import EXACT, SEEN, Entry, collect
 from ebmbench.report.text import duration, listing, number, percent
 
 _NUMBERS = (
     "temperature", "gradient_norm", "bias", "bias_std_error", "variance", "rms_error", "cosine",
-    "step_s", "step_s_low", "step_s_high", "replicates", "thin",
+    "step_s", "step_s_low", "step_s_high", "replicates", "thin", "restarts",
 )  # fmt: skip
-_WORDS = {"rows": "rows", "replicates": "replicates", "burn_in": "burn-in", "thin": "thin"}
+_WORDS = {
+    "rows": "rows",
+    "replicates": "replicates",
+    "burn_in": "burn-in",
+    "thin": "thin",
+    "restarts": "restarts",
+}
 KIND = Kind(("model", "temperature"), "estimator", _NUMBERS, words=_WORDS, others=("persistent",))
 
 _BUDGET = 1.0  # seconds for which the answer is given
-_EXACT = 1e-4  # relative error of one gradient up to which nothing is left but rounding
-_SEEN = 2.0  # standard errors from which a bias is told apart from none
-
-
-class Entry(NamedTuple):
-    """What the seeds of a label came to on one model: medians; bias and deviation relative to ‖g‖.
-
-    persistent: whether the replicates follow each other in the same chains, `thin` steps apart.
-    """
-
-    where: str
-    label: str
-    estimator: str
-    backend: str
-    persistent: bool
-    bias: float
-    bias_std_error: float
-    deviation: float
-    cosine: float
-    step_s: float
-    step_s_low: float
-    step_s_high: float
-    replicates: float
-    thin: float
-
-    @property
-    def biased(self) -> bool:
-        """Whether the bias is told apart from none, if the replicates are independent."""
-        return not self.bias <= _SEEN * self.bias_std_error
-
-    @property
-    def exact(self) -> bool:
-        """Whether a single gradient is the exact one, up to rounding."""
-        return bool(np.hypot(self.bias, self.deviation) < _EXACT)
-
-    @property
-    def floor(self) -> str:
-        """The bias in words: what no averaging removes; `apparent` where slow chains may feign it."""
-        text = percent(self.bias) if self.biased else f"< {percent(self.limit)}"
-        return f"{text} (apparent)" if self.persistent else text
-
-    @property
-    def limit(self) -> float:
-        """What the bias is, or at most is where it is not told apart from none."""
-        return self.bias if self.biased else max(self.bias, _SEEN * self.bias_std_error)
-
-    def error(self, budget: Any) -> Any:
-        """Relative root-mean-square error of the mean of the gradients that so many seconds buy."""
-        return np.sqrt(self.bias**2 + self.deviation**2 * self.step_s / budget)
-
-    def most(self, budget: float) -> float:
-        """The same with the largest bias that the replicates leave possible."""
-        return float(np.sqrt(self.limit**2 + self.deviation**2 * self.step_s / budget))
-
-
-def collect(cases: pd.DataFrame) -> list[Entry]:
-    """The finished cases of each label and model taken together."""
-    done = cases[(cases["status"] == "done") & (cases["gradient_norm"] > 0)]
-    done = done.assign(
-        backend=done["backend"].map(str),
-        bias=done["bias"] / done["gradient_norm"],
-        bias_std_error=done["bias_std_error"] / done["gradient_norm"],
-        deviation=np.sqrt(done["variance"]) / done["gradient_norm"],
-        persistent=done["persistent"].eq(True),
-    )
-    names = ["where", "label", "estimator", "backend", "persistent"]
-    middle = done.groupby(names, sort=False, dropna=False)[list(Entry._fields[5:])].median()
-    return [Entry(*row) for row in middle.reset_index().itertuples(index=False, name=None)]
 
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
@@ -115,7 +54,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.method = [
         "Bias and variance of a gradient are those of replicates at the same model, against the exact "
         "gradient by enumeration. The error after a time assumes that the replicates are independent. A "
-        f"bias below {_SEEN:g} standard errors is told as an upper limit.",
+        f"bias below {SEEN:g} standard errors is told as an upper limit.",
         *_persistent(entries),
     ]
     return found
@@ -127,12 +66,14 @@ def _persistent(entries: list[Entry]) -> list[str]:
     if not kept:
         return []
     steps = sorted({number(entry.thin, 0) for entry in kept if np.isfinite(entry.thin)})
-    apart = f" {listing(steps)} steps apart" if steps else ""
+    runs = sorted({number(entry.restarts, 0) for entry in kept if np.isfinite(entry.restarts)})
+    apart = f", {listing(steps)} steps apart" if steps else ""
+    apart += f", in {listing(runs)} independent runs" if runs else ""
     return [
         f"The replicates of {listing(list(dict.fromkeys(entry.label for entry in kept)))} are not "
-        f"independent: they follow each other in the same chains{apart}. Where these are slow, their "
-        "standard errors are too small, an unbiased estimator can look biased, and its curve is "
-        "optimistic: a bias of theirs is apparent, not proven."
+        f"independent: they follow each other in the same chains{apart}. Slow chains can make an "
+        "unbiased estimator look biased, and its curve is optimistic: a bias of theirs is apparent, not "
+        "proven."
     ]
 
 
@@ -285,7 +226,7 @@ def _sheet(entries: list[Entry]) -> Sheet:
 def _bias(entry: Entry) -> Cell:
     if not entry.biased or entry.exact:
         return Cell("exact" if entry.exact else entry.floor, entry.bias)
-    error = f"± {percent(entry.bias_std_error)}" if entry.bias_std_error > _EXACT else ""
+    error = f"± {percent(entry.bias_std_error)}" if entry.bias_std_error > EXACT else ""
     return part(entry.bias, f"{error}{' (apparent)' if entry.persistent else ''}".strip())
 
 

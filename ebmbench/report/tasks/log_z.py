@@ -68,7 +68,7 @@ def _published(done: pd.DataFrame) -> str:
     """The models whose truth is somebody's statement, with its source, to follow on a sentence."""
     known = done.dropna(subset=["truth", "truth_source"])
     known = known[~known["truth_source"].isin([_ENUMERATION, ""])]
-    told = known.groupby(["where", "truth_source"], sort=False).groups
+    told = known[["where", "truth_source"]].drop_duplicates().itertuples(index=False, name=None)
     return "".join(f"; on {where} it is not, but from {source}" for where, source in told)
 
 

@@ -74,16 +74,18 @@ def collect(cases: pd.DataFrame) -> list[Step]:
         done = group[group["status"] == "done"]
         if done.empty:
             continue
-        known = {name: str(done.iloc[0][name]) for name in ("where", "label", "method")}
+        one = done.iloc[0]
         sources = done["truth_source"].dropna().unique()
         middle = done[["temperatures", "log_z", "std_error", "ess", "seconds"]].median()
         step = Step(
-            **known,
+            where=str(one["where"]),
+            label=str(one["label"]),
+            method=str(one["method"]),
             source=listing([str(name) for name in sources if name]),
             starts=tuple(done["log_z_start"].dropna()),
             finished=len(done),
             errors=tuple(group["error"].where(group["status"] == "done")),
-            **middle.to_dict(),  # type: ignore[arg-type]
+            **{str(name): float(value) for name, value in middle.items()},
         )
         steps.append(step)
     steps.sort(key=lambda step: (models.index(step.where), labels.index(step.label), step.order))

@@ -78,7 +78,7 @@ def _times(entry: dict[str, Any]) -> tuple[float, float]:
     seconds = entry.get("seconds")
     reached = entry.get("reached", seconds is not None) and seconds is not None
     after = entry.get("after" if reached else "censored_at")
-    return float(seconds) if reached else np.inf, np.nan if after is None else float(after)
+    return float(seconds or 0.0) if reached else np.inf, np.nan if after is None else float(after)
 
 
 def _is_list(value: Any) -> bool:

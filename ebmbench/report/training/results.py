@@ -110,7 +110,7 @@ def best(results: Iterable[Result]) -> Result | None:
 def _result(group: pd.DataFrame) -> Result:
     first = group.iloc[0]
     done = group[group["status"] == "done"]
-    gains = done["gain"] - (done["log_likelihood"] - done["log_likelihood_lower"])
+    gains = done["log_likelihood_lower"] - done["baseline_independent"]
     return Result(
         dataset=str(first["dataset"]),
         label=str(first["label"]),

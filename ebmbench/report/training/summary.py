@@ -47,7 +47,9 @@ def yardsticks(cases: pd.DataFrame) -> Yardsticks:
         return float(values.iloc[0]) if len(values) else np.nan
 
     real = bool(cases["visible"].eq(GAUSSIAN).any())
-    return Yardsticks(*map(known, ("ceiling", "baseline_mixture", "baseline_independent")), real)
+    return Yardsticks(
+        known("ceiling"), known("baseline_mixture"), known("baseline_independent"), real=real
+    )
 
 
 def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:

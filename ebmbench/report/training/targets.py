@@ -51,11 +51,12 @@ def fastest(results: list[Result]) -> list[str]:
     """
     targets = named(results)
     for target in targets:
-        first, *others = _reaching(results, target) or [None]
-        if first is None or first.doubtful:
+        reaching = _reaching(results, target)
+        if not reaching or reaching[0].doubtful:
             continue
+        first = reaching[0]
         text = f"First at {tick(target)} nats: {_told(first, target)}"
-        others = [result for result in others if result.label != first.label]
+        others = [result for result in reaching if result.label != first.label]
         if others:
             text += f", then {_told(others[0], target)}"
             if _overlap(first, others[0], target):
