@@ -16,6 +16,7 @@ _LABELS = {  # for binary and for real rows
     "baseline_mixture": ("mixture of 10", "mixture of 10"),
     "baseline_independent": ("independent pixels", "independent normals"),
 }
+_SPARSE = 30  # checkpoints up to which each has its estimator's marker, as colours repeat
 _FEW = 4  # targets up to which each has a line
 
 
@@ -53,9 +54,10 @@ def _draw_trace(axes: Axes, trace: Trace, looks: Looks) -> None:
         axes.fill_between(trace.seconds, trace.low, trace.high, color=colour, alpha=0.18, linewidth=0)
     width = 1.6 if trace.finished else 0.8
     line = looks.line(trace.backend)
-    axes.plot(trace.seconds, trace.median, color=colour, linewidth=width, **line)
-    fill = colour if trace.resolved else PAPER
     marker = _marker(trace, looks)
+    dots = {"marker": marker, "markersize": 2.5} if len(trace.seconds) <= _SPARSE else {}
+    axes.plot(trace.seconds, trace.median, color=colour, linewidth=width, **line, **dots)
+    fill = colour if trace.resolved else PAPER
     axes.plot(trace.seconds[-1:], [trace.end], marker, color=colour, markerfacecolor=fill, markersize=4)
 
 
