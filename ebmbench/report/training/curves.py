@@ -1,5 +1,7 @@
 """Learning curves: test log-likelihood against clocked seconds, a panel each data set."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -55,7 +57,7 @@ def _draw_trace(axes: Axes, trace: Trace, looks: Looks) -> None:
     width = 1.6 if trace.finished else 0.8
     line = looks.line(trace.backend)
     marker = _marker(trace, looks)
-    dots = {"marker": marker, "markersize": 2.5} if len(trace.seconds) <= _SPARSE else {}
+    dots: dict[str, Any] = {"marker": marker, "markersize": 2.5} if len(trace.seconds) <= _SPARSE else {}
     axes.plot(trace.seconds, trace.median, color=colour, linewidth=width, **line, **dots)
     fill = colour if trace.resolved else PAPER
     axes.plot(trace.seconds[-1:], [trace.end], marker, color=colour, markerfacecolor=fill, markersize=4)
