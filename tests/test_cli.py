@@ -100,7 +100,7 @@ def test_evaluate_prints_the_sandwich_and_one_sentence(ebmbench, model):
     assert (status, err) == (0, "")
     names = [words[0] for words in map(str.split, out.splitlines()) if words]
     assert names[:5] == ["method", "ais", "bridge", "reverse_ais", "exact"]
-    assert "back from Gibbs chains (50 sweeps from the base rates)" in out
+    assert "started from Gibbs chains (50 sweeps from the base rates)" in out
     last = out.splitlines()[-1]
     assert re.fullmatch(
         r"resolved: forward and reverse AIS differ by 0\.\d\d nats; .* Gibbs chains .*", last
