@@ -363,7 +363,16 @@ class TestSlopes:
             if row["estimator"] == "ratio matching":
                 row["kl"] = 0.1
         found = section_of("consistency", rows).answer
-        assert found.headline == "Not falling as theory says: ratio matching (RBM)"
+        assert found.headline == "Falling more slowly than theory says: ratio matching (RBM)"
+
+    def test_faster_than_theory_is_not_called_failing(self):
+        rows = synthetic.consistency(noise=0.01)
+        for row in rows:
+            if row["estimator"] == "ratio matching":
+                row["kl"] = row["kl"] ** 1.1
+        found = section_of("consistency", rows).answer
+        assert found.headline.startswith("Errors fall at least as fast as theory says")
+        assert found.headline.endswith(": ratio matching (RBM)")
 
     def test_kl_that_is_zero_or_less_has_no_logarithm(self, tmp_path):
         rows = synthetic.consistency()

@@ -293,6 +293,10 @@ def test_the_verdict():
     found = told(ais=10.0, reverse_ais=8.5)
     assert not found.resolved
     assert "1.50 nats below forward AIS, so its start does not represent the model" in found.verdict
+    found = told(ais=10.0, reverse_ais=10.1, exact=29.0)  # both walks miss the same mode
+    assert not found.resolved
+    assert "the exact log Z is up to 19.00 nats away" in found.verdict
+    assert told(ais=10.0, reverse_ais=10.1, exact=10.05).resolved
     found = told(ais=10.0, bridge=10.5)
     assert found.gap is found.resolved is found.verdict is None
 

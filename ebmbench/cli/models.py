@@ -1,7 +1,7 @@
 """`ebmbench train` and `sample`: one model at a time."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,14 +77,22 @@ def train(
         except Diverged as error:
             shown.line(f"ebmbench: training diverged, {error}; try a smaller --rate; {out} not written")
             return 1
-    facts = {
+    facts: dict[str, Any] = {
         "dataset": dataset, "estimator": estimator, **settings, "hidden": hidden, "epochs": epochs,
         "backend": backend, "seed": seed, "batch_size": batch_size, "rate": rate,
         "momentum": momentum, "decay": decay, "schedule": schedule, "centred": centred,
         "visible": visible, **({"precision": precision} if gaussian else {}),
     }  # fmt: skip
+    told = f"{out}: {model.n_visible}x{hidden}, {fit.done} updates by {estimator} on {backend}"
+    if "learned_log_z" in fit.info:
+        facts["learned_log_z"] = fit.info["learned_log_z"]
+        told += f", learned log Z {facts['learned_log_z']:.3f}"
+    if "swap_rates" in fit.info:
+        rates = fit.info["swap_rates"]
+        facts["swap_rates"] = rates.tolist()
+        told += f", swap rates from {rates.min():.2f} to {rates.max():.2f}"
     save_model(out, model, facts)
-    answer.print(f"{out}: {model.n_visible}x{hidden}, {fit.done} updates by {estimator} on {backend}")
+    answer.print(told)
     return 0
 
 

@@ -6,6 +6,7 @@ enumerated.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ BASE_RATES = "base_rates"
 
 _POOL = 10_000  # draws of a given noise model; a row of noise is one of them after a sweep
 _PROPOSALS = 1_000  # rows of noise that the first log Z is estimated with
+_LEAST_LOG_Q = -50.0  # nats a unit
 _LARGEST_STEP = 1.0  # nats that log Z may move an update, whatever its curvature says
 
 
@@ -42,6 +44,10 @@ class Config:
 
     def __post_init__(self) -> None:
         require(self.ratio >= 1, f"ratio of estimator {NAME} must be at least 1, but is {self.ratio}")
+        require(
+            self.noise == BASE_RATES or Path(self.noise).is_file(),
+            f"noise of estimator {NAME} must be {BASE_RATES!r} or a model's file, but is {self.noise!r}",
+        )
         require(
             0 < self.log_z_rate <= 1,
             f"log_z_rate of estimator {NAME} must lie in (0, 1], but is {self.log_z_rate}",
@@ -112,8 +118,14 @@ def step(
     noise = state.noise
     now = key._replace(stream=Stream.NOISE, step=key.step + 1)  # `init` drew at step 0
     rows = _draw(k, noise, config.ratio * len(batch), now)
+    log_q = -noise.log_z - k.free_energy(noise.model, batch)
+    require(
+        float(log_q.max()) > _LEAST_LOG_Q * batch.shape[1],
+        "the noise gives the data practically no probability "
+        f"({log_q.max():.3g} nats a row at most), so nothing could be learned from it",
+    )
     constant = state.log_z + np.log(config.ratio) - noise.log_z
-    offsets = [constant - k.free_energy(noise.model, v) for v in (batch, rows)]
+    offsets = [constant + noise.log_z + log_q, constant - k.free_energy(noise.model, rows)]
     found = k.nce(model, batch, rows, *offsets)
     newton = found.log_z / max(found.curvature, 1e-12)
     log_z = state.log_z + config.log_z_rate * float(np.clip(newton, -_LARGEST_STEP, _LARGEST_STEP))

@@ -29,8 +29,10 @@ RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelih
 class Sandwich:
     """The estimates, and what AIS and reverse AIS say together, if both are there.
 
-    gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`;
-    verdict: that in one sentence. All None where one of the two is missing.
+    gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`, and
+    both stand as near to the exact value where that is there; verdict: that in one sentence. All None
+    where one of the two is missing. Walks back that start from chains can miss the mode that walks
+    forward miss: only exact draws or the exact value exclude it.
     """
 
     estimates: list[Likelihood]
@@ -47,7 +49,14 @@ class Sandwich:
     @property
     def resolved(self) -> bool | None:
         """See the class."""
-        return None if self.gap is None else abs(self.gap) < RESOLVED
+        return None if self.gap is None else abs(self.gap) < RESOLVED and self._off < RESOLVED
+
+    @property
+    def _off(self) -> float:
+        """How far AIS and reverse AIS are from the exact value, at most; 0 where it is not there."""
+        truth = self._log_z(exact.NAME)
+        found = [self._log_z(method) for method in (ais.NAME, reverse_ais.NAME)]
+        return max(abs(z.log_z - truth.log_z) for z in found if z) if truth else 0.0
 
     @property
     def verdict(self) -> str | None:
@@ -57,6 +66,11 @@ class Sandwich:
             return None
         if self.resolved:
             said = f"resolved: forward and reverse AIS differ by {abs(gap):.2f} nats"
+        elif self._off >= RESOLVED:
+            said = (
+                f"not resolved: the exact log Z is up to {self._off:.2f} nats away, so the chains have "
+                "not found all of the model"
+            )
         elif gap > 0:
             said = (
                 f"not resolved: reverse AIS stands {gap:.2f} nats above forward AIS, "

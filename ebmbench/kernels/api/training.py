@@ -37,7 +37,7 @@ class Training(Device):
     def _binary(self, model: Handle, v: Rows) -> None:
         self._check(v, model.n_visible, "v")
         if len(v) == 0 or not self.device["is_binary"](v):
-            raise UserError("this training principle needs rows of 0 and 1 only, and at least one")
+            raise UserError("a principle for binary units needs rows of 0 and 1; binarise them first")
 
     def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
         self._binary(model, v)
