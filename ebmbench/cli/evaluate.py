@@ -76,6 +76,7 @@ def evaluate(
         gate.demand(backend)
         # What the gate does not compile for this kind of model, before any clock starts.
         small = settings | {"betas": 2, "chains": 4, "sweeps": 1, "temperatures": 2}
+        small["start"] = "parallel_tempering"
         sampled = [name for name in methods if name != "exact"]
         sandwich.sandwich(loaded, rbm, rows[:1], sampled, small, base, seed)
         for one in sandwich.estimates(loaded, rbm, rows, methods, settings, base, seed, shown.now):
