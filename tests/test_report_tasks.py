@@ -294,6 +294,14 @@ class TestSamplers:
         assert found.headline.endswith(": PT, temperatures 10")
         assert "not at the exact distribution: Gibbs" in found.sentences[0]
 
+    def test_chains_that_disagree_are_not_called_wrong_where_nobody_knows_the_law(self):
+        rows = synthetic.samples(temperatures=(0.25,))
+        for row in rows:
+            row |= {"r_hat": 1.5, "total_variation": None, "total_variation_floor": None}
+        said = section_of("sample", rows).answer.sentences[0]
+        assert "chains still apart: Gibbs" in said
+        assert "not at the exact distribution" not in said
+
     def test_the_floor_of_the_effective_samples_counts(self):
         """A sampler whose draws depend on each other, but are of the right distribution, is sound."""
         rows = synthetic.samples(temperatures=(1.0,))

@@ -125,8 +125,10 @@ def _answer(judged: list[Judged]) -> Answer:
     sentences, winners = [], []
     for where in dict.fromkeys(one.where for one in judged):
         own = [one for one in judged if one.where == where]
-        wrong = [one.label for one in own if one.apart or one.off]
+        wrong = [one.label for one in own if one.off]
         told = f"; not at the exact distribution: {listing(wrong)}." if wrong else "."
+        apart = [one.label for one in own if one.apart and not one.off]
+        told = f"; chains still apart: {listing(apart)}{told}" if apart else told
         unknown = [one.label for one in own if not (one.mixed or one.apart or one.off)]
         told = f"; not known to mix: {listing(unknown)}{told}" if unknown else told
         rated = [one for one in own if np.isfinite(one.ess_per_s) and one.sound]
