@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench import estimators
 from ebmbench.discovery import unknown
-from ebmbench.harness import tasks
 from ebmbench.harness.clock import Clock
+from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.harness.truths import FAMILIES, noised
 from ebmbench.kernels import api
 from ebmbench.randomness import Key, Stream
@@ -25,7 +24,7 @@ NAME = "consistency"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case(tasks.Case):
+class Case(OfEstimator):
     """One fit to n rows; family: a known model of `harness.truths`; estimator: a table with `name`.
 
     Each of the updates takes all rows; the rate falls linearly to zero.
@@ -46,19 +45,8 @@ class Case(tasks.Case):
         self.require_positive("n", "updates")
         if self.family not in FAMILIES:
             raise unknown("family", self.family, sorted(FAMILIES))
-        tasks.check_named("estimator", self.estimator, "{ name = 'nce', ratio = 10 }")
-        estimators.find(self.estimator["name"], self.settings)
+        self.check_estimator("{ name = 'nce', ratio = 10 }")
         _ = self.optimiser
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The estimator's settings without its name."""
-        return tasks.settings_of(self.estimator)
-
-    @property
-    def label(self) -> str:
-        """The estimator as tables and figures call it."""
-        return estimators.find(self.estimator["name"], self.settings)[1].label
 
     @property
     def heading(self) -> str:
@@ -74,11 +62,6 @@ class Case(tasks.Case):
         """The error and its price."""
         measure = next(name for name in ("kl", "parameter_error") if row[name] is not None)
         return f"{measure} {row[measure]:.3g} in {row['seconds']:.2f} s"
-
-    def facts(self) -> dict[str, Any]:
-        """The fields, with the estimator's label in place of its table."""
-        parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
-        return super().facts() | {"estimator": self.label} | parts
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:

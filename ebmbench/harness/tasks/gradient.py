@@ -15,6 +15,7 @@ import numpy as np
 from ebmbench import estimators
 from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.harness.tasks._model import ModelCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
@@ -29,7 +30,7 @@ _CHAINS_A_RUN = 1_000_000  # numbers of chains that a run has to itself
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case(ModelCase):
+class Case(OfEstimator, ModelCase):
     """One estimator at one model.
 
     estimator: a table with `name` and the estimator's settings; rows: of the batch; replicates: how
@@ -53,18 +54,7 @@ class Case(ModelCase):
         require(self.replicates >= 3, f"replicates must be at least 3, but is {self.replicates}")
         require(self.restarts >= 3, f"restarts must be at least 3, but is {self.restarts}")
         require(self.burn_in >= 0, f"burn_in must be at least 0, but is {self.burn_in}")
-        tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
-        estimators.find(self.estimator["name"], self.settings)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The estimator's settings without its name."""
-        return tasks.settings_of(self.estimator)
-
-    @property
-    def label(self) -> str:
-        """The estimator as tables and figures call it."""
-        return estimators.find(self.estimator["name"], self.settings)[1].label
+        self.check_estimator("{ name = 'cd', k = 1 }")
 
     @property
     def heading(self) -> str:
@@ -78,11 +68,6 @@ class Case(ModelCase):
             f"noise {row['variance'] ** 0.5:.3g}, gradient {row['gradient_norm']:.3g}, "
             f"{1e3 * row['step_s']:.3g} ms"
         )
-
-    def facts(self) -> dict[str, Any]:
-        """The fields, with the estimator's label in place of its table."""
-        parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
-        return super().facts() | {"estimator": self.label} | parts
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:

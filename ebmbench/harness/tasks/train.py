@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench import datasets, estimators, partition
+from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.mixture import baselines, gaussian_baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.sources import load_dataset
+from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import TwoLayers
@@ -33,7 +34,7 @@ SPACINGS: dict[str, Callable[..., np.ndarray]] = {"log": np.geomspace, "linear":
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case(tasks.Case):
+class Case(OfEstimator):
     """One training run and how it is judged.
 
     estimator: a table with `name` and the estimator's settings; visible: binary or gaussian units;
@@ -68,14 +69,13 @@ class Case(tasks.Case):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("hidden", "epochs", "batch_size", "checkpoints")
-        tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
+        self.check_estimator("{ name = 'cd', k = 1 }")
         require(
             self.spacing in SPACINGS,
             f"spacing must be one of {', '.join(SPACINGS)}, but is {self.spacing!r}",
         )
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
-        estimators.find(self.estimator["name"], self.settings)
         partition.find(self.evaluate, self.evaluation)
         for target in self.targets:
             number = isinstance(target, int | float) and not isinstance(target, bool)
@@ -85,16 +85,6 @@ class Case(tasks.Case):
             f"resolve compares ais with reverse_ais, but evaluate is {self.evaluate!r}",
         )
         _ = self.optimiser
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The estimator's settings without its name."""
-        return tasks.settings_of(self.estimator)
-
-    @property
-    def label(self) -> str:
-        """The estimator as tables and figures call it."""
-        return estimators.find(self.estimator["name"], self.settings)[1].label
 
     @property
     def heading(self) -> str:
@@ -133,11 +123,6 @@ class Case(tasks.Case):
     def inputs(self) -> dict[str, str]:
         """The data set's digest."""
         return {"dataset_digest": self.data.digest}
-
-    def facts(self) -> dict[str, Any]:
-        """The fields, with the estimator's label in place of its table."""
-        parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
-        return super().facts() | {"estimator": self.label} | parts
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
