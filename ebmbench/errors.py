@@ -11,3 +11,7 @@ class Unavailable(UserError):
 
 class NotFinite(UserError):
     """A parameter that is NaN, infinite or beyond all bounds."""
+
+
+class DeviceError(UserError):
+    """What a device could not do, such as hold so many rows; the text says what would do."""

@@ -8,6 +8,7 @@ library's does not vectorise inside a compiled loop.
 import math
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -91,6 +92,33 @@ _bits64 = _reinterpret(types.float64, types.uint64)
 _float64 = _reinterpret(types.uint64, types.float64)
 
 
+@intrinsic
+def _mul(typingctx, a, b):
+    if a != b or a not in (types.float32, types.float64):
+        return None
+
+    def codegen(context, builder, signature, args):
+        if not builder.module.triple.startswith("nvptx"):
+            return builder.fmul(*args)
+        kind = args[0].type
+        name = f"llvm.nvvm.mul.rn.{'f' if a == types.float32 else 'd'}"
+        rounded = builder.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind, kind]))
+        return builder.call(rounded, args)
+
+    return a(a, a), codegen
+
+
+@jit(forceinline=True)
+def mul(a, b):
+    """a * b for two float32 or two float64, rounded by itself.
+
+    A GPU's compiler turns a product and a sum into one fused operation, with one rounding instead of
+    two, unless the product says that it is to be rounded. Wherever bits must not depend on the
+    backend, a product that goes into a sum is therefore written so.
+    """
+    return _mul(a, b)
+
+
 @jit(forceinline=True)
 def exp(x):
     """e**x for a float32, to 2 units in the last place; x is held to [-87, 88], NaN stays NaN.
@@ -99,15 +127,15 @@ def exp(x):
     """
     x = _EXP_LOWEST if x < _EXP_LOWEST else x
     x = _EXP_HIGHEST if x > _EXP_HIGHEST else x
-    shifted = _F32(_F32(x * _LOG2E) + _ROUND)
+    shifted = _F32(mul(x, _LOG2E) + _ROUND)
     n = _F32(shifted - _ROUND)
-    r = _F32(_F32(x - _F32(n * _LN2_HI)) - _F32(n * _LN2_LO))
-    p = _F32(_F32(_P0 * r) + _P1)
-    p = _F32(_F32(p * r) + _P2)
-    p = _F32(_F32(p * r) + _P3)
-    p = _F32(_F32(p * r) + _P4)
-    p = _F32(_F32(p * r) + _P5)
-    p = _F32(_F32(_F32(p * r) * r) + r)
+    r = _F32(_F32(x - mul(n, _LN2_HI)) - mul(n, _LN2_LO))
+    p = _F32(mul(_P0, r) + _P1)
+    p = _F32(mul(p, r) + _P2)
+    p = _F32(mul(p, r) + _P3)
+    p = _F32(mul(p, r) + _P4)
+    p = _F32(mul(p, r) + _P5)
+    p = _F32(mul(_F32(p * r), r) + r)
     p = _F32(p + _ONE)
     # 2**n, assembled in the exponent's bits; for NaN the bits are noise and p carries the NaN.
     scale = _float32(_U32(_U32(_bits32(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
@@ -122,14 +150,14 @@ def exp64(x):
     """
     x = -708.0 if x < -708.0 else x
     x = 709.0 if x > 709.0 else x
-    shifted = x * 1.4426950408889634 + _ROUND64
+    shifted = mul(x, 1.4426950408889634) + _ROUND64
     n = shifted - _ROUND64
-    r = (x - n * _LN2_HI64) - n * _LN2_LO64
+    r = (x - mul(n, _LN2_HI64)) - mul(n, _LN2_LO64)
     square = r * r
-    p = r * ((_P064 * square + _P164) * square + 1.0)
-    q = ((_Q064 * square + _Q164) * square + _Q264) * square + 2.0
+    p = r * (mul(mul(_P064, square) + _P164, square) + 1.0)
+    q = mul(mul(mul(_Q064, square) + _Q164, square) + _Q264, square) + 2.0
     scale = _float64((_bits64(shifted) - _ROUND64_BITS + _U64(1023)) << _U64(52))
-    return (1.0 + 2.0 * (p / (q - p))) * scale
+    return (1.0 + mul(2.0, p / (q - p))) * scale
 
 
 @jit(forceinline=True)
@@ -182,12 +210,12 @@ def log(x):
     z = _F32(m - _ONE)
     p = _LOG[0]
     for c in _LOG[1:]:
-        p = _F32(_F32(p * z) + c)
+        p = _F32(mul(p, z) + c)
     square = _F32(z * z)
     p = _F32(_F32(p * z) * square)
-    p = _F32(p + _F32(e * _LN2_LO))
-    p = _F32(p - _F32(_HALF * square))
-    return _F32(_F32(z + p) + _F32(e * _LN2_HI))
+    p = _F32(p + mul(e, _LN2_LO))
+    p = _F32(p - mul(_HALF, square))
+    return _F32(_F32(z + p) + mul(e, _LN2_HI))
 
 
 @jit(forceinline=True)
@@ -198,20 +226,20 @@ def normal(u):
     one is chosen, so that a loop over units has no branch.
     """
     q = _F32(u - _HALF)  # exact, as is 1 - u
-    r = _F32(_CENTRAL[0] - _F32(q * q))
+    r = _F32(_CENTRAL[0] - mul(q, q))
     top, bottom = _A[0], _B[0]
     for a in _A[1:]:
-        top = _F32(_F32(top * r) + a)
+        top = _F32(mul(top, r) + a)
     for b in (*_B[1:], _ONE):
-        bottom = _F32(_F32(bottom * r) + b)
+        bottom = _F32(mul(bottom, r) + b)
     central = _F32(q * _F32(top / bottom))
     p = u if q < _F32(0.0) else _F32(_ONE - u)
     r = _F32(_F32(math.sqrt(_F32(-log(p)))) - _TAIL)
     top, bottom = _C[0], _D[0]
     for c in _C[1:]:
-        top = _F32(_F32(top * r) + c)
+        top = _F32(mul(top, r) + c)
     for d in (*_D[1:], _ONE):
-        bottom = _F32(_F32(bottom * r) + d)
+        bottom = _F32(mul(bottom, r) + d)
     tail = _F32(top / bottom)
     tail = _F32(-tail) if q < _F32(0.0) else tail
     return tail if abs(q) > _CENTRAL[1] else central

@@ -6,6 +6,7 @@ chance that a right implementation had of failing when its seed was chosen.
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import numba
@@ -15,10 +16,17 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from ebmbench.errors import UserError
-from ebmbench.kernels.api import Unavailable, load
+from ebmbench.kernels.api import READY, Unavailable, load, state
 from ebmbench.models.rbm import RBM
 
-BACKENDS = ("reference", "cpu")
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+if SIMULATED:
+    # The simulator's threads wait for each other at every barrier: let Python change over at once.
+    sys.setswitchinterval(1e-5)
+ON_GPU = not SIMULATED and state("cuda") == READY
+
+# Where there is a GPU, the tests of the mathematics run on it too; the simulator would take hours.
+BACKENDS = ("reference", "cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if ON_GPU else []))
 COMPUTED = tuple(name for name in BACKENDS if name != "reference")  # what the oracle is compared with
 FAMILY_ALPHA = 1e-3  # chance of a false alarm in one statistical test, however many parts it has
 

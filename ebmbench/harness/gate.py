@@ -7,7 +7,7 @@ Samples must be equal but where the uniform lies within 1e-5 of the probability;
 no uniform does, so they must be equal.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -55,25 +55,31 @@ def spread_out_model(n_visible: int, n_hidden: int) -> RBM:
     return random_model(n_visible, n_hidden, 3.0 / np.sqrt(max(n_visible, n_hidden)))
 
 
-def findings(backend: Backend) -> Iterator[Finding]:
-    """Every job at every size."""
+def findings(
+    backend: Backend, sizes: Sequence[tuple[int, int, int]] = SIZES, only: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Every job, or only those named, at every size."""
     reference = load("reference")
-    for size in SIZES:
+    for size in sizes:
         n_visible, n_hidden, rows = size
         model = spread_out_model(n_visible, n_hidden)
         v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
         v = v.astype(np.uint8)
         for arithmetic in ("float", "grid"):
             jobs = [_Jobs(k, model, v, arithmetic) for k in (reference, backend)]
-            yield from _compare(jobs, arithmetic, size, min(n_visible, n_hidden))
+            yield from _compare(jobs, arithmetic, size, min(n_visible, n_hidden), only)
         gaussian = [GaussianJobs(k, model, v) for k in (reference, backend)]
-        yield from _compare(gaussian, "gaussian", size, n_hidden)
+        yield from _compare(gaussian, "gaussian", size, n_hidden, only)
 
 
-def _compare(jobs: Sequence[Any], label: str, size: tuple, summed: int) -> Iterator[Finding]:
-    """Every job of the reference and the backend; summed: units over whose states an exact sum runs."""
+def _compare(
+    jobs: Sequence[Any], label: str, size: tuple, summed: int, only: Collection[str]
+) -> Iterator[Finding]:
+    """Jobs of the reference and the backend; summed: units over whose states an exact sum runs."""
     wanted, found = jobs
     for job, tolerance in wanted.tolerances.items():
+        if only and f"{job} ({label})" not in only:
+            continue
         if summed > _ENUMERABLE and job in ("exact_gradient", "log_z"):
             continue
         error = _difference(getattr(wanted, job), getattr(found, job))

@@ -117,7 +117,7 @@ class Fit:
         self._offsets = k.zeros(self._model) if self.optimiser.centred else None
         base = base_rates(rows, "data", model.kind).bias
         self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0), base)
-        self._order = self._batch_indices()
+        self._shuffled = self._shuffled_batches()
 
     @property
     def model(self) -> Any:
@@ -133,12 +133,14 @@ class Fit:
     def _diverged(self) -> Diverged:
         return Diverged(f"a parameter is not within ±{LARGEST_PARAMETER:g} after {self.done} updates")
 
-    def _batch_indices(self) -> Iterator[np.ndarray]:
+    def _shuffled_batches(self) -> Iterator[Rows]:
         epoch = 0
         while True:
             order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self._n_rows)
+            numbers = self.k.put_index(order)
             for first in range(0, self._n_rows, self.batch_size):
-                yield order[first : first + self.batch_size]
+                count = min(self.batch_size, self._n_rows - first)
+                yield self.k.take(self._rows, numbers, first, count)
             epoch += 1
 
     def advance(self, updates: int) -> None:
@@ -151,7 +153,7 @@ class Fit:
             f"the fit was planned for {self.steps} updates, so {self.done + updates} are too many",
         )
         for _ in range(updates):
-            batch = self.k.take(self._rows, next(self._order))
+            batch = next(self._shuffled)
             key = Key(self.seed, 0, self.done)
             try:
                 gradient, self._state, self.info = self._estimator.step(

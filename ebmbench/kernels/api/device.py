@@ -75,9 +75,17 @@ class Device:
         """Copy a tree in the shape of the model's parameters back, without a device's padding."""
         return self._job("get_tree", model)(model, tree)
 
-    def take(self, rows: Rows, index: np.ndarray) -> Rows:
-        """The rows with these numbers, int64 [B], as a new array."""
-        return self.device["take"](rows, index)
+    def put_index(self, index: np.ndarray) -> Any:
+        """Copy numbers of rows, int64 [n], to the device, for many calls of `take`."""
+        return self.device["put_index"](np.ascontiguousarray(index, np.int64))
+
+    def take(self, rows: Rows, index: Any, first: int = 0, count: int | None = None) -> Rows:
+        """The rows with the numbers index[first : first + count], by default all, as a new array.
+
+        index: int64 [n] on the host, or of `put_index`.
+        """
+        count = len(index) - first if count is None else count
+        return self.device["take"](rows, index, first, count)
 
     def synchronize(self) -> None:
         """Wait until everything that was asked for is done; call before reading a clock."""

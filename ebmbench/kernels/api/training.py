@@ -159,7 +159,8 @@ class Training(Device):
         Weight decay acts on matrices alone; a parameter that the gradient does not name stays as it
         is. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond
         that or its inverse; a hidden unit whose weights have become NaN shows in its bias one step
-        later.
+        later. A device that works behind the program may notice up to 100 updates late, rather than
+        have the program wait for every one.
         """
         if model.arithmetic == "grid":
             raise UserError("grid arithmetic is for a model that stands still; train in float")

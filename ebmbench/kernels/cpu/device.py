@@ -84,7 +84,8 @@ def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
-    "take": lambda rows, index: rows[index],
+    "put_index": lambda index: index,
+    "take": lambda rows, index, first, count: rows[index[first : first + count]],
     "is_binary": lambda rows: rows.dtype == np.uint8,
     "synchronize": lambda: None,
     "describe": lambda: {

@@ -39,7 +39,8 @@ def get_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
-    "take": lambda rows, index: rows[index],
+    "put_index": lambda index: index,
+    "take": lambda rows, index, first, count: rows[index[first : first + count]],
     "is_binary": lambda rows: bool(((rows == 0) | (rows == 1)).all()),
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},

@@ -1,0 +1,30 @@
+"""Numba kernels for NVIDIA GPUs; also run, slowly, in Numba's simulator (NUMBA_ENABLE_CUDASIM=1)."""
+
+from functools import cache
+from typing import Any
+
+from ebmbench.errors import Unavailable
+from ebmbench.kernels.api import Backend, assemble
+from ebmbench.kernels.cuda.availability import obstacle, simulated
+from ebmbench.models.rbm import RBM
+
+
+@cache
+def _backend() -> Backend:
+    from ebmbench.kernels.cuda import device
+
+    return assemble(
+        "cuda-simulator" if simulated() else "cuda",
+        device.FUNCTIONS,
+        {RBM.kind: (device,)},
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """BACKEND, once there is something to run it on: the kernels' files themselves need no GPU."""
+    if name != "BACKEND":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    reason = obstacle()
+    if reason:
+        raise Unavailable(reason)
+    return _backend()

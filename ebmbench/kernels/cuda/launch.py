@@ -1,0 +1,111 @@
+"""How a kernel is declared, compiled and launched.
+
+A kernel states the types of its arguments. It is compiled when it is first launched, so importing it
+needs neither a driver nor time; and what it states is what the tests compile to PTX without a GPU, and
+what the simulator holds every launch against, since that looks at no types by itself.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numba import cuda, types
+from numba.core import sigutils
+
+from ebmbench.kernels.cuda.availability import simulated
+from ebmbench.kernels.cuda.faults import explained
+
+SIMULATED = simulated()
+THREADS = 256  # threads of a block, where a kernel names no other number
+# A simulated thread is a thread of Python's, and costs about 0.1 ms. Enough of them for a race between
+# the halves of a block to show.
+_SIMULATED_THREADS = 4
+
+device = cuda.jit(device=True)  # a function of arrays that kernels share; those of scalars are `jit`
+
+KERNELS: list["Kernel"] = []
+
+
+def kernel(signature: str, threads: int = THREADS) -> Callable[[Callable[..., None]], "Kernel"]:
+    """Declare a kernel: the types of its arguments, such as "float32[:,::1], int64", and its block size.
+
+    The word `rows` stands for uint8 or float32 and makes two versions of the kernel. Where it occurs
+    twice, both are the same.
+    """
+
+    def declare(body: Callable[..., None]) -> Kernel:
+        declared = Kernel(body, signature, threads)
+        KERNELS.append(declared)
+        return declared
+
+    return declare
+
+
+class Kernel:
+    """A kernel in one version for each kind of `rows`; call it to launch it."""
+
+    def __init__(self, body: Callable[..., None], signature: str, threads: int) -> None:
+        self.body, self.threads = body, threads
+        kinds = ("uint8", "float32") if "rows" in signature else ("",)
+        self._compiled: list[Any] = [None] * len(kinds)
+        self._texts = [f"void({signature.replace('rows', kind)})" for kind in kinds]
+        words = [word.strip() for word in signature.split(", ")]
+        # Where the kind of rows is seen, or nowhere.
+        self._rows_at = next((n for n, word in enumerate(words) if word.startswith("rows")), None)
+
+    @property
+    def name(self) -> str:
+        """As `module.function`, the package's own name left out."""
+        return f"{self.body.__module__.removeprefix('ebmbench.kernels.cuda.')}.{self.body.__name__}"
+
+    @cached_property
+    def signatures(self) -> list[Any]:
+        """The types of each version."""
+        return [types.void(*sigutils.normalize_signature(text)[0]) for text in self._texts]
+
+    def __call__(self, blocks: int | tuple[int, int], *arguments: Any, threads: int = 0, shared: int = 0):
+        """Launch.
+
+        blocks: of the grid; threads: of a block, by default and at most the declared number;
+        shared: bytes of dynamic shared memory. Returns at once; the work is in order with all else.
+        """
+        version = 0
+        if self._rows_at is not None:
+            version = int(arguments[self._rows_at].dtype == np.float32)
+        if SIMULATED:
+            arguments = self._as_declared(version, arguments)
+        compiled = self._compiled[version]
+        if compiled is None:
+            compiled = self._compiled[version] = self._compile(version)
+        count = threads or self.threads
+        if SIMULATED:
+            count = min(count, _SIMULATED_THREADS)
+        with explained():
+            compiled[blocks, count, 0, shared](*arguments)
+
+    def _compile(self, version: int) -> Any:
+        if SIMULATED:
+            return cuda.jit(self.body)
+        return cuda.jit(self._texts[version], launch_bounds=self.threads)(self.body)  # type: ignore[call-arg]
+
+    def _as_declared(self, version: int, arguments: tuple) -> tuple:
+        """Arrays held against the declared types, and scalars turned into them, as a GPU's launch does."""
+        declared = self.signatures[version].args
+        if len(arguments) != len(declared):
+            raise TypeError(f"{self.name} takes {len(declared)} arguments, not {len(arguments)}")
+        found = []
+        for n, (wanted, given) in enumerate(zip(declared, arguments, strict=True)):
+            if not isinstance(wanted, types.Array):
+                found.append(np.dtype(str(wanted)).type(given))
+                continue
+            right = isinstance(given, type(cuda.to_device(np.empty(0)))) and (
+                str(given.dtype) == str(wanted.dtype)
+                and given.ndim == wanted.ndim
+                and given.is_c_contiguous()
+            )
+            if not right:
+                kind = getattr(given, "dtype", type(given))
+                raise TypeError(f"argument {n} of {self.name} must be {wanted}, but is of {kind}")
+            found.append(given)
+        return tuple(found)
