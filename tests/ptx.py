@@ -47,7 +47,7 @@ def pretended(capability):
     import numba.cuda.dispatcher
 
     device = mock.Mock(compute_capability=capability)
-    with mock.patch.object(numba.cuda.dispatcher, "get_current_device", lambda: device):
+    with mock.patch.object(numba.cuda.dispatcher, "get_current_device", return_value=device):
         yield
 
 
@@ -102,7 +102,10 @@ def usage(kernel, version, capability):
     numbers = [
         sum(map(int, re.findall(pattern, said)))
         for pattern in (
-            r"Used (\d+) registers", r"(\d+) bytes stack frame", r"(\d+) bytes spill", r"(\d+) bytes smem",
+            r"Used (\d+) registers",
+            r"(\d+) bytes stack frame",
+            r"(\d+) bytes spill",
+            r"(\d+) bytes smem",
         )
     ]  # fmt: skip
     return Usage(kernel.name, version, capability, *numbers)
@@ -111,6 +114,8 @@ def usage(kernel, version, capability):
 def main(names):
     """Print the table, or the PTX of the kernels named."""
     found = kernels()
+    if not names:
+        print("kernel", "", *Usage._fields[2:], sep="\t")
     for kernel in found:
         if names and kernel.name not in names:
             continue
@@ -119,12 +124,9 @@ def main(names):
                 print(compile_ptx(kernel, version, CAPABILITIES[-1]))
                 continue
             for capability in CAPABILITIES:
-                u = usage(kernel, version, capability)
-                print(
-                    f"{u.kernel:40} {kernel.threads:5} threads  sm_{capability[0]}{capability[1]} version {version}"
-                    f" {u.registers:4} registers {u.stack:5} stack {u.spills:5} spills {u.shared:6} shared",
-                    flush=True,
-                )
+                used = usage(kernel, version, capability)
+                label = f"version {version}, {kernel.threads} threads"
+                print(used.kernel, label, *used[2:], sep="\t", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Kernel:
     @property
     def name(self) -> str:
         """As `module.function`, the package's own name left out."""
-        return f"{self.body.__module__.removeprefix('ebmbench.kernels.cuda.')}.{self.body.__name__}"
+        return f"{self.body.__module__.split('.cuda.')[-1]}.{self.body.__name__}"
 
     @cached_property
     def signatures(self) -> list[Any]:
@@ -90,7 +90,7 @@ class Kernel:
         return cuda.jit(self._texts[version], launch_bounds=self.threads)(self.body)  # type: ignore[call-arg]
 
     def _as_declared(self, version: int, arguments: tuple) -> tuple:
-        """Arrays held against the declared types, and scalars turned into them, as a GPU's launch does."""
+        """Arrays held against the declared types, scalars turned into them, as a launch does."""
         declared = self.signatures[version].args
         if len(arguments) != len(declared):
             raise TypeError(f"{self.name} takes {len(declared)} arguments, not {len(arguments)}")
@@ -99,7 +99,7 @@ class Kernel:
             if not isinstance(wanted, types.Array):
                 found.append(np.dtype(str(wanted)).type(given))
                 continue
-            right = isinstance(given, type(cuda.to_device(np.empty(0)))) and (
+            right = cuda.is_cuda_array(given) and (
                 str(given.dtype) == str(wanted.dtype)
                 and given.ndim == wanted.ndim
                 and given.is_c_contiguous()
