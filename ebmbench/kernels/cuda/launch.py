@@ -99,7 +99,7 @@ class Kernel:
             if not isinstance(wanted, types.Array):
                 found.append(np.dtype(str(wanted)).type(given))
                 continue
-            right = cuda.is_cuda_array(given) and (
+            right = hasattr(given, "copy_to_host") and (
                 str(given.dtype) == str(wanted.dtype)
                 and given.ndim == wanted.ndim
                 and given.is_c_contiguous()

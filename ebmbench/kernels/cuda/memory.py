@@ -65,8 +65,8 @@ def too_large(shape: tuple[int, ...], itemsize: int, free: int, total: int) -> D
     per_row = int(np.prod(shape[1:])) * itemsize
     return DeviceError(
         f"the GPU's memory does not hold {shape[0]} rows of {per_row} bytes each: "
-        f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free, room for {free // max(per_row, 1)} such "
-        "rows; ask for fewer chains or a smaller batch"
+        f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free, room for {free // max(per_row, 1)}; "
+        "ask for fewer chains or a smaller batch"
     )
 
 
