@@ -1,11 +1,21 @@
-"""Tests of the CUDA backend, on a GPU or in Numba's simulator; skipped where there is neither.
+"""Tests of the CUDA backend: on a GPU, in Numba's simulator, or on an emulated GPU; else skipped.
 
-`NUMBA_ENABLE_CUDASIM=1 pytest tests/cuda` runs them in the simulator, as test_cuda_simulator.py does.
+`NUMBA_ENABLE_CUDASIM=1 pytest tests/cuda` runs the kernels' Python in the simulator, and
+`EBMBENCH_EMULATED_GPU=1 pytest tests/cuda` their PTX in the emulator (see tests/emulator), as
+test_cuda_without_gpu.py does.
 """
+
+import os
 
 import pytest
 
 from ebmbench.kernels.api import READY, load, state
+
+EMULATED = bool(os.environ.get("EBMBENCH_EMULATED_GPU"))
+if EMULATED:
+    from emulator.driver import install
+
+    EMULATOR, _installed = install()
 
 STATE = state("cuda")
 
