@@ -1,141 +1,118 @@
-"""The emulated GPU in the place of Numba's driver: arrays, launches, and what else the backend calls."""
+"""The emulated GPU below Numba: its driver's calls and its launches, everything above is Numba's own.
 
-from contextlib import ExitStack
-from functools import cache
+The backend's arrays are Numba's arrays, a kernel is compiled and its arguments are laid out by Numba;
+only what would reach NVIDIA's driver comes here.
+"""
+
+import ctypes
+from contextlib import ExitStack, nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
-from ptx import compile_ptx
-
 from emulator.machine import Machine
-from emulator.memory import Heap
+from emulator.memory import GLOBAL, Heap
 
 CAPABILITY = (9, 0)
-
-
-class Array:
-    """What the backend sees of Numba's device arrays; gpu_data holds the address."""
-
-    def __init__(self, shape, strides, dtype, gpu_data):
-        self.shape, self.strides, self.dtype, self.gpu_data = (
-            tuple(shape),
-            strides,
-            np.dtype(dtype),
-            gpu_data,
-        )
-        self.ndim, self.size = len(self.shape), int(np.prod(self.shape))
-        self.nbytes = self.size * self.dtype.itemsize
-
-    def __len__(self):
-        return self.shape[0]
-
-    @property
-    def values(self):
-        """The elements, in the heap."""
-        return self.gpu_data.heap.array(self.gpu_data.address, self.shape, self.dtype)
-
-    def is_c_contiguous(self):
-        return True
-
-    def copy_to_host(self):
-        return self.values.copy()
-
-    def copy_to_device(self, other):
-        self.values[...] = getattr(other, "values", other)
-
-    def __getitem__(self, rows):
-        assert isinstance(rows, slice), "only leading slices are contiguous"
-        first, last, step = rows.indices(len(self))
-        assert step == 1
-        at = self.gpu_data.address + first * (self.strides[0] if self.size else 0)
-        data = SimpleNamespace(
-            heap=self.gpu_data.heap, address=at, memset=self.gpu_data.memset, owner=self.gpu_data
-        )
-        return Array((last - first, *self.shape[1:]), self.strides, self.dtype, data)
+MULTIPROCESSORS = 132
 
 
 class Emulator:
-    """A heap and the kernels compiled so far; `launches` counts."""
+    """A heap, and counts of what was asked of the driver: launches, copies, allocations.
+
+    order: as of `Machine`.
+    """
 
     def __init__(self, order="lockstep"):
-        self.heap, self.order, self.launches = Heap(), order, 0
+        self.heap, self.order = Heap(), order
+        self.launches = self.copies = self.allocations = 0
+        self.modules = {}
+        self.device = SimpleNamespace(
+            id=0, name="emulated GPU", compute_capability=CAPABILITY, MULTIPROCESSOR_COUNT=MULTIPROCESSORS
+        )
+        self.free = self.total = 8 * self.heap.words.size
 
-    def device_array(self, shape, dtype=np.float64):
-        """Poisoned memory."""
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        dtype = np.dtype(dtype)
-        size = int(np.prod(shape)) * dtype.itemsize
-        address = self.heap.allocate(size)
-        data = SimpleNamespace(heap=self.heap, address=address)
-        data.memset = lambda value, count: self.heap.array(address, (count,), np.dtype("u1")).fill(value)
-        strides = tuple(int(np.prod(shape[n + 1 :])) * dtype.itemsize for n in range(len(shape)))
-        return Array(shape, strides, dtype, data)
+    # --- what a context does ---------------------------------------------------------------------
 
-    def compile(self, kernel, version):
-        """What `Kernel._compile` gives: indexed by the launch's configuration, then called."""
-        return _Configured(self, kernel, version)
+    def memalloc(self, size):
+        from numba.cuda.cudadrv.driver import MemoryPointer
+
+        self.allocations += 1
+        return MemoryPointer(self, ctypes.c_void_p(self.heap.allocate(size)), size)
+
+    def get_memory_info(self):
+        return SimpleNamespace(free=self.free, total=self.total)
+
+    def create_module_image(self, image, *callbacks):
+        """A module whose one function runs the image, which is PTX here."""
+        kernel = Machine(image, self.heap, self.order)
+        function = SimpleNamespace(name="kernel", kernel=kernel)
+        function.module = SimpleNamespace(initialized=True, get_function=lambda name: function)
+        self.modules[id(kernel)] = function
+        return function.module
+
+    # --- what the driver does --------------------------------------------------------------------
+
+    def _bytes(self, address, count):
+        return self.heap.words.view(np.uint8)[address - GLOBAL :][:count]
+
+    def cuMemcpyHtoD(self, target, source, count):  # noqa: N802
+        self.copies += 1
+        ctypes.memmove(self._bytes(int(target), count).ctypes.data, int(source), count)
+
+    def cuMemcpyDtoH(self, target, source, count):  # noqa: N802
+        self.copies += 1
+        ctypes.memmove(int(target), self._bytes(int(source), count).ctypes.data, count)
+
+    def cuMemsetD8(self, target, value, count):  # noqa: N802
+        self._bytes(int(target), count)[:] = value
+
+    def launch(self, stream, config, kernel, *arguments):
+        """In the place of cuda.core's launch."""
+        self.launches += 1
+        values = [getattr(value, "value", value) for value in arguments]
+        grid, block = _three(config.grid), _three(config.block)
+        assert block[1:] == (1, 1) and grid[2] == 1, "the emulator knows blocks of one dimension"
+        kernel.launch(grid[:2], block[0], values, config.shmem_size)
 
 
-@cache
-def _text(kernel, version):
-    return compile_ptx(kernel, version, CAPABILITY)
-
-
-class _Configured:
-    def __init__(self, emulator, kernel, version):
-        self.emulator, self.kernel, self.version = emulator, kernel, version
-        self.machine = Machine(_text(kernel, version), emulator.heap, emulator.order)
-
-    def __getitem__(self, configuration):
-        grid, threads, *rest = configuration
-        return lambda *arguments: self._launch(grid, threads, rest[1] if len(rest) > 1 else 0, arguments)
-
-    def _launch(self, grid, threads, shared, arguments):
-        self.emulator.launches += 1
-        assert threads <= self.kernel.threads, "more threads than the kernel's bound"
-        flat = []
-        declared = self.kernel.signatures[self.version].args
-        for wanted, given in zip(declared, arguments, strict=True):
-            if not isinstance(given, Array):
-                flat.append(np.dtype(str(wanted)).type(given))
-                continue
-            assert (str(given.dtype), given.ndim) == (str(wanted.dtype), wanted.ndim), (
-                f"{self.kernel.name}: {wanted}"
-            )
-            flat += [
-                0,
-                0,
-                given.size,
-                given.dtype.itemsize,
-                given.gpu_data.address,
-                *given.shape,
-                *given.strides,
-            ]
-        self.machine.launch(grid, threads, flat, shared)
+def _three(shape):
+    return (*((shape,) if isinstance(shape, int) else shape), 1, 1)[:3]
 
 
 def install(order="lockstep"):
-    """Put the emulator in the driver's place for as long as the returned stack is open."""
+    """An `Emulator` in the driver's place, for as long as the returned stack is open."""
     import numba.cuda
+    from numba.cuda import dispatcher
+    from numba.cuda.codegen import CUDACodeLibrary
+    from numba.cuda.cudadrv import devices
+    from numba.cuda.cudadrv import driver as numba_driver
 
     from ebmbench.kernels import cuda as backend
     from ebmbench.kernels.cuda import launch
 
     emulator = Emulator(order)
-    device = SimpleNamespace(name="PTX emulator", compute_capability=CAPABILITY, MULTIPROCESSOR_COUNT=132)
-    context = SimpleNamespace(get_memory_info=lambda: SimpleNamespace(free=2**26, total=2**26))
+    driver = numba_driver.driver
     stack = ExitStack()
-    stack.callback(
-        lambda: [k._compiled.__setitem__(slice(None), [None] * len(k._compiled)) for k in launch.KERNELS]
-    )
+    stack.callback(lambda: [kernel._compiled.clear() for kernel in launch.KERNELS])
+    settings = SimpleNamespace
     for target, name, value in (
-        (numba.cuda, "device_array", emulator.device_array),
+        (driver, "is_initialized", True),
+        (driver, "initialization_error", None),
+        *((driver, name, getattr(emulator, name)) for name in ("cuMemcpyHtoD", "cuMemcpyDtoH", "cuMemsetD8")),
+        (devices, "get_context", lambda number=None: emulator),
+        (devices._runtime, "get_or_create_context", lambda number=None: emulator),
+        (devices._runtime, "ensure_context", nullcontext),
+        (numba_driver, "_to_core_stream", lambda stream: None),
+        (dispatcher, "get_current_device", lambda: emulator.device),
+        (dispatcher, "launch", emulator.launch),
+        (dispatcher, "LaunchConfig", lambda **given: settings(**given)),
+        # What is linked for a GPU; here the text goes on as it is.
+        (CUDACodeLibrary, "get_cubin", lambda library, cc=None: library.get_asm_str(cc=CAPABILITY)),
         (numba.cuda, "synchronize", lambda: None),
-        (numba.cuda, "get_current_device", lambda: device),
-        (numba.cuda, "current_context", lambda: context),
+        (numba.cuda, "current_context", lambda number=None: emulator),
+        (numba.cuda, "get_current_device", lambda: emulator.device),
         (backend, "obstacle", lambda: None),
-        (launch.Kernel, "_compile", lambda kernel, version: emulator.compile(kernel, version)),
     ):
-        stack.enter_context(mock.patch.object(target, name, value))
+        stack.enter_context(mock.patch.object(target, name, value, create=True))
     return emulator, stack
