@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
+
 from emulator.machine import Machine
 from emulator.memory import GLOBAL, Heap
 
@@ -72,7 +73,7 @@ class Emulator:
         self.launches += 1
         values = [getattr(value, "value", value) for value in arguments]
         grid, block = _three(config.grid), _three(config.block)
-        assert block[1:] == (1, 1) and grid[2] == 1, "the emulator knows blocks of one dimension"
+        assert (*block[1:], grid[2]) == (1, 1, 1), "the emulator knows blocks of one dimension"
         kernel.launch(grid[:2], block[0], values, config.shmem_size)
 
 
@@ -95,18 +96,19 @@ def install(order="lockstep"):
     driver = numba_driver.driver
     stack = ExitStack()
     stack.callback(lambda: [kernel._compiled.clear() for kernel in launch.KERNELS])
-    settings = SimpleNamespace
     for target, name, value in (
         (driver, "is_initialized", True),
         (driver, "initialization_error", None),
-        *((driver, name, getattr(emulator, name)) for name in ("cuMemcpyHtoD", "cuMemcpyDtoH", "cuMemsetD8")),
+        *(
+            (driver, name, getattr(emulator, name))
+            for name in ("cuMemcpyHtoD", "cuMemcpyDtoH", "cuMemsetD8")
+        ),
         (devices, "get_context", lambda number=None: emulator),
         (devices._runtime, "get_or_create_context", lambda number=None: emulator),
         (devices._runtime, "ensure_context", nullcontext),
         (numba_driver, "_to_core_stream", lambda stream: None),
         (dispatcher, "get_current_device", lambda: emulator.device),
         (dispatcher, "launch", emulator.launch),
-        (dispatcher, "LaunchConfig", lambda **given: settings(**given)),
         # What is linked for a GPU; here the text goes on as it is.
         (CUDACodeLibrary, "get_cubin", lambda library, cc=None: library.get_asm_str(cc=CAPABILITY)),
         (numba.cuda, "synchronize", lambda: None),

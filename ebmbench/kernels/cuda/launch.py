@@ -15,6 +15,7 @@ from numba import cuda, types
 from numba.core import sigutils
 
 from ebmbench.kernels.cuda.availability import simulated
+from ebmbench.kernels.cuda.direct import launcher
 from ebmbench.kernels.cuda.faults import explained
 
 SIMULATED = simulated()
@@ -77,23 +78,27 @@ class Kernel:
         version = 0
         if self._rows_at is not None:
             version = int(arguments[self._rows_at].dtype == np.float32)
+        count = threads or self.threads
         if SIMULATED:
             arguments = self._as_declared(version, arguments)
+            count = min(count, _SIMULATED_THREADS)
         compiled = self._compiled.get(version)
         if compiled is None:
             compiled = self._compiled[version] = self._compile(version)
-        count = threads or self.threads
-        if SIMULATED:
-            count = min(count, _SIMULATED_THREADS)
         with explained():
-            compiled[blocks, count, 0, shared](*arguments)
+            compiled(blocks, count, shared, arguments)
 
-    def _compile(self, version: int) -> Any:
-        if SIMULATED:
-            return cuda.jit(self.body)
-        # Without optimisation at link time what runs is what the tests look at.
+    def _compile(self, version: int) -> Callable[..., None]:
+        """(blocks, threads, shared, arguments) -> a launch."""
         declare: Any = cuda.jit
-        return declare(self._texts[version], launch_bounds=self.threads, lto=False)(self.body)
+        if SIMULATED:
+            compiled, direct = declare(self.body), None
+        else:
+            # Without optimisation at link time what runs is what the tests look at.
+            with explained():
+                compiled = declare(self._texts[version], launch_bounds=self.threads, lto=False)(self.body)
+                direct = launcher(compiled, self.signatures[version].args)
+        return direct or (lambda blocks, count, shared, given: compiled[blocks, count, 0, shared](*given))
 
     def _as_declared(self, version: int, arguments: tuple) -> tuple:
         """Arrays held against the declared types, scalars turned into them, as a launch does."""
