@@ -37,7 +37,7 @@ def launcher(compiled: Any, declared: tuple) -> Callable[..., None] | None:
     try:
         from cuda.core import LaunchConfig
         from numba.cuda import dispatcher
-        from numba.cuda.cudadrv.driver import _to_core_stream
+        from numba.cuda.cudadrv.driver import _to_core_stream  # type: ignore[attr-defined]
 
         function = next(iter(compiled.overloads.values()))._codelibrary.get_cufunc().kernel
         stream = _to_core_stream(0)
