@@ -1,5 +1,6 @@
 """The emulated GPU in the place of Numba's driver: arrays, launches, and what else the backend calls."""
 
+import weakref
 from contextlib import ExitStack
 from functools import cache
 from types import SimpleNamespace
@@ -55,6 +56,20 @@ class Array:
         return Array((last - first, *self.shape[1:]), self.strides, self.dtype, data)
 
 
+class Pointer:
+    """Numba's MemoryPointer, its context the heap: the finaliser runs once nothing refers to it."""
+
+    def __init__(self, context, pointer, size, finalizer=None):
+        self.context = self.heap = context
+        self.device_pointer = self.address = pointer
+        self.size = size
+        if finalizer:
+            weakref.finalize(self, finalizer)
+
+    def memset(self, value, count):
+        self.heap.array(self.address, (count,), np.dtype("u1")).fill(value)
+
+
 class Emulator:
     """A heap and the kernels compiled so far; `launches` counts."""
 
@@ -66,9 +81,7 @@ class Emulator:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = np.dtype(dtype)
         size = int(np.prod(shape)) * dtype.itemsize
-        address = self.heap.allocate(size)
-        data = SimpleNamespace(heap=self.heap, address=address)
-        data.memset = lambda value, count: self.heap.array(address, (count,), np.dtype("u1")).fill(value)
+        data = Pointer(self.heap, self.heap.allocate(size), size)
         strides = tuple(int(np.prod(shape[n + 1 :])) * dtype.itemsize for n in range(len(shape)))
         return Array(shape, strides, dtype, data)
 
@@ -131,6 +144,7 @@ def install(order="lockstep"):
     )
     for target, name, value in (
         (numba.cuda, "device_array", emulator.device_array),
+        (numba.cuda, "MemoryPointer", Pointer),
         (numba.cuda, "synchronize", lambda: None),
         (numba.cuda, "get_current_device", lambda: device),
         (numba.cuda, "current_context", lambda: context),

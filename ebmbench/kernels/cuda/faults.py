@@ -53,7 +53,7 @@ def explain(error: Exception) -> Exception:
         return error
     name = named.group(1)
     if name == "OUT_OF_MEMORY":
-        return OutOfMemory(_full())
+        return OutOfMemory(f"the GPU's memory is full: {room()}; ask for fewer chains or a smaller batch")
     if name in _FATAL:
         _lost.append(
             f"the GPU's context was lost ({named.group()}), and this process cannot use the GPU again: "
@@ -67,14 +67,11 @@ def explain(error: Exception) -> Exception:
     return DeviceError(f"the GPU refused ({text})")
 
 
-def _full() -> str:
-    return f"the GPU's memory is full: {free_of_total()}; ask for fewer chains or a smaller batch"
-
-
-def free_of_total() -> str:
-    """How much of the GPU's memory is free, in words."""
+def room(row: int = 0) -> str:
+    """How much of the GPU's memory is free, in words, and for how many rows of so many bytes."""
     try:
-        free, total = cuda.current_context().get_memory_info()
+        memory = cuda.current_context().get_memory_info()
     except Exception:  # the driver is asked while it is in trouble
         return "its driver does not say how much is free"
-    return f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free"
+    said = f"{memory.free / 2**30:.1f} of {memory.total / 2**30:.1f} GiB are free"
+    return f"{said}, room for at most {memory.free // row}" if row else said

@@ -13,10 +13,9 @@ import numpy as np
 from numba import cuda, types
 from numba.core import sigutils
 
-from ebmbench.kernels.cuda.availability import simulated
-from ebmbench.kernels.cuda.faults import explained
+from ebmbench.kernels.cuda.availability import SIMULATED
+from ebmbench.kernels.cuda.memory import with_room
 
-SIMULATED = simulated()
 THREADS = 256  # threads of a block, where a kernel names no other number
 # A simulated thread is a thread of Python's, and costs about 0.1 ms. Enough of them for a race between
 # the halves of a block to show.
@@ -75,14 +74,16 @@ class Kernel:
             version = int(arguments[self._rows_at].dtype == np.float32)
         if SIMULATED:
             arguments = self._as_declared(version, arguments)
-        compiled = self._compiled[version]
-        if compiled is None:
-            compiled = self._compiled[version] = self._compile(version)
         count = threads or self.threads
         if SIMULATED:
             count = min(count, _SIMULATED_THREADS)
-        with explained():
-            compiled[blocks, count, 0, shared](*arguments)
+        with_room(self._launch, version, (blocks, count, 0, shared), arguments)
+
+    def _launch(self, version: int, configuration: tuple, arguments: tuple) -> None:
+        compiled = self._compiled[version]
+        if compiled is None:
+            compiled = self._compiled[version] = self._compile(version)
+        compiled[configuration](*arguments)
 
     def _compile(self, version: int) -> Any:
         if SIMULATED:

@@ -14,7 +14,7 @@ from numba import cuda
 
 from ebmbench.errors import DeviceError
 from ebmbench.kernels.cuda.availability import SIMULATED
-from ebmbench.kernels.cuda.faults import OutOfMemory, check, explain, explained
+from ebmbench.kernels.cuda.faults import OutOfMemory, check, explain, explained, room
 
 Array = Any  # an array on the device, C-contiguous
 T = TypeVar("T")
@@ -50,11 +50,11 @@ def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     try:
         return with_room(cuda.device_array, shape, dtype)
     except OutOfMemory as error:
-        try:
-            free, total = cuda.current_context().get_memory_info()
-        except Exception:  # the driver is asked while it is in trouble
-            raise error from None
-        raise too_large(shape, dtype.itemsize, free, total) from error
+        row = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
+        raise DeviceError(
+            f"the GPU's memory does not hold {shape[0]} rows of {row} bytes each: {room(row)}; "
+            "ask for fewer chains or a smaller batch"
+        ) from error
 
 
 def with_room(work: Callable[..., T], *arguments: Any) -> T:
@@ -64,22 +64,14 @@ def with_room(work: Callable[..., T], *arguments: Any) -> T:
         return work(*arguments)
     except Exception as error:
         meant = explain(error)
+        if meant is error:
+            raise
         if not isinstance(meant, OutOfMemory):
-            raise meant from (None if meant is error else error)
+            raise meant from error
     for waiting in _free.values():
         waiting.clear()
     with explained():
         return work(*arguments)
-
-
-def too_large(shape: tuple[int, ...], itemsize: int, free: int, total: int) -> DeviceError:
-    """What to say of an array that does not fit into so many free bytes."""
-    per_row = max(1, int(np.prod(shape[1:])) * itemsize)
-    return DeviceError(
-        f"the GPU's memory does not hold {shape[0]} rows of {per_row} bytes each: "
-        f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free, room for at most {free // per_row}; "
-        "ask for fewer chains or a smaller batch"
-    )
 
 
 def zeros(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> Array:
