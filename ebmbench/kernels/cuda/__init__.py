@@ -5,7 +5,7 @@ from typing import Any
 
 from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
-from ebmbench.kernels.cuda.availability import obstacle, simulated
+from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
 from ebmbench.models.rbm import RBM
 
 
@@ -14,7 +14,7 @@ def _backend() -> Backend:
     from ebmbench.kernels.cuda import device
 
     return assemble(
-        "cuda-simulator" if simulated() else "cuda",
+        "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {RBM.kind: (device,)},
     )

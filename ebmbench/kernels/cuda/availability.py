@@ -1,11 +1,18 @@
-"""Whether CUDA is to be had here, and if not why, in one sentence for a person."""
+"""Whether CUDA is to be had here, and if not why, in one sentence for a person.
+
+The cheap questions come first: where there is no GPU nothing of Numba's is imported.
+"""
 
 import os
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-INSTALL = "pip install 'ebmbench[cuda]'"
+from ebmbench import nvidia
+
+# How the packages for a major version of CUDA are installed, and the least compute capability that
+# their compiler still knows.
+_INSTALL = {12: "pip install 'ebmbench[cuda]'", 13: "pip install 'ebmbench[cuda13]'"}
+_LEAST = {12: (5, 0), 13: (7, 5)}
 
 
 def simulated() -> bool:
@@ -13,66 +20,85 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
+SIMULATED = simulated()
+
+
 def obstacle() -> str | None:
     """None where kernels can run, on a GPU or in the simulator; else why not."""
     if find_spec("numba_cuda") is None:
-        return f"backend cuda needs the package numba-cuda: {INSTALL}"
-    if simulated():
-        return None
-    from numba import cuda
-    from numba.cuda.cudadrv.driver import driver
-
-    with suppress(ImportError):  # what Numba raises for a driver that does not start
-        driver.ensure_initialized()
-    return explain(driver.initialization_error, *_versions(), _devices(cuda))
+        return f"backend cuda needs the package numba-cuda: {_install(nvidia.driver())}"
+    if SIMULATED:
+        return _missing(None)
+    if os.environ.get("NUMBA_DISABLE_CUDA", "0") not in ("", "0"):
+        return "backend cuda is switched off by NUMBA_DISABLE_CUDA in the environment"
+    driver = nvidia.driver()
+    return explain(driver, _packages()) or _missing(driver)
 
 
-def explain(
-    error: str | None, driver: tuple[int, int] | None, packages: tuple[int, int] | None, devices: int
-) -> str | None:
-    """The obstacle from the facts.
-
-    error: what the driver said when it was started, None for nothing; driver: the newest CUDA version
-    it supports; packages: the CUDA version of the installed packages; devices: how many GPUs there are.
-    """
-    if error and "cannot be found" in error:
+def explain(driver: nvidia.Driver | None, packages: int | None) -> str | None:
+    """The obstacle that a driver is, with the packages for this major version of CUDA, None: unknown."""
+    if driver is None:
         return "backend cuda needs an NVIDIA driver, and none was found on this machine"
-    if error and "NO_DEVICE" in error:
-        return "backend cuda found an NVIDIA driver, but no GPU that it may use"
-    if error:
-        return f"backend cuda found an NVIDIA driver that does not start: {' '.join(error.split())}"
-    if driver and packages and driver[0] < packages[0]:
+    if (driver.error and "NO_DEVICE" in driver.error) or not (driver.error or driver.gpus):
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        allowed = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
+        return f"backend cuda found an NVIDIA driver, but no GPU that it may use{allowed}"
+    if driver.error:
         return (
-            f"backend cuda needs a newer NVIDIA driver: this one supports CUDA {_dotted(driver)}, "
-            f"but the installed packages are for CUDA {_dotted(packages)}"
+            f"backend cuda found an NVIDIA driver that does not start: {' '.join(driver.error.split())}"
         )
-    if devices == 0:
-        return "backend cuda found an NVIDIA driver, but no GPU that it may use"
+    if packages and driver.cuda and driver.cuda[0] < packages:
+        older = _INSTALL.get(driver.cuda[0])
+        return (
+            f"backend cuda needs a newer NVIDIA driver: this one supports CUDA {_dotted(driver.cuda)}, "
+            f"but the installed packages are for CUDA {packages}"
+            + (f"; or those for CUDA {driver.cuda[0]}: {older}" if older else "")
+        )
+    gpu, least = driver.gpus[0], _LEAST.get(packages or 0, (0, 0))
+    if gpu.compute_capability < least:
+        return (
+            f"backend cuda needs a GPU of compute capability {_dotted(least)} or higher with packages for "
+            f"CUDA {packages}, but {gpu.name} has {_dotted(gpu.compute_capability)}"
+            + (
+                f"; those for CUDA 12 know it: {_INSTALL[12]}"
+                if gpu.compute_capability >= _LEAST[12]
+                else ""
+            )
+        )
     return None
+
+
+def _missing(driver: nvidia.Driver | None) -> str | None:
+    """What numba-cuda itself lacks: it can be installed without the packages of CUDA that it needs."""
+    try:
+        from numba import cuda  # noqa: F401 (with it numba-cuda takes its place in numba)
+
+        if not SIMULATED:
+            from numba.cuda.cudadrv import nvrtc, nvvm
+
+            nvvm.NVVM()
+            nvrtc.get_supported_ccs()
+    except (
+        Exception
+    ) as error:  # ImportError, what its parts raise of their own, and what old ones trip on
+        said = f"{type(error).__name__}: {error}".strip().splitlines()[0].rstrip(".")
+        return f"backend cuda needs all of numba-cuda, which does not start ({said}): {_install(driver)}"
+    return None
+
+
+def _install(driver: nvidia.Driver | None) -> str:
+    """The command that brings the packages this driver can work with; the older ones where unknown."""
+    newer = driver is not None and driver.cuda is not None and driver.cuda[0] >= 13
+    return _INSTALL[13 if newer else 12]
+
+
+def _packages() -> int | None:
+    """The major version of CUDA that the installed packages are for; None where not known."""
+    try:
+        return int(version("cuda-bindings").split(".")[0])
+    except (PackageNotFoundError, ValueError):
+        return None
 
 
 def _dotted(parts: tuple[int, int]) -> str:
     return ".".join(map(str, parts))
-
-
-def _versions() -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """The CUDA versions of the driver and of the installed packages, None where not known."""
-    from cuda.bindings import driver
-
-    try:
-        status, number = driver.cuDriverGetVersion()
-        found = (number // 1000, number % 1000 // 10) if int(status) == 0 else None
-    except RuntimeError:  # no driver library
-        found = None
-    try:
-        parts = version("cuda-bindings").split(".")
-    except PackageNotFoundError:
-        return found, None
-    return found, (int(parts[0]), int(parts[1]))
-
-
-def _devices(cuda) -> int:
-    try:
-        return len(cuda.gpus)
-    except ImportError:
-        return 0

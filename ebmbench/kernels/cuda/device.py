@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.faults import explained
-from ebmbench.kernels.cuda.launch import SIMULATED, kernel
+from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.models.rbm import RBM
 
@@ -116,14 +117,15 @@ def describe() -> dict[str, Any]:
         return {"device": "CUDA simulator"}
     from importlib.metadata import version
 
-    gpu = cuda.get_current_device()
-    name = gpu.name.decode() if isinstance(gpu.name, bytes) else gpu.name
-    return {
-        "device": name,
-        "library": f"numba-cuda {version('numba-cuda')}",
-        "compute_capability": ".".join(map(str, gpu.compute_capability)),
-        "multiprocessors": gpu.MULTIPROCESSOR_COUNT,
-    }
+    with explained():
+        gpu = cuda.get_current_device()
+        name = gpu.name.decode() if isinstance(gpu.name, bytes) else gpu.name
+        return {
+            "device": name,
+            "library": f"numba-cuda {version('numba-cuda')}",
+            "compute_capability": ".".join(map(str, gpu.compute_capability)),
+            "multiprocessors": gpu.MULTIPROCESSOR_COUNT,
+        }
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

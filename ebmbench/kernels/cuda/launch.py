@@ -14,11 +14,10 @@ import numpy as np
 from numba import cuda, types
 from numba.core import sigutils
 
-from ebmbench.kernels.cuda.availability import simulated
+from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.direct import launcher
-from ebmbench.kernels.cuda.faults import explained
+from ebmbench.kernels.cuda.memory import with_room
 
-SIMULATED = simulated()
 THREADS = 256  # threads of a block, where a kernel names no other number
 # A simulated thread is a thread of Python's, and costs about 0.1 ms. Enough of them for a race between
 # the halves of a block to show.
@@ -82,11 +81,13 @@ class Kernel:
         if SIMULATED:
             arguments = self._as_declared(version, arguments)
             count = min(count, _SIMULATED_THREADS)
+        with_room(self._launch, version, blocks, count, shared, arguments)
+
+    def _launch(self, version: int, blocks: Any, count: int, shared: int, arguments: tuple) -> None:
         compiled = self._compiled.get(version)
         if compiled is None:
             compiled = self._compiled[version] = self._compile(version)
-        with explained():
-            compiled(blocks, count, shared, arguments)
+        compiled(blocks, count, shared, arguments)
 
     def _compile(self, version: int) -> Callable[..., None]:
         """(blocks, threads, shared, arguments) -> a launch."""
@@ -95,9 +96,8 @@ class Kernel:
             compiled, direct = declare(self.body), None
         else:
             # Without optimisation at link time what runs is what the tests look at.
-            with explained():
-                compiled = declare(self._texts[version], launch_bounds=self.threads, lto=False)(self.body)
-                direct = launcher(compiled, self.signatures[version].args)
+            compiled = declare(self._texts[version], launch_bounds=self.threads, lto=False)(self.body)
+            direct = launcher(compiled, self.signatures[version].args)
         return direct or (lambda blocks, count, shared, given: compiled[blocks, count, 0, shared](*given))
 
     def _as_declared(self, version: int, arguments: tuple) -> tuple:

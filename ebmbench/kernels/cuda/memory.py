@@ -5,19 +5,19 @@ while kernels that read it are still to run: the new owner's kernels run after t
 also what keeps a training step from asking the driver for memory, which waits for the whole GPU.
 """
 
-import weakref
 from collections import defaultdict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import cuda
-from numba.cuda.cudadrv.driver import CudaAPIError
 
 from ebmbench.errors import DeviceError
-from ebmbench.kernels.cuda.faults import OUT_OF_MEMORY, explained
-from ebmbench.kernels.cuda.launch import SIMULATED
+from ebmbench.kernels.cuda.availability import SIMULATED
+from ebmbench.kernels.cuda.faults import OutOfMemory, check, explain, explained, room
 
 Array = Any  # an array on the device, C-contiguous
+T = TypeVar("T")
 
 _free: dict[tuple, list[Array]] = defaultdict(list)
 
@@ -25,7 +25,8 @@ _free: dict[tuple, list[Array]] = defaultdict(list)
 def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> Array:
     """An array whose contents are whatever was there; in the simulator NaN, or 255 in each byte.
 
-    Raises `DeviceError` where the GPU's memory does not suffice, with what would fit.
+    Its memory is handed out again once neither it nor a slice or view of it is left. Raises
+    `DeviceError` where the GPU's memory does not suffice, with what would fit.
     """
     shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     dtype = np.dtype(dtype)
@@ -37,37 +38,40 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> Array:
         return _allocate(shape, dtype)
     waiting = _free[shape, dtype.str]
     owner = waiting.pop() if waiting else _allocate(shape, dtype)
-    lent = type(owner)(shape=shape, strides=owner.strides, dtype=dtype, gpu_data=owner.gpu_data)
-    weakref.finalize(lent, waiting.append, owner)
-    return lent
+    memory = owner.gpu_data
+    # Slices and views refer to this pointer, so it, and not the array, is what outlives them all.
+    pointer = cuda.MemoryPointer(
+        memory.context, memory.device_pointer, memory.size, finalizer=lambda: waiting.append(owner)
+    )
+    return type(owner)(shape=shape, strides=owner.strides, dtype=dtype, gpu_data=pointer)
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    try:
+        return with_room(cuda.device_array, shape, dtype)
+    except OutOfMemory as error:
+        row = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
+        raise DeviceError(
+            f"the GPU's memory does not hold {shape[0]} rows of {row} bytes each: {room(row)}; "
+            "ask for fewer chains or a smaller batch"
+        ) from error
+
+
+def with_room(work: Callable[..., T], *arguments: Any) -> T:
+    """What work returns; where memory does not suffice, once more with all that waits given back."""
+    check()
+    try:
+        return work(*arguments)
+    except Exception as error:
+        meant = explain(error)
+        if meant is error:
+            raise
+        if not isinstance(meant, OutOfMemory):
+            raise meant from error
+    for waiting in _free.values():
+        waiting.clear()
     with explained():
-        try:
-            return cuda.device_array(shape, dtype)
-        except CudaAPIError as error:
-            if OUT_OF_MEMORY not in str(error):
-                raise
-        for waiting in _free.values():
-            waiting.clear()
-        try:
-            return cuda.device_array(shape, dtype)
-        except CudaAPIError as error:
-            if OUT_OF_MEMORY not in str(error):
-                raise
-            free, total = cuda.current_context().get_memory_info()
-            raise too_large(shape, dtype.itemsize, free, total) from error
-
-
-def too_large(shape: tuple[int, ...], itemsize: int, free: int, total: int) -> DeviceError:
-    """What to say of an array that does not fit into so many free bytes."""
-    per_row = int(np.prod(shape[1:])) * itemsize
-    return DeviceError(
-        f"the GPU's memory does not hold {shape[0]} rows of {per_row} bytes each: "
-        f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free, room for {free // max(per_row, 1)}; "
-        "ask for fewer chains or a smaller batch"
-    )
+        return work(*arguments)
 
 
 def zeros(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> Array:
