@@ -237,9 +237,11 @@ def test_what_cannot_be_is_said_in_one_line(k):
     rows = k.put_rows(random_rows(2, 4))
     assert "sweeps" in complaint(k.gibbs, k.put(model), rows, 0, Key(0, 0))
     assert "float, grid" in complaint(k.put, model, "double")
-    grid = k.put(model, "grid")
-    tree = k.zeros(grid)
-    assert "train in float" in complaint(k.update, grid, tree, tree, 0.1, 0.0, 0.0)
+    for arithmetic in ("grid", "bfloat16", "bfloat16x2"):
+        still = k.put(model, arithmetic)
+        tree = k.zeros(still)
+        message = complaint(k.update, still, tree, tree, 0.1, 0.0, 0.0)
+        assert message == f"{arithmetic} arithmetic is for a model that stands still; train in float"
     without = dataclasses.replace(k, jobs={("put", KIND): k.jobs["put", KIND]})
     assert complaint(without.free_energy, without.put(model), rows).endswith(
         f"backend {k.name} has no free_energy for {KIND}"

@@ -5,6 +5,7 @@ import pytest
 from conftest import all_states, complaint, joint_energies, joint_law, random_rbm
 from scipy.special import logsumexp
 
+from ebmbench.models.arithmetic import rounded, to_bfloat16
 from ebmbench.models.rbm import (
     GRID_STEP,
     RBM,
@@ -138,6 +139,49 @@ def test_grid_refuses_what_might_need_more_than_24_bits(layer):
     message = complaint(on_grid, at_the_bound)
     assert "256" in message
     assert "use float arithmetic" in message
+
+
+# --- bfloat16 arithmetic ------------------------------------------------------------------------
+
+
+def bfloat16_bits(values):
+    """The nearest bfloat16 of float32 values by their bits, as the hardware's conversion rounds."""
+    bits = values.astype(np.float32).view(np.uint32).astype(np.uint64)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
+
+
+def weights_of_every_size():
+    """All significands of 10 bits, ties among them, and random ones from 1e-30 to 1e6."""
+    rng = np.random.default_rng(8)
+    dense = 1.0 + np.arange(1024) / 1024.0
+    spread = rng.standard_normal(20_000) * 10.0 ** rng.uniform(-30.0, 6.0, 20_000)
+    return np.concatenate([dense, -dense, spread, [0.0]]).astype(np.float32).astype(float)
+
+
+@pytest.mark.parametrize(("terms", "bound"), [(1, 2.0**-8), (2, 2.0**-17)])
+def test_bfloat16_terms_are_the_nearest_within_the_stated_error(terms, bound):
+    values = weights_of_every_size()
+    left, total = values.copy(), np.zeros_like(values)
+    for _ in range(terms):
+        term = bfloat16_bits(left).astype(float)
+        left, total = left - term, total + term
+    found = to_bfloat16(values, terms)
+    assert (found == total).all()
+    assert (found == found.astype(np.float32)).all()  # the sum of the terms is a float32
+    errors = np.abs(found - values)
+    assert (errors <= bound * np.abs(values)).all()
+    assert (errors > 0.9 * bound * np.abs(values)).any()  # the bound is nearly reached
+    assert (to_bfloat16(found, terms) == found).all()
+
+
+@pytest.mark.parametrize("arithmetic", ["bfloat16", "bfloat16x2"])
+def test_bfloat16_rounds_the_weights_and_leaves_the_biases(arithmetic):
+    model = random_rbm(20, 30, seed=2)
+    found = rounded(model, arithmetic)
+    assert (to_bfloat16(model.W, 1 + arithmetic.endswith("x2")) == found.W).all()
+    assert (found.W != model.W).any()
+    assert (found.b == model.b).all()
+    assert (found.c == model.c).all()
 
 
 # --- bad input ----------------------------------------------------------------------------------

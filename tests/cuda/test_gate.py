@@ -1,5 +1,7 @@
 """The gate's jobs one by one, on ragged sizes, beside the float64 reference."""
 
+import itertools
+
 import pytest
 
 from ebmbench.harness import gate
@@ -9,10 +11,17 @@ JOBS = [
     *(f"{job} ({arithmetic})" for arithmetic in ("float", "grid") for job in gate._Jobs.tolerances),
     *(f"{job} (gaussian)" for job in GaussianJobs.tolerances),
 ]
+PRODUCTS = [
+    f"{job} ({arithmetic})" for arithmetic in ("bfloat16", "bfloat16x2") for job in gate._PRODUCTS
+]
+SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)]
 
 
-@pytest.mark.parametrize("size", [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)], ids=str)
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    ("job", "size"),
+    [*itertools.product(JOBS, SIZES), *((job, (31, 33, 7)) for job in PRODUCTS)],
+    ids=str,
+)
 def test_agrees_with_the_reference(cuda, job, size):
-    red = [str(finding) for finding in gate.findings(cuda, [size], {job}) if finding.red]
-    assert red == []
+    found = list(gate.findings(cuda, [size], {job}))
+    assert [str(finding) for finding in found if finding.red] == []

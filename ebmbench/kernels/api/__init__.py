@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from ebmbench.errors import Unavailable, UserError
-from ebmbench.kernels.api.device import ARITHMETICS, Handle, Rows, Tree
+from ebmbench.kernels.api.device import Handle, Rows, Tree
 from ebmbench.kernels.api.sampling import Annealed, Sampling, Tempered
 from ebmbench.kernels.api.training import NoiseContrast, Phases, Training
+from ebmbench.models.arithmetic import ARITHMETICS
 
 __all__ = [
     "ARITHMETICS", "BACKENDS", "READY", "Annealed", "Backend", "Handle", "NoiseContrast", "Phases",

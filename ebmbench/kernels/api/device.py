@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import NotFinite, Unavailable, UserError
+from ebmbench.models.arithmetic import ARITHMETICS, rounded
 from ebmbench.models.model import Model
-from ebmbench.models.rbm import RBM, on_grid
+from ebmbench.models.rbm import RBM
 from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
 Rows = Any  # a two-dimensional array on the device
 Tree = dict[str, Any]
-
-ARITHMETICS = ("float", "grid")
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,12 @@ class Device:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
 
     def put(self, model: Model, arithmetic: str = "float") -> Handle:
-        """Copy a model to the device in `float` or `grid` arithmetic (see `models.rbm.on_grid`).
+        """Copy a model to the device in one of the `ARITHMETICS`, rounded as `models.arithmetic` says.
 
-        `grid` is for sums over binary states: `Unavailable` where the visible units are not.
+        float: float32. grid: multiples of 2**-16, whose sums over binary states are exact. bfloat16 and
+        bfloat16x2: W to within 2**-8 and 2**-17 of each weight, as one or two bfloat16 terms, for tensor
+        cores; sums in float32. All but float are for sums over binary states: `Unavailable` where the
+        visible units are not.
         """
         if arithmetic not in ARITHMETICS:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
@@ -53,10 +55,10 @@ class Device:
         precision = getattr(model, "precision", None)
         if precision is not None and precision.min() * LARGEST_PARAMETER < 1.0:
             raise NotFinite(f"precision holds a value below {1 / LARGEST_PARAMETER:g}; scale the columns")
-        if arithmetic == "grid":
+        if arithmetic != "float":
             if not isinstance(model, RBM):
-                raise Unavailable(f"grid arithmetic does not apply to {model.kind}")
-            model = on_grid(model)
+                raise Unavailable(f"{arithmetic} arithmetic does not apply to {model.kind}")
+            model = rounded(model, arithmetic)
         return self._job("put", model)(model, arithmetic)
 
     def get(self, model: Handle) -> Any:

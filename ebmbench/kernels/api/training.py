@@ -162,6 +162,8 @@ class Training(Device):
         later. A device that works behind the program may notice up to 100 updates late, rather than
         have the program wait for every one.
         """
-        if model.arithmetic == "grid":
-            raise UserError("grid arithmetic is for a model that stands still; train in float")
+        if model.arithmetic != "float":
+            raise UserError(
+                f"{model.arithmetic} arithmetic is for a model that stands still; train in float"
+            )
         return self._job("update", model)(model, velocity, gradient, rate, momentum, decay)
