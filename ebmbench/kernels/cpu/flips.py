@@ -19,9 +19,8 @@ from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product
 from ebmbench.kernels.cpu.statistics import padded_probability
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.scalar import exp
+from ebmbench.scalar import exp, flip_value_and_weight
 
-PSEUDOLIKELIHOOD, RATIO_MATCHING = 0, 1
 ALL_BITS = -1
 
 _SPAN = 700.0  # a float64 holds products within e**+-this
@@ -47,17 +46,8 @@ def _log_product(t, n, widest):
     return result
 
 
-@jit(forceinline=True)
-def _value_and_weight(kind, d):
-    """The objective of one flip and its derivative, as functions of D."""
-    g = 1.0 / (1.0 + math.exp(d))  # sigmoid(-D)
-    if kind == PSEUDOLIKELIHOOD:
-        return -(max(-d, 0.0) + math.log1p(math.exp(-abs(d)))), g
-    return -g * g, 2.0 * g * g * (1.0 - g)
-
-
 @jit
-def _flip(s, q, e, scratch, b, sign, widest, kind, scale, row, change):
+def _flip(s, q, e, scratch, b, sign, widest, squared, scale, row, change):
     """One bit of one row: adds its share of the gradient to row and change, returns (value, weight).
 
     s, q, e, row, change: float32 [n_hidden]; scratch: float32 [2, n_hidden]. A function of its own,
@@ -69,7 +59,7 @@ def _flip(s, q, e, scratch, b, sign, widest, kind, scale, row, change):
         raised = s[j] * e[j]
         t[j] = q[j] + raised
         flipped[j] = raised / t[j]
-    value, weight = _value_and_weight(kind, -sign * b - _log_product(t, n, widest))
+    value, weight = flip_value_and_weight(squared, -sign * b - _log_product(t, n, widest))
     a = np.float32(scale * weight)
     signed = np.float32(sign) * a
     for j in range(n):
@@ -79,7 +69,7 @@ def _flip(s, q, e, scratch, b, sign, widest, kind, scale, row, change):
 
 
 @jit(parallel=True)
-def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, changes):
+def _flip_gradient(W, up, down, b, s, q, v, bits, squared, n_hidden, gW, gb, changes):
     """Sums over rows; s and q are sigmoid(x) and sigmoid(-x), since 1 - s cancels where s is near 1.
 
     changes, [parts, B, padded], gets sum_i a_i (sigmoid(x + sign W_i) - s).
@@ -100,10 +90,10 @@ def _flip_gradient(W, up, down, b, s, q, v, bits, kind, n_hidden, gW, gb, change
                 sr, qr, cr = s[r, :n_hidden], q[r, :n_hidden], changes[part, r, :n_hidden]
                 if v[r, i]:
                     value, signed = _flip(
-                        sr, qr, down_i, scratch, bias, -1.0, widest, kind, scale, row, cr
+                        sr, qr, down_i, scratch, bias, -1.0, widest, squared, scale, row, cr
                     )
                 else:
-                    value, signed = _flip(sr, qr, up_i, scratch, bias, 1.0, widest, kind, scale, row, cr)
+                    value, signed = _flip(sr, qr, up_i, scratch, bias, 1.0, widest, squared, scale, row, cr)
                 values[part] += value
                 gb[i] -= signed
     return values.sum()
@@ -123,7 +113,7 @@ def _add_changes(v, change, zero, gW, gc):
             gc[j] -= change[r, j]
 
 
-def _job(kind: int):
+def _job(squared: bool):
     def job(model, v, bits):
         if np.abs(model.W).max() > _LARGEST_WEIGHT:
             raise NotFinite(f"a weight is beyond +-{_LARGEST_WEIGHT:g}, where flips overflow")
@@ -147,7 +137,7 @@ def _job(kind: int):
             q,
             v,
             chosen,
-            kind,
+            squared,
             model.n_hidden,
             gW,
             gb,
@@ -165,4 +155,4 @@ def _job(kind: int):
     return job
 
 
-JOBS = {"pseudolikelihood": _job(PSEUDOLIKELIHOOD), "ratio_matching": _job(RATIO_MATCHING)}
+JOBS = {"pseudolikelihood": _job(False), "ratio_matching": _job(True)}

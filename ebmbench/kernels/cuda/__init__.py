@@ -6,17 +6,18 @@ from typing import Any
 from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
 from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import device
+    from ebmbench.kernels.cuda import device, flips, gaussian
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
-        {RBM.kind: (device,)},
+        {RBM.kind: (device, flips), GaussianRBM.kind: gaussian.FILES},
     )
 
 

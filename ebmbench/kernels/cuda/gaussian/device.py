@@ -1,0 +1,53 @@
+"""Where a model lives: as `cuda.device`, with the precision, its logarithm and precision * W."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ebmbench.kernels.cuda.device import get_tree, store
+from ebmbench.kernels.cuda.memory import Array, download
+from ebmbench.models.gaussian_rbm import GaussianRBM
+
+
+@dataclass(eq=False)
+class Model:
+    """A model's device arrays: to_hidden = precision * W [n_visible, padded], the rest as `cuda.device`.
+
+    log_precision is what an update changes; precision, [padded], is what all jobs read.
+    """
+
+    n_visible: int
+    n_hidden: int
+    arithmetic: str
+    W: Array
+    Wt: Array
+    to_hidden: Array
+    b: Array
+    c: Array
+    log_precision: Array
+    precision: Array
+    kind: str = GaussianRBM.kind
+    derived: dict[str, Any] = field(default_factory=dict)  # what a path makes of W once, by its name
+
+
+def put(model: GaussianRBM, arithmetic: str) -> Model:
+    """See `Backend.put`."""
+    W, Wt, b, c = (store(x) for x in (model.W, model.W.T, model.b, model.c))
+    # As an update forms it: from what is stored, in float32.
+    to_hidden = model.precision.astype(np.float32)[:, None] * model.W.astype(np.float32)
+    log_precision, precision = store(np.log(model.precision)), store(model.precision)
+    return Model(
+        model.n_visible, model.n_hidden, arithmetic, W, Wt, store(to_hidden), b, c, log_precision, precision
+    )  # fmt: skip
+
+
+def get(model: Model) -> GaussianRBM:
+    """See `Backend.get`."""
+    nv, nh = model.n_visible, model.n_hidden
+    return GaussianRBM(
+        download(model.W)[:, :nh], download(model.b)[:nv], download(model.c)[:nh], download(model.precision)[:nv]
+    )  # fmt: skip
+
+
+JOBS = {"put": put, "get": get, "get_tree": get_tree}
