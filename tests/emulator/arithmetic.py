@@ -56,6 +56,11 @@ def shift(a, count, left):
     return np.where(count >= bits, beyond, shifted)
 
 
+def ones(count, kind):
+    """Numbers of a type whose lowest `count` bits are set."""
+    return ~shift(np.array(~kind.type(0)), np.asarray(count) & np.uint32(255), left=True).astype(kind)
+
+
 def popcount(a):
     """Bits that are set, as u32."""
     return np.bitwise_count(a).astype(np.uint32)

@@ -176,18 +176,35 @@ def _shf(base, modifiers, operands, program):
 
 
 def _bfe(base, modifiers, operands, program):
-    read = reader(operands[1], modifiers[0], program)
+    """A field of bits; of a signed type filled with the field's sign."""
+    bits = f"b{modifiers[0][1:]}"
+    read = reader(operands[1], bits, program)
     start, length = (reader(text, "u32", program) for text in operands[2:])
     write = writer(operands[0], program)
     if modifiers[0][0] == "s":
         raise NotImplementedError("bfe of a signed type")
 
     def extract(team, mask):
-        value = read(team) >> start(team).astype(read(team).dtype)
-        keep = (np.uint64(1) << np.minimum(length(team), 63).astype(np.uint64)) - np.uint64(1)
-        write(team, (value.astype(np.uint64) & keep).astype(value.dtype), mask)
+        field = arithmetic.shift(read(team), start(team) & np.uint32(255), left=False)
+        write(team, field & arithmetic.ones(length(team), field.dtype), mask)
 
     return extract
+
+
+def _bfi(base, modifiers, operands, program):
+    """A field of bits put into others."""
+    field, whole = (reader(text, modifiers[0], program) for text in operands[1:3])
+    start, length = (reader(text, "u32", program) for text in operands[3:])
+    write = writer(operands[0], program)
+
+    def insert(team, mask):
+        into = whole(team)
+        place = arithmetic.shift(arithmetic.ones(length(team), into.dtype), start(team), left=True)
+        write(
+            team, (into & ~place) | (arithmetic.shift(field(team), start(team), left=True) & place), mask
+        )
+
+    return insert
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -1,14 +1,36 @@
 """Running a kernel: blocks one after the other, warps between barriers in any order."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from emulator.instructions import compiled
 from emulator.memory import SHARED_WINDOW, Fault, Memory
-from emulator.operands import UNSIGNED, dtype
+from emulator.operands import UNSIGNED, reader, writer
 from emulator.parse import parse
 
 _SHARED_BASE = 1024
 LARGEST_SHARED = 48 * 1024
+
+
+class Reduction(NamedTuple):
+    """What a barrier makes of a predicate of all threads."""
+
+    read: Callable
+    write: Callable
+    combine: Callable
+
+
+def _reduction(instruction, program):
+    """The `Reduction` of a barrier, None for one that only waits; every barrier is number 0."""
+    _, kind, *modifiers = instruction.opcode.split(".")
+    assert instruction.operands[kind != "sync"] == "0", instruction.text
+    if kind == "sync":
+        return None
+    combine = {"or": np.any, "and": np.all, "popc": lambda votes: np.uint32(np.count_nonzero(votes))}
+    target, source = instruction.operands[0], instruction.operands[2]
+    return Reduction(reader(source, "pred", program), writer(target, program), combine[modifiers[0]])
 
 
 class Team:
@@ -27,6 +49,7 @@ class Team:
         }
         self.waiting = {0: live.copy()}  # lanes by the instruction they are at
         self.barrier = None
+        self.votes, self.reduction = np.zeros(self.lanes, bool), None  # at a barrier that also counts
         self.pending, self.groups = [], []
 
     def _memory(self, space, address):
@@ -79,10 +102,7 @@ class Machine:
             elif base in ("ret", "exit", "trap"):
                 self._code.append((base, None, instruction.predicate))
             elif base in ("bar", "barrier"):
-                known = ("bar.sync", "barrier.sync")
-                assert instruction.opcode in known, instruction.text
-                assert instruction.operands == ["0"], instruction.text
-                self._code.append(("bar", None, instruction.predicate))
+                self._code.append(("bar", _reduction(instruction, p), instruction.predicate))
             else:
                 try:
                     self._code.append(("do", compiled(instruction, p), instruction.predicate))
@@ -159,6 +179,10 @@ class Machine:
                 if not (team.at_barrier == team.live).all():
                     raise Fault("a barrier is not reached by every thread of a block")
                 team.waiting, team.barrier = {team.barrier: team.at_barrier}, None
+            if arrived and (reduction := arrived[0].reduction):
+                votes = np.concatenate([team.votes[team.at_barrier] for team in arrived])
+                for team in arrived:
+                    reduction.write(team, reduction.combine(votes), team.at_barrier)
             if len(stopped) > 1:
                 raise Fault("threads of a block wait at different barriers")
             running = arrived
@@ -184,6 +208,9 @@ class Machine:
                     if team.barrier not in (None, at + 1):
                         raise Fault("threads of a warp wait at different barriers")
                     team.at_barrier = mask if team.barrier is None else team.at_barrier | mask
+                    team.reduction = what
+                    if what:
+                        np.copyto(team.votes, what.read(team), where=mask)
                     team.barrier = at + 1
                     break
                 elif kind == "trap":
@@ -203,6 +230,3 @@ class Machine:
                     before = team.waiting.get(at)
                     team.waiting[at] = mask if before is None else before | mask
                     break
-
-
-__all__ = ["Machine", "dtype"]

@@ -13,6 +13,7 @@ from typing import Any
 from numba import types
 
 _SCALARS = {
+    types.boolean: ctypes.c_bool,
     types.int32: ctypes.c_int32,
     types.uint32: ctypes.c_uint32,
     types.int64: ctypes.c_int64,
