@@ -76,8 +76,10 @@ def _prepare(W, c, v, n_hidden, s):
 @device
 def _multiply(products, exponents, up, down, on, s, q, lane, first, each):
     """Multiply a thread's products by the factors of a run; each: whether to look after every factor."""
-    for n in range(_RUN):
+    n = 0
+    while n < _RUN:  # Numba's own count of a long loop costs more than this
         at = np.uint64(first + n)
+        n += 1
         own_s, own_q = s[np.uint64(lane), at], q[np.uint64(lane), at]
         for k in range(_BITS):
             raised, lowered = up[at, k], down[at, k]  # both: lanes that choose alike read at once
@@ -215,8 +217,10 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
             if first + n < rows:
                 tile[n, m // _LANES, m % _LANES] = s[first + n, m // _LANES, column + m % _LANES]
         cuda.syncthreads()
-        for n in range(min(_CHUNK, rows - first)):
+        n, count = 0, min(_CHUNK, rows - first)
+        while n < count:  # Numba's own count of a long loop costs more than this
             at = np.uint64(n)
+            n += 1
             own_s, own_q = tile[at, 0, own_lane], tile[at, 1, own_lane]
             total += own_s
             change = _ZERO
