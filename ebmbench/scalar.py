@@ -120,30 +120,29 @@ def mul(a, b):
 
 
 @intrinsic
-def _reciprocal(typingctx, x):
-    if x != types.float32:
+def _quotient(typingctx, a, b):
+    if a != b or a != types.float32:
         return None
 
     def codegen(context, builder, signature, args):
-        kind = args[0].type
         if not builder.module.triple.startswith("nvptx"):
-            return builder.fdiv(ir.Constant(kind, 1.0), args[0])
-        function = ir.FunctionType(kind, [kind])
-        return builder.call(
-            builder.module.declare_intrinsic("llvm.nvvm.rcp.approx.ftz.f", (), function), args
-        )
+            return builder.fdiv(*args)
+        kind = args[0].type
+        function = ir.FunctionType(kind, [kind, kind])
+        name = "llvm.nvvm.div.approx.ftz.f"
+        return builder.call(builder.module.declare_intrinsic(name, (), function), args)
 
-    return x(x), codegen
+    return a(a, a), codegen
 
 
 @jit(forceinline=True)
-def reciprocal(x):
-    """1 / x for a float32 within 2**+-125, to 1 unit in the last place.
+def quotient(a, b):
+    """a / b for two float32 to 2 units in the last place, b within 2**+-126, 0 for a below 2**-126.
 
-    On a GPU one instruction, where a division takes about ten; not for what must have the same bits
+    On a GPU two instructions, where a division takes about ten; not for what must have the same bits
     on every backend.
     """
-    return _reciprocal(x)
+    return _quotient(a, b)
 
 
 @jit(forceinline=True)

@@ -93,7 +93,9 @@ def _flip_gradient(W, up, down, b, s, q, v, bits, squared, n_hidden, gW, gb, cha
                         sr, qr, down_i, scratch, bias, -1.0, widest, squared, scale, row, cr
                     )
                 else:
-                    value, signed = _flip(sr, qr, up_i, scratch, bias, 1.0, widest, squared, scale, row, cr)
+                    value, signed = _flip(
+                        sr, qr, up_i, scratch, bias, 1.0, widest, squared, scale, row, cr
+                    )
                 values[part] += value
                 gb[i] -= signed
     return values.sum()

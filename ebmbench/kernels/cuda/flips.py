@@ -22,7 +22,7 @@ from ebmbench.kernels.cuda.dense import Tile, loop, state, weight
 from ebmbench.kernels.cuda.device import padded
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
-from ebmbench.scalar import exp, flip_value_and_weight, normalised, reciprocal, sigmoid
+from ebmbench.scalar import exp, flip_value_and_weight, normalised, quotient, sigmoid
 
 _LANES, _WARPS = (2, 2) if SIMULATED else (32, 8)
 _THREADS = _LANES * _WARPS
@@ -31,7 +31,10 @@ _RUN = 8  # factors that a thread multiplies between two looks at the exponent
 _STEP = _WARPS * _RUN  # hidden units of which a block holds e**+-W and s
 _PITCH = _STEP + 1  # so that lanes read different banks
 _PAIRS = _LANES * _BITS
-_UNITS = _WARPS * _BITS  # visible units of a block that walks over the rows
+
+# Of a block that walks over the rows: 56 visible units, of which 28 x 28 pixels are a multiple.
+_GROUPS = 2 if SIMULATED else 7
+_UNITS, _WALKERS = _GROUPS * _BITS, _GROUPS * _LANES
 _CHUNK = 16  # rows whose changes a block adds up at once
 _ALIGNED = None if SIMULATED else 16  # bytes: four floats are read at once
 
@@ -53,7 +56,7 @@ _X_ROWS, _X_COLUMNS, _, _X_HEIGHT, _X_WIDTH = _PREPARED
     _PREPARED.threads,
 )
 def _prepare(W, c, v, n_hidden, s):
-    """s[0] = sigmoid(x), s[1] = sigmoid(-x), since 1 - s cancels where s is near 1; 0 and 1 in padding."""
+    """s[:, 0] = sigmoid(x), s[:, 1] = sigmoid(-x), since 1 - s cancels where s is near 1; 0 and 1 in padding."""
     row, column = cuda.blockIdx.x * _X_ROWS, cuda.blockIdx.y * _X_COLUMNS
     sums = cuda.local.array((_X_HEIGHT, _X_WIDTH), numba.float32)
     for n in range(_X_HEIGHT):
@@ -66,18 +69,21 @@ def _prepare(W, c, v, n_hidden, s):
             j = column + _x_column(m)
             if r < v.shape[0] and j < s.shape[2]:
                 x = c[j] + sums[n, m]
-                s[0, r, j] = sigmoid(x) if j < n_hidden else _ZERO
-                s[1, r, j] = sigmoid(-x) if j < n_hidden else _ONE
+                s[r, 0, j] = sigmoid(x) if j < n_hidden else _ZERO
+                s[r, 1, j] = sigmoid(-x) if j < n_hidden else _ONE
 
 
 @device
 def _multiply(products, exponents, up, down, on, s, q, lane, first, each):
     """Multiply a thread's products by the factors of a run; each: whether to look after every factor."""
-    for n in range(_RUN):
-        own_s, own_q = s[lane, first + n], q[lane, first + n]
+    n = 0
+    while n < _RUN:  # Numba's own count of a long loop costs more than this
+        at = np.uint64(first + n)
+        n += 1
+        own_s, own_q = s[np.uint64(lane), at], q[np.uint64(lane), at]
         for k in range(_BITS):
-            e = down[first + n, k] if on[k] else up[first + n, k]
-            products[k] *= own_q + own_s * e
+            raised, lowered = up[at, k], down[at, k]  # both: lanes that choose alike read at once
+            products[k] *= own_q + own_s * (lowered if on[k] else raised)
             if each:
                 products[k], exponent = normalised(products[k])
                 exponents[k] += exponent
@@ -128,8 +134,8 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
         for e in range(t, _STEP * _LANES, _THREADS):
             r, n = e // _STEP, e % _STEP
             inside = row + r < rows and first + n < n_hidden
-            tile_s[r, n] = s[0, row + r, first + n] if inside else _ZERO
-            tile_q[r, n] = s[1, row + r, first + n] if inside else _ONE
+            tile_s[r, n] = s[row + r, 0, first + n] if inside else _ZERO
+            tile_q[r, n] = s[row + r, 1, first + n] if inside else _ONE
         if cuda.syncthreads_or(np.int32(wide)):
             _multiply(products, exponents, up, down, on, tile_s, tile_q, lane, warp * _RUN, True)
         else:
@@ -155,7 +161,8 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
                 own, weight = flip_value_and_weight(squared, d)
                 value += scale * own
                 weight *= sign * scale
-            signed[r, i] = np.float32(weight)
+            if i < n_visible:
+                signed[r, i] = np.float32(weight)
     values[t] = value
     half = _THREADS // 2
     while half > 0:
@@ -172,7 +179,7 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
 @kernel(
     "float32[:,::1], float32[:,:,::1], float32[:,::1], boolean, float32[:,::1], float32[::1], "
     "float32[::1], float32[:,:,::1], float64[::1]",
-    _THREADS,
+    _WALKERS,
 )
 def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     """The sums over rows of signed (s flipped), and changes: those over a block's visible units.
@@ -182,8 +189,9 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     keeps 8 visible units and walks over the rows. Bound by what it starts, about 9 instructions an
     element; the reciprocals of an element take as long as 8.
     """
-    weights = cuda.shared.array((_CHUNK, _UNITS), numba.float32, alignment=_ALIGNED)
-    shares = cuda.shared.array((_WARPS, _CHUNK, _LANES), numba.float32)
+    weights = cuda.shared.array((_CHUNK, _GROUPS, _BITS), numba.float32, alignment=_ALIGNED)
+    tile = cuda.shared.array((_CHUNK, 2, _LANES), numba.float32)
+    shares = cuda.shared.array((_GROUPS, _CHUNK, _LANES), numba.float32)
     up = cuda.local.array(_BITS, numba.float32)
     down = cuda.local.array(_BITS, numba.float32)
     sums = cuda.local.array(_BITS, numba.float32)
@@ -191,52 +199,62 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     warp, lane = t // _LANES, t % _LANES
     first_unit, column = cuda.blockIdx.x * _UNITS, cuda.blockIdx.y * _LANES
     unit, j = first_unit + warp * _BITS, column + lane
-    rows = s.shape[1]
+    own_unit, own_lane = np.uint64(warp), np.uint64(lane)
+    rows, n_visible = s.shape[0], W.shape[0]
     for k in range(_BITS):
-        w = W[unit + k, j] if unit + k < W.shape[0] else _ZERO
+        w = W[unit + k, j] if unit + k < n_visible else _ZERO
         if abs(w) > _LARGEST_WEIGHT:
             told[0] = 1.0
         up[k], down[k], sums[k] = exp(w), exp(-w), _ZERO
     total, bias = _ZERO, _ZERO
     for first in range(0, rows, _CHUNK):
-        for e in range(t, _CHUNK * _UNITS, _THREADS):
+        for e in range(t, _CHUNK * _UNITS, _WALKERS):
             n, k = e // _UNITS, e % _UNITS
-            inside = first + n < rows and first_unit + k < signed.shape[1]
-            weights[n, k] = signed[first + n, first_unit + k] if inside else _ZERO
-        cuda.syncthreads()
-        for n in range(_CHUNK):
-            change = _ZERO
+            inside = first + n < rows and first_unit + k < n_visible
+            weights[n, k // _BITS, k % _BITS] = signed[first + n, first_unit + k] if inside else _ZERO
+        for e in range(t, 2 * _CHUNK * _LANES, _WALKERS):
+            n, m = e // (2 * _LANES), e % (2 * _LANES)
             if first + n < rows:
-                own_s, own_q = s[0, first + n, j], s[1, first + n, j]
-                total += own_s
-                busy = not sparse
-                if sparse:
-                    for k in range(_BITS):
-                        busy = busy or weights[n, warp * _BITS + k] != _ZERO
-                if busy:
-                    for k in range(_BITS):
-                        a = weights[n, warp * _BITS + k]
-                        raised = own_s * (down[k] if a < _ZERO else up[k])
-                        flipped = raised * reciprocal(own_q + raised)
-                        sums[k] += a * flipped
-                        change += abs(a) * (flipped - own_s)
-            shares[warp, n, lane] = change
+                tile[n, m // _LANES, m % _LANES] = s[first + n, m // _LANES, column + m % _LANES]
+        cuda.syncthreads()
+        n, count = 0, min(_CHUNK, rows - first)
+        while n < count:  # Numba's own count of a long loop costs more than this
+            at = np.uint64(n)
+            n += 1
+            own_s, own_q = tile[at, 0, own_lane], tile[at, 1, own_lane]
+            total += own_s
+            change = _ZERO
+            busy = not sparse
+            if sparse:
+                for k in range(_BITS):
+                    busy = busy or weights[at, own_unit, k] != _ZERO
+            if busy:
+                for k in range(_BITS):
+                    a = weights[at, own_unit, k]
+                    raised = own_s * (down[k] if a < _ZERO else up[k])
+                    flipped = quotient(raised, own_q + raised)
+                    sums[k] += a * flipped
+                    change += abs(a) * (flipped - own_s)
+            shares[own_unit, at, own_lane] = change
         if t < _UNITS:
             for n in range(_CHUNK):
-                bias += weights[n, t]
+                bias += weights[n, t // _BITS, t % _BITS]
         cuda.syncthreads()
-        for e in range(t, _CHUNK * _LANES, _THREADS):
+        for e in range(t, _CHUNK * _LANES, _WALKERS):
             n, m = e // _LANES, e % _LANES
             if first + n < rows:
                 change = _ZERO
-                for w in range(_WARPS):
+                for w in range(_GROUPS):
                     change += shares[w, n, m]
                 changes[cuda.blockIdx.x, first + n, column + m] = change
     for k in range(_BITS):
-        if unit + k < W.shape[0]:
+        if unit + k < n_visible:
             gW[unit + k, j] = sums[k]
-    if cuda.blockIdx.y == 0 and t < _UNITS and first_unit + t < gb.size:
+    if cuda.blockIdx.y == 0 and t < _UNITS and first_unit + t < n_visible:
         gb[first_unit + t] = -bias / np.float32(rows)
+    if cuda.blockIdx.y == 0 and first_unit + _UNITS >= n_visible:
+        for i in range(n_visible + t, gb.size, _WALKERS):
+            gb[i] = _ZERO
     if cuda.blockIdx.x == 0 and warp == 0:
         c_mean[j] = total / np.float32(rows)
 
@@ -301,10 +319,10 @@ def _through_others(v, changes, gW, gc, b_mean):
 def _job(squared: bool):
     def job(model, v, bits):
         rows, columns, units = len(v), model.c.size, model.b.size
-        s, signed = empty((2, rows, columns)), empty((rows, units))
-        grid = units // _BITS, -(-rows // _LANES)
+        s, signed = empty((rows, 2, columns)), empty((rows, model.n_visible))
+        grid = -(-model.n_visible // _BITS), -(-rows // _LANES)
         told = empty(1 + grid[0] * grid[1], np.float64)
-        tiles = -(-units // _UNITS)
+        tiles = -(-model.n_visible // _UNITS)
         changes = empty((tiles, rows, columns))
         gW, gb, gc = empty(model.W.shape), empty(units), empty(columns)
         b_mean, c_mean = empty(units), empty(columns)
@@ -314,7 +332,9 @@ def _job(squared: bool):
         _through_flips(
             (tiles, columns // _LANES), model.W, s, signed, bits is not None, gW, gb, c_mean, changes, told,
         )  # fmt: skip
-        _through_others(_THROUGH.grid(max(units, model.n_visible + 1), columns), v, changes, gW, gc, b_mean)
+        _through_others(
+            _THROUGH.grid(max(units, model.n_visible + 1), columns), v, changes, gW, gc, b_mean
+        )
         large, *values = download(told)
         if large:
             raise NotFinite(f"a weight is beyond +-{_LARGEST_WEIGHT:g}, where flips overflow")
