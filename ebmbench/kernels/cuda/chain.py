@@ -52,7 +52,7 @@ def chain_bytes(visible, hidden):
 @jit
 def work_bytes(widest):
     """Memory that a half-sweep of layers of at most so many (padded) units needs; a multiple of 8."""
-    return 4 * widest + widest // 4 + widest // 4 + 8
+    return 4 * widest + widest // 4 + widest // 4 + 64
 
 
 @device
@@ -72,7 +72,7 @@ def work_arrays(memory, widest):
     ends = 4 * widest, 4 * widest + widest // 4
     listed = memory[: ends[0]].view(np.uint32)
     changes = memory[ends[0] : ends[1]]
-    counts = memory[ends[1] : ends[1] + widest // 4 + 8].view(np.uint64)
+    counts = memory[ends[1] : ends[1] + widest // 4 + 64].view(np.uint64)
     return listed, changes, counts
 
 
@@ -170,12 +170,32 @@ def write(state, row):
 
 
 @device
+def count_before(counts, word):
+    """The sum of the first `word` counts; eight are read at once, since each read takes 30 cycles."""
+    before, n = _U64(0), _U32(0)
+    while n < word:
+        c0, c1, c2, c3 = counts[n], counts[n + _U32(1)], counts[n + _U32(2)], counts[n + _U32(3)]
+        c4, c5, c6 = counts[n + _U32(4)], counts[n + _U32(5)], counts[n + _U32(6)]
+        before += c0
+        before += c1 if n + _U32(1) < word else _U64(0)
+        before += c2 if n + _U32(2) < word else _U64(0)
+        before += c3 if n + _U32(3) < word else _U64(0)
+        before += c4 if n + _U32(4) < word else _U64(0)
+        before += c5 if n + _U32(5) < word else _U64(0)
+        before += c6 if n + _U32(6) < word else _U64(0)
+        before += counts[n + _U32(7)] if n + _U32(7) < word else _U64(0)
+        n = _U32(n + _U32(8))
+    return before
+
+
+@device
 def gather(changes, columns, listed, counts):
-    """List the rows of the units that changed: those that went on, then those that went off.
+    """List the rows of the units that changed.
 
     changes: of one layer, a byte for each of its groups; columns: of the matrix, a row's length.
-    listed: where each row begins in the matrix, in ascending order. counts: scratch; afterwards its
-    element n, n = changes.size // 8, holds how many rows there are of both kinds (see `ups`, `downs`).
+    listed: where each row begins in the matrix; those of units that went on in ascending order from
+    its first element, those of units that went off in descending order up to its last. counts:
+    scratch; its element changes.size // 8 is then how many went on plus 2**32 times how many went off.
     """
     words = changes.view(np.uint64)
     cuda.syncthreads()
@@ -188,34 +208,30 @@ def gather(changes, columns, listed, counts):
     group = _U32(cuda.threadIdx.x)
     while group < changes.size:
         change = _U32(changes[group])
-        if change != _U32(0) or group == _U32(0):
+        is_last = group + _U32(1) == changes.size
+        if change != _U32(0) or is_last:
             word = _U32(group >> _U32(3))
-            before, total, other = _U64(0), _U64(0), _U32(0)
-            while other < words.size:
-                count = counts[other]
-                total += count
-                before += count if other < word else _U64(0)
-                other = _U32(other + _U32(1))
+            before = count_before(counts, word)
             part = words[word] & ((_U64(1) << _U64((group & _U32(7)) << _U32(3))) - _U64(1))
             on = _U32(_U32(before & _LOW) + _U32(cuda.popc(part & _ON)))
-            off = _U32(_U32(total & _LOW) + _U32(before >> _U64(32)) + _U32(cuda.popc(part & _OFF)))
-            if group == _U32(0):
-                counts[words.size] = total
+            off = _U32(_U32(before >> _U64(32)) + _U32(cuda.popc(part & _OFF)))
             for lane in range(4):
                 row = _U32(_U32((group << _U32(2)) + _U32(lane)) * _U32(columns))
                 if (change >> _U32(lane)) & _U32(1):
                     listed[on] = row
                     on = _U32(on + _U32(1))
                 if (change >> _U32(lane + 4)) & _U32(1):
-                    listed[off] = row
                     off = _U32(off + _U32(1))
+                    listed[_U32(listed.size) - off] = row
+            if is_last:
+                counts[words.size] = _U64(on) | (_U64(off) << _U64(32))
         group = _U32(group + _U32(cuda.blockDim.x))
     cuda.syncthreads()
 
 
 @device
-def add_listed(column, listed, first, last, sign, total):
-    """Total + sign times a column's elements in the rows listed from first to last (not included).
+def add_listed(matrix, j, listed, first, last, sign, total):
+    """Total + sign times column j of the rows listed from first to last (not included).
 
     Eight loads are under way at once: their latency, about 270 cycles from the L2 cache, is what a
     single thread would wait for. sign is 1 or -1, so a fused multiply-add rounds like an addition.
@@ -224,21 +240,24 @@ def add_listed(column, listed, first, last, sign, total):
     one, two, three, four = _U64(1), _U64(2), _U64(3), _U64(4)
     five, six, seven, eight = _U64(5), _U64(6), _U64(7), _U64(8)
     while n + eight <= last:
-        w0, w1 = column[listed[n]], column[listed[n + one]]
-        w2, w3 = column[listed[n + two]], column[listed[n + three]]
-        w4, w5 = column[listed[n + four]], column[listed[n + five]]
-        w6, w7 = column[listed[n + six]], column[listed[n + seven]]
+        w0, w1 = matrix[_U32(listed[n] + j)], matrix[_U32(listed[n + one] + j)]
+        w2, w3 = matrix[_U32(listed[n + two] + j)], matrix[_U32(listed[n + three] + j)]
+        w4, w5 = matrix[_U32(listed[n + four] + j)], matrix[_U32(listed[n + five] + j)]
+        w6, w7 = matrix[_U32(listed[n + six] + j)], matrix[_U32(listed[n + seven] + j)]
         total = _F32(_F32(_F32(_F32(total + sign * w0) + sign * w1) + sign * w2) + sign * w3)
         total = _F32(_F32(_F32(_F32(total + sign * w4) + sign * w5) + sign * w6) + sign * w7)
         n += eight
-    if n < last:  # at most seven more, again at once
-        w0 = column[listed[n]]
-        w1 = column[listed[n + one]] if n + one < last else _ZERO
-        w2 = column[listed[n + two]] if n + two < last else _ZERO
-        w3 = column[listed[n + three]] if n + three < last else _ZERO
-        w4 = column[listed[n + four]] if n + four < last else _ZERO
-        w5 = column[listed[n + five]] if n + five < last else _ZERO
-        w6 = column[listed[n + six]] if n + six < last else _ZERO
+    if n < last:  # at most seven more, again at once; what is beyond the end repeats the last row
+        end = last - one
+        r1, r2, r3 = listed[min(n + one, end)], listed[min(n + two, end)], listed[min(n + three, end)]
+        r4, r5, r6 = listed[min(n + four, end)], listed[min(n + five, end)], listed[min(n + six, end)]
+        w0 = matrix[_U32(listed[n] + j)]
+        w1 = matrix[_U32(r1 + j)] if n + one < last else _ZERO
+        w2 = matrix[_U32(r2 + j)] if n + two < last else _ZERO
+        w3 = matrix[_U32(r3 + j)] if n + three < last else _ZERO
+        w4 = matrix[_U32(r4 + j)] if n + four < last else _ZERO
+        w5 = matrix[_U32(r5 + j)] if n + five < last else _ZERO
+        w6 = matrix[_U32(r6 + j)] if n + six < last else _ZERO
         total = _F32(_F32(_F32(_F32(total + sign * w0) + sign * w1) + sign * w2) + sign * w3)
         total = _F32(_F32(_F32(total + sign * w4) + sign * w5) + sign * w6)
     return total
@@ -251,14 +270,13 @@ def follow(matrix, bias, fresh, x, listed, count):
     matrix: float32 [other layer's units * columns], as one row; bias: where fresh sums start;
     count: of `gather`. No barrier: a thread may read its own columns at once.
     """
-    on = count & _LOW
-    all_listed = on + (count >> _U64(32))
+    on, size = count & _LOW, _U64(listed.size)
+    off = size - (count >> _U64(32))
     j = _U32(cuda.threadIdx.x)
     while j < x.size:
-        column = matrix[j:]
         total = bias[j] if fresh else x[j]
-        total = add_listed(column, listed, _U64(0), on, _F32(1.0), total)
-        x[j] = add_listed(column, listed, on, all_listed, _F32(-1.0), total)
+        total = add_listed(matrix, j, listed, _U64(0), on, _F32(1.0), total)
+        x[j] = add_listed(matrix, j, listed, off, size, _F32(-1.0), total)
         j = _U32(j + _U32(cuda.blockDim.x))
 
 
