@@ -12,12 +12,15 @@ from ebmbench.models.rbm import RBM
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import device, flips, gaussian
+    from ebmbench.kernels.cuda import annealing, device, flips, gibbs, tempering, gaussian
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
-        {RBM.kind: (device, flips), GaussianRBM.kind: gaussian.FILES},
+        {
+            RBM.kind: (annealing, device, flips, gibbs, tempering),
+            GaussianRBM.kind: gaussian.FILES,
+        },
     )
 
 

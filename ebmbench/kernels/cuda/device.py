@@ -5,6 +5,7 @@ W is kept a second time transposed, because v -> h adds rows of W and h -> v row
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ebmbench.kernels.cuda.faults import explained
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.models.rbm import RBM
+from ebmbench.options import require
 
 LINE = 32  # floats: what a warp reads at once
 
@@ -49,6 +51,16 @@ class Model:
     def to_hidden(self) -> Array:
         """What v is multiplied by on its way to the hidden units, [n_visible, padded]."""
         return self.W
+
+    @cached_property
+    def flat(self) -> tuple[Array, Array]:
+        """`to_hidden` and Wt as one row each, in the same memory: what an offset of 32 bits reaches.
+
+        Raises `UserError` where it does not.
+        """
+        sentence = f"W must hold fewer than {2**32} numbers, but holds {self.W.size}"
+        require(self.W.size < 2**32 and self.Wt.size < 2**32, sentence)
+        return self.to_hidden.ravel(), self.Wt.ravel()
 
 
 def put(model: RBM, arithmetic: str) -> Model:

@@ -1,0 +1,96 @@
+"""Block Gibbs sampling: one launch for all sweeps of all chains, a block a chain."""
+
+import numba
+import numpy as np
+from numba import cuda
+
+from ebmbench.kernels.cuda.block import launch_blocks
+from ebmbench.kernels.cuda.chain import (
+    chain_arrays,
+    chain_bytes,
+    counter,
+    draw,
+    follow,
+    follow_weighted,
+    gather,
+    lifetime,
+    read,
+    work_arrays,
+    work_bytes,
+    write,
+)
+from ebmbench.kernels.cuda.launch import device, kernel
+from ebmbench.kernels.cuda.memory import empty
+from ebmbench.randomness import HIDDEN, VISIBLE, Key
+
+_F32 = np.float32
+_U64 = np.uint64
+
+
+@device
+def _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
+    """All sweeps of the chains r = block, block + blocks, ..."""
+    xv, xh, vs, hs = chain_arrays(memory, b.size, c.size)
+    widest = max(b.size, c.size)
+    listed, changes, counts = work_arrays(memory[chain_bytes(b.size, c.size) :], widest)
+    v_changes, h_changes = changes[: vs.size], changes[: hs.size]
+    binary = start.itemsize == 1
+    for r in range(cuda.blockIdx.x, v.shape[0], cuda.gridDim.x):
+        if binary:
+            read(start[r], vs, v_changes)
+        fresh = True
+        for t in range(steps):
+            if t > 0 or binary:
+                gather(v_changes, xh.size, listed, counts)
+                follow(W, c, fresh, xh, listed, counts[v_changes.size >> 3])
+            else:
+                follow_weighted(W, c, start[r], xh)
+            cuda.syncthreads()
+            at = counter(chain + r, step + _U64(t), seed)
+            fresh = t % lifetime == 0
+            draw(xh, beta, h.shape[1], fresh, hs, h_changes, at, stream + HIDDEN)
+            gather(h_changes, xv.size, listed, counts)
+            follow(Wt, b, fresh, xv, listed, counts[h_changes.size >> 3])
+            cuda.syncthreads()
+            # A sum over a grey row cannot be followed.
+            fresh = (t + 1) % lifetime == 0 or (t == 0 and not binary)
+            draw(xv, beta, v.shape[1], fresh, vs, v_changes, at, stream + VISIBLE)
+        cuda.syncthreads()
+        write(vs, v[r])
+        write(hs, h[r])
+        cuda.syncthreads()
+
+
+_ARGUMENTS = (
+    "float32[::1], float32[::1], float32[::1], float32[::1], rows[:,::1], uint8[:,::1], uint8[:,::1], "
+    "int64, float32, int64, int64, int64, uint64, int64"
+)
+
+
+@kernel(_ARGUMENTS, threads=1024)
+def _sweeps(W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
+    memory = cuda.shared.array(0, numba.float64).view(np.uint8)
+    _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)
+
+
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+def _wide_sweeps(scratch, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
+    memory = scratch[cuda.blockIdx.x]
+    _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)
+
+
+def gibbs(model, v, steps: int, key: Key, beta: float):
+    """See `Backend.gibbs`."""
+    rows = v.shape[0]
+    last, h = empty((rows, model.n_visible), np.uint8), empty((rows, model.n_hidden), np.uint8)
+    widest = max(model.b.size, model.c.size)
+    size = chain_bytes(model.b.size, model.c.size) + work_bytes(widest)
+    if rows:
+        launch_blocks(
+            _sweeps, _wide_sweeps, rows, widest, size, *model.flat, model.b, model.c, v, last, h,
+            steps, beta, lifetime(model.arithmetic), key.seed, int(key.stream), key.step, key.chain,
+        )  # fmt: skip
+    return last, h
+
+
+JOBS = {"gibbs": gibbs}
