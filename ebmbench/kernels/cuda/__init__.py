@@ -11,12 +11,12 @@ from ebmbench.models.rbm import RBM
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import device
+    from ebmbench.kernels.cuda import device, statistics
 
     return assemble(
         "cuda-simulator" if simulated() else "cuda",
         device.FUNCTIONS,
-        {RBM.kind: (device,)},
+        {RBM.kind: (device, statistics)},
     )
 
 
