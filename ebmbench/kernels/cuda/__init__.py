@@ -12,13 +12,13 @@ from ebmbench.models.rbm import RBM
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import annealing, device, flips, gibbs, tempering, gaussian
+    from ebmbench.kernels.cuda import annealing, device, gaussian, gibbs, statistics, tempering
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {
-            RBM.kind: (annealing, device, flips, gibbs, tempering),
+            RBM.kind: (device, gibbs, statistics, annealing, tempering),
             GaussianRBM.kind: gaussian.FILES,
         },
     )

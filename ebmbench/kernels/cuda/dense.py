@@ -1,15 +1,15 @@
-"""Products of whole batches in tiles: bias + states @ matrix with what follows it, and statesᵀ @ p.
+"""Dense products over whole batches: bias + states @ matrix and what follows it, and statesᵀ @ p.
 
-A block forms a tile of the output. It moves slices of both factors through shared memory, and each of
-its threads keeps a small tile of sums in registers: h rows by w columns cost h + w reads of shared
-memory for h w multiply-adds. One body serves every tile's size and every product; `Tile` makes its
-instances.
+Each launch takes one of two tiles (see `tile`): the large one where it makes enough blocks for every
+multiprocessor, else the small one. Bits do not depend on which.
 
-Each output is one sum that starts at its bias and adds its terms in ascending order. For states of 0 and
-1 a fused multiply-add is a plain addition, so the sums have the bits of the cpu backend.
+What bounds them on an H200. Large tile: a slice of 16 terms costs a thread 1,024 multiply-adds, 64
+vector reads of shared memory and some 200 instructions that fill it, so multiply-adds are 4/5 of what
+is issued. At 784 x 500 with 16,384 chains the columns fill 500/512 and 784/832 of their tiles and the
+drawing costs 45 instructions a unit beside 784 or 500: about 2/3 of the float32 peak, 12.8e9
+multiply-adds a sweep in 0.58 ms. Small tile, 100 chains: 64 or 104 blocks of 2 warps,
+25 slices of about 1,400 cycles (the L2's latency and 32 terms of some 20 cycles) are 18 us a layer.
 """
-
-from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -17,151 +17,90 @@ from numba import cuda
 
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array
+from ebmbench.kernels.cuda.tile import VECTOR, Loop, Tile, at, loop
 from ebmbench.randomness import Key
 from ebmbench.scalar import four_uniforms, mul, sigmoid
 
 _MULTIPROCESSORS = 132  # of an H200: fewer blocks than these leave some of them idle
-_VECTOR = 4  # floats of one read of shared memory, and units of one call of Philox
-_ALIGNED = 4 * _VECTOR  # bytes
-_at = np.uint64
-_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-
-
-class Tile(NamedTuple):
-    """Rows and columns of the output that a block forms, and the length of a slice of the sums.
-
-    height and width: rows and columns of a thread's own tile; width is a multiple of 4, height too or
-    at most 4.
-    """
-
-    rows: int
-    columns: int
-    depth: int
-    height: int
-    width: int
-
-    @property
-    def threads(self) -> int:
-        """Of a block: the body counts on exactly as many."""
-        return self.rows // self.height * (self.columns // self.width)
-
-    def grid(self, rows: int, columns: int) -> tuple[int, int]:
-        """Blocks for an output of this size."""
-        return -(-rows // self.rows), -(-columns // self.columns)
-
-
-def loop(tile: Tile, left: Any, right: Any, left_ascends: bool) -> tuple[Any, Any, Any]:
-    """Device functions of a tile: the loop over a sum's terms, and where a thread's own tile stands.
-
-    left(factor, line, term, lines, terms) and right(factor, term, line, terms, lines): elements of the
-    factors, 0 beyond their ends. left_ascends: whether neighbours of `left` in memory are terms, not
-    lines.
-    """
-    rows, columns, depth, height, width = tile
-    pitch = rows + _VECTOR  # keeps vectors aligned and spreads a column over the banks
-    left_each, right_each = rows * depth // tile.threads, columns * depth // tile.threads
-    # All indices are unsigned: Python's signed ones may count from the end, which costs a test each.
-    threads, step = _at(tile.threads), _at(depth)
-    side, across, group = _at(columns // width), _at(rows // height), _at(min(height, _VECTOR))
-    left_fast, right_fast = _at(depth if left_ascends else rows), _at(columns)
-    vector = _at(_VECTOR)
-
-    @device
-    def row_of(n):
-        """Row of the block's tile of a thread's row n: groups of 4, so that reads are whole vectors."""
-        return (n // group * across + _at(cuda.threadIdx.x) // side) * group + n % group
-
-    @device
-    def column_of(n):
-        """Likewise its column."""
-        return (n // vector * side + _at(cuda.threadIdx.x) % side) * vector + n % vector
-
-    @device
-    def place(n, fast):
-        """Which element of a slice a thread copies as its n-th, as (slow, fast) index."""
-        t, beside = _at(cuda.threadIdx.x), max(fast // threads, _at(1))
-        return t // fast + n // beside * max(threads // fast, _at(1)), t % fast + n % beside * threads
-
-    @device
-    def left_place(n):
-        """(line, term) of the n-th element of `left`."""
-        slow, quick = place(n, left_fast)
-        return (slow, quick) if left_ascends else (quick, slow)
-
-    @device
-    def accumulate(sums, first, second, row, lines, column, terms):
-        """Add sum_t left[row + r, t] right[t, column + c] over all terms to a thread's sums."""
-        if SIMULATED:  # which knows no alignment
-            a = cuda.shared.array((depth, pitch), numba.float32)
-            b = cuda.shared.array((depth, columns), numba.float32)
-        else:
-            a = cuda.shared.array((depth, pitch), numba.float32, _ALIGNED)
-            b = cuda.shared.array((depth, columns), numba.float32, _ALIGNED)
-        own_a = cuda.local.array(left_each, numba.float32)
-        own_b = cuda.local.array(right_each, numba.float32)
-        for start in range(_at(0), terms, step):
-            # All of a slice's reads are under way before the first is waited for.
-            for n in range(_at(left_each)):
-                line, term = left_place(n)
-                own_a[n] = left(first, row + line, start + term, lines, terms)
-            for n in range(_at(right_each)):
-                term, line = place(n, right_fast)
-                own_b[n] = right(second, start + term, column + line, terms)
-            cuda.syncthreads()  # nobody reads the slice before any more
-            for n in range(_at(left_each)):
-                line, term = left_place(n)
-                a[term, line] = own_a[n]
-            for n in range(_at(right_each)):
-                b[place(n, right_fast)] = own_b[n]
-            cuda.syncthreads()
-            for k in range(step):
-                for i in range(_at(height)):
-                    x = a[k, row_of(i)]
-                    for j in range(_at(width)):
-                        sums[i, j] += x * b[k, column_of(j)]
-
-    return accumulate, row_of, column_of
+_ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+_UNITS = at(VECTOR)  # of one call of Philox
 
 
 @device
-def state(states, r, k, rows, units):
-    """One state as float32, 0 beyond the rows and the units."""
+def _state(states, r, k, rows, units, sign):
     if r < rows and k < units:
         return np.float32(states[r, k])
     return _ZERO
 
 
 @device
-def weight(matrix, k, j, units):
-    """One weight, 0 beyond the units and the columns."""
-    if k < units and j < matrix.shape[1]:
+def _weight(matrix, k, j, units, columns, sign):
+    if k < units and j < columns:
         return matrix[k, j]
     return _ZERO
 
 
-class _Layer:
-    """The kernels of bias + states @ matrix for one tile."""
+@device
+def _state_of_unit(states, i, r, units, rows, sign):
+    """Of a layer with two more units: one always on, and one on or minus on by the phase's sign."""
+    if r < rows and i < units:
+        return np.float32(states[r, i])
+    if r < rows and i < units + at(2):
+        return _ONE if i == units else sign
+    return _ZERO
+
+
+@device
+def _probability_of_unit(p, r, j, rows, units, sign):
+    if r < rows and j < units:
+        return p[r, j]
+    if r < rows and j < units + at(2):
+        return _ONE if j == units else sign
+    return _ZERO
+
+
+def _stage(tile: Tile, steps: Loop):
+    """Device functions: the block's tile of bias + states @ matrix, and sums on their way to memory."""
+    height, width = at(tile.height), at(tile.width)
+    sizes = tile.height, tile.width
+    accumulate, row_of, column_of = steps
+
+    @device
+    def share(sums, x):
+        """A thread's sums into the block's tile x in shared memory, whence whole rows can be written."""
+        for i in range(height):
+            for j in range(width):
+                x[row_of(i), column_of(j)] = sums[i, j]
+        cuda.syncthreads()
+
+    @device
+    def inputs(x, matrix, bias, states, row, rows, column):
+        sums = cuda.local.array(sizes, numba.float32)
+        for j in range(width):
+            c = column + column_of(j)
+            start = bias[c] if c < bias.size else _ZERO
+            for i in range(height):
+                sums[i, j] = start
+        units, columns = at(matrix.shape[0]), at(matrix.shape[1])
+        accumulate(sums, states, matrix, row, rows, column, columns, units, _ONE)
+        share(sums, x)
+
+    return share, inputs
+
+
+class Products:
+    """The kernels of one size of tile."""
 
     def __init__(self, tile: Tile) -> None:
         self.tile = tile
-        accumulate, row_of, column_of = loop(tile, state, weight, True)
-        tall, wide, _, height, width = tile
-        pitch, groups, threads = wide + 1, wide // _VECTOR, tile.threads
-
-        @device
-        def inputs(x, matrix, bias, states, row, rows, column):
-            """The block's tile of bias + states @ matrix, in shared memory."""
-            sums = cuda.local.array((height, width), numba.float32)
-            for j in range(_at(width)):
-                at = column + column_of(j)
-                start = bias[at] if at < bias.size else _ZERO
-                for i in range(_at(height)):
-                    sums[i, j] = start
-            accumulate(sums, states, matrix, row, rows, column, _at(states.shape[1]))
-            for i in range(_at(height)):
-                for j in range(_at(width)):
-                    x[row_of(i), column_of(j)] = sums[i, j]
-            cuda.syncthreads()
+        tall, wide, height, width = at(tile.rows), at(tile.columns), at(tile.height), at(tile.width)
+        staged, sizes = (tile.rows, tile.columns + 1), (tile.height, tile.width)
+        threads = at(tile.threads)
+        groups = at(tile.columns // VECTOR)
+        _, inputs = _stage(tile, loop(tile, _state, _weight, True))
+        gather = loop(tile, _state_of_unit, _probability_of_unit, False)
+        share, _ = _stage(tile, gather)
+        accumulate = gather.accumulate
 
         @kernel(
             "float32[:,::1], float32[::1], rows[:,::1], uint64, float32, "
@@ -169,21 +108,146 @@ class _Layer:
             tile.threads,
         )
         def _draw(matrix, bias, states, columns, beta, seed, stream, low, high, chain, out):
-            x = cuda.shared.array((tall, pitch), numba.float32)
-            row, column = _at(cuda.blockIdx.x) * _at(tall), _at(cuda.blockIdx.y) * _at(wide)
-            rows = _at(out.shape[0])
+            x = cuda.shared.array(staged, numba.float32)
+            row, column = at(cuda.blockIdx.x) * tall, at(cuda.blockIdx.y) * wide
+            rows = at(out.shape[0])
             inputs(x, matrix, bias, states, row, rows, column)
-            for e in range(_at(cuda.threadIdx.x), _at(tall * groups), _at(threads)):
-                down, right = e // _at(groups), e % _at(groups) * _at(_VECTOR)
+            for e in range(at(cuda.threadIdx.x), tall * groups, threads):
+                down, right = e // groups, e % groups * _UNITS
                 r, j = row + down, column + right
                 if r < rows and j < columns:
-                    group, number = np.uint32(j // _at(_VECTOR)), np.uint32(chain + np.uint32(r))
+                    group, number = np.uint32(j // _UNITS), np.uint32(chain + np.uint32(r))
                     u = four_uniforms(group, number, low, high, seed, stream)
-                    for n in range(min(_at(_VECTOR), columns - j)):
-                        out[r, j + n] = np.uint8(u[n] < sigmoid(mul(beta, x[down, right + n])))
+                    for n in range(min(_UNITS, columns - j)):
+                        p = sigmoid(mul(beta, x[down, right + n]))
+                        out[r, j + n] = np.uint8(u[n] < p)
 
-        self.draw = _draw
+        @kernel(
+            "float32[:,::1], float32[::1], rows[:,::1], rows[:,::1], uint64, float32, uint64, "
+            "float32[:,::1]",
+            tile.threads,
+        )
+        def _layer(matrix, bias, first, second, columns, beta, raw, out):
+            """Out = rows of `first`, then of `second`: pre-activations if raw, else probabilities."""
+            x = cuda.shared.array(staged, numba.float32)
+            row, column = at(cuda.blockIdx.x) * tall, at(cuda.blockIdx.y) * wide
+            states, rows, skip = first, at(first.shape[0]), at(0)
+            tiles = (rows + tall - at(1)) // tall
+            if at(cuda.blockIdx.x) >= tiles:
+                states, skip, row = second, rows, row - tiles * tall
+                rows = at(out.shape[0]) - rows
+            inputs(x, matrix, bias, states, row, rows, column)
+            for e in range(at(cuda.threadIdx.x), tall * wide, threads):
+                down, right = e // wide, e % wide
+                r, j = row + down, column + right
+                if r < rows and j < out.shape[1]:
+                    value = x[down, right]
+                    if raw == at(0):
+                        value = sigmoid(mul(beta, value))
+                    out[skip + r, j] = value if j < columns else _ZERO
+
+        @kernel(
+            "float32[:,::1], rows[:,::1], rows[:,::1], uint64, "
+            "float32[:,::1], float32[::1], float32[::1], float32[::1], float32[::1]",
+            tile.threads,
+        )
+        def _contrast(p, plus, minus, n_hidden, W, b, c, b_mean, c_mean):
+            """W: mean of v p over plus less the same over minus; b, c and the means likewise.
+
+            A bias is the weight of a unit that is always on. The sum of both phases, twice the mean,
+            is that of a unit whose state is minus one in the phase that is taken off.
+            """
+            x = cuda.shared.array(staged, numba.float32)
+            sums = cuda.local.array(sizes, numba.float32)
+            p_minus, p_plus = p[plus.shape[0] :], p
+            row, column = at(cuda.blockIdx.x) * tall, at(cuda.blockIdx.y) * wide
+            units, ons, offs = at(plus.shape[1]), at(plus.shape[0]), at(minus.shape[0])
+            per_plus = _ONE / np.float32(max(ons, at(1)))
+            ratio = -np.float32(max(ons, at(1))) / np.float32(max(offs, at(1)))
+            for i in range(height):
+                for j in range(width):
+                    sums[i, j] = _ZERO
+            accumulate(sums, minus, p_minus, row, units, column, n_hidden, offs, -_ONE)
+            for i in range(height):
+                for j in range(width):
+                    sums[i, j] *= ratio
+            accumulate(sums, plus, p_plus, row, units, column, n_hidden, ons, _ONE)
+            share(sums, x)
+            for e in range(at(cuda.threadIdx.x), tall * wide, threads):
+                down, right = e // wide, e % wide
+                i, j = row + down, column + right
+                value = x[down, right] * per_plus
+                if i < units and j < W.shape[1]:
+                    W[i, j] = value if j < n_hidden else _ZERO
+                if i == units and j < c.size:
+                    c[j] = value if j < n_hidden else _ZERO
+                if i == units + at(1) and j < c.size:
+                    c_mean[j] = value * _HALF if j < n_hidden else _ZERO
+                if j == n_hidden and i < b.size:
+                    b[i] = value if i < units else _ZERO
+                if j == n_hidden + at(1) and i < b.size:
+                    b_mean[i] = value * _HALF if i < units else _ZERO
+
+        self.draw, self.layer, self.contrast = _draw, _layer, _contrast
 
 
-LARGE = _Layer(Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 16, 8, 8))
-SMALL = _Layer(Tile(8, 8, 4, 4, 4) if SIMULATED else Tile(32, 32, 32, 4, 4))
+LARGE = Products(Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 16, 8, 8))
+SMALL = Products(Tile(4, 8, 4, 2, 4) if SIMULATED else Tile(32, 32, 32, 2, 4))
+
+
+def _sized(rows: int, columns: int) -> Products:
+    """The kernels for an output of this size."""
+    tall, wide = LARGE.tile.grid(rows, columns)
+    return LARGE if tall * wide >= _MULTIPROCESSORS else SMALL
+
+
+def draw_layer(
+    matrix: Array, bias: Array, states: Array, columns: int, beta: float, key: Key, layer: int, step: int,
+    out: Array,
+) -> None:  # fmt: skip
+    """Draw the first `columns` units of a layer given the other's states, all chains in one launch.
+
+    Unit j of row r is on where its uniform of (`layer`, step, key.chain + r) is below
+    sigmoid(beta (bias + states @ matrix)_j). matrix: float32 [units, padded columns]; bias: float32
+    [padded columns]; states: uint8 or float32 [rows, units]; out: uint8 [rows, columns]; `step` stands
+    in place of key.step. Binary states give the bits of the cpu backend.
+    """
+    if not out.size:
+        return
+    products = _sized(*out.shape)
+    products.draw(
+        products.tile.grid(*out.shape), matrix, bias, states, columns, beta, key.seed,
+        int(key.stream) + layer, step & 0xFFFFFFFF, step >> 32, key.chain & 0xFFFFFFFF, out,
+    )  # fmt: skip
+
+
+def layer(
+    matrix: Array, bias: Array, first: Array, second: Array | None, columns: int, beta: float | None,
+    out: Array,
+) -> None:  # fmt: skip
+    """sigmoid(beta (bias + states @ matrix)) of the rows of `first`, then of `second`, in one launch.
+
+    beta None: the pre-activations themselves. first, second: of one dtype; out: float32, as many rows
+    as both together; its columns from number `columns` on become zero.
+    """
+    if not out.size:
+        return
+    products = _sized(*out.shape)
+    tall, wide = products.tile.grid(len(first), out.shape[1])
+    tall += products.tile.grid(out.shape[0] - len(first), 0)[0]
+    products.layer(
+        (tall, wide), matrix, bias, first, first if second is None else second, columns,
+        1.0 if beta is None else beta, beta is None, out,
+    )  # fmt: skip
+
+
+def contrast(p: Array, plus: Array, minus: Array, n_hidden: int, *outputs: Array) -> None:
+    """The difference between two phases, plusᵀ @ p / rows - minusᵀ @ p' / rows', and their biases'.
+
+    p: float32 [rows + rows', padded], rows of plus, then of minus, of one dtype; a phase without rows
+    counts as zero. outputs: W [n_visible, padded], b and c, and of both phases the mean of v and p.
+    """
+    W, b, c = outputs[:3]
+    rows, columns = max(W.shape[0] + 2, b.size), max(n_hidden + 2, c.size)
+    products = _sized(rows, columns)
+    products.contrast(products.tile.grid(rows, columns), p, plus, minus, n_hidden, *outputs)

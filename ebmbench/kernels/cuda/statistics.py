@@ -1,0 +1,149 @@
+"""Conditionals, free energy and the moments that gradients are made of."""
+
+import math
+
+import numba
+import numpy as np
+from numba import cuda
+
+from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cuda.dense import contrast, layer
+from ebmbench.kernels.cuda.device import blocks, padded
+from ebmbench.kernels.cuda.launch import THREADS, device, kernel
+from ebmbench.kernels.cuda.memory import Array, download, empty
+from ebmbench.kernels.cuda.tile import at
+from ebmbench.compile import jit
+from ebmbench.scalar import exp64
+
+
+@jit(forceinline=True)
+def softplus64(x):
+    """log(1 + e**x) for a float64."""
+    return max(x, 0.0) + math.log1p(exp64(-abs(x)))
+
+
+@device
+def block_sum(scratch, value):
+    """The sum of one float64 a thread over a block of 2**n threads, to all of them.
+
+    scratch: shared float64 [threads]; added as a tree, so that the bits are always the same.
+    """
+    t = cuda.threadIdx.x
+    cuda.syncthreads()  # nobody reads an earlier sum any more
+    scratch[t] = value
+    cuda.syncthreads()
+    width = cuda.blockDim.x // 2
+    while width > 0:
+        if t < width:
+            scratch[t] += scratch[t + width]
+        cuda.syncthreads()
+        width //= 2
+    return scratch[0]
+
+
+@device
+def minus_free_energy(x, b, v, r, n_hidden, scratch):
+    """-F of row r of v, float64, to all threads of the block; x: its pre-activations c + vW."""
+    mine = 0.0
+    for j in range(at(cuda.threadIdx.x), n_hidden, at(cuda.blockDim.x)):
+        mine += softplus64(np.float64(x[r, j]))
+    for i in range(at(cuda.threadIdx.x), at(v.shape[1]), at(cuda.blockDim.x)):
+        mine += np.float64(b[i]) * np.float64(v[r, i])
+    return block_sum(scratch, mine)
+
+
+@kernel("float32[:,::1], float32[::1], rows[:,::1], uint64, float64[::1]")
+def _free_energies(x, b, v, n_hidden, out):
+    scratch = cuda.shared.array(THREADS, numba.float64)
+    for r in range(at(cuda.blockIdx.x), at(v.shape[0]), at(cuda.gridDim.x)):
+        total = minus_free_energy(x, b, v, r, n_hidden, scratch)
+        if cuda.threadIdx.x == 0:
+            out[r] = -total
+
+
+@kernel("uint8[:,::1], float32[:,::1]")
+def _widen(rows, out):
+    columns = at(out.shape[1])
+    for n in range(at(cuda.grid(1)), at(out.size), at(cuda.gridsize(1))):
+        out[n // columns, n % columns] = rows[n // columns, n % columns]
+
+
+def alike(first: Array, second: Array) -> tuple[Array, Array]:
+    """Both as they are where they are of one dtype, else both as float32."""
+    if first.dtype == second.dtype:
+        return first, second
+    return _as_float(first), _as_float(second)
+
+
+def _as_float(rows: Array) -> Array:
+    if rows.dtype == np.float32:
+        return rows
+    out = empty(rows.shape)
+    if out.size:
+        _widen(blocks(out.size, _widen.threads), rows, out)
+    return out
+
+
+def _inputs_of(matrix, bias, states, columns):
+    out = empty((len(states), columns))
+    layer(matrix, bias, states, None, columns, None, out)
+    return download(out)
+
+
+def hidden_input(model, v):
+    """See `Backend.hidden_input`."""
+    return _inputs_of(model.to_hidden, model.c, v, model.n_hidden)
+
+
+def visible_input(model, h):
+    """See `Backend.visible_input`."""
+    return _inputs_of(model.Wt, model.b, h, model.n_visible)
+
+
+def hidden_probability(model, v, beta):
+    """See `Backend.hidden_probability`."""
+    out = empty((len(v), model.n_hidden))
+    layer(model.to_hidden, model.c, v, None, model.n_hidden, beta, out)
+    return out
+
+
+def visible_probability(model, h, beta):
+    """See `Backend.visible_probability`."""
+    out = empty((len(h), model.n_visible))
+    layer(model.Wt, model.b, h, None, model.n_visible, beta, out)
+    return out
+
+
+def free_energy(model, v):
+    """See `Backend.free_energy`."""
+    x, out = empty((len(v), model.c.size)), empty(len(v), np.float64)
+    layer(model.W, model.c, v, None, model.n_hidden, None, x)
+    if out.size:
+        _free_energies(min(out.size, 65535), x, model.b, v, model.n_hidden, out)
+    return download(out)
+
+
+def moments(model, positive, negative) -> Phases:
+    """See `Backend.moments`; two launches."""
+    plus, minus = alike(positive, negative)
+    p = empty((len(plus) + len(minus), model.c.size))
+    layer(model.W, model.c, plus, minus, model.n_hidden, 1.0, p)
+    return phases(p, plus, minus, model)
+
+
+def phases(p, plus, minus, model) -> Phases:
+    """The contrast of two phases with p(h|v) of their rows below each other."""
+    W, *biases = (empty(like.shape) for like in (model.W, model.b, model.c, model.b, model.c))
+    contrast(p, plus, minus, model.n_hidden, W, *biases)
+    b, c, b_mean, c_mean = biases
+    return Phases({"W": W, "b": b, "c": c}, {"b": b_mean, "c": c_mean})
+
+
+JOBS = {
+    "hidden_input": hidden_input,
+    "visible_input": visible_input,
+    "hidden_probability": hidden_probability,
+    "visible_probability": visible_probability,
+    "free_energy": free_energy,
+    "moments": moments,
+}
