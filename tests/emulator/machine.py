@@ -113,12 +113,8 @@ class Machine:
         """Run all blocks; values: of the parameters in order, integers or floats."""
         parameters = {}
         for (name, size), value in zip(self.program.parameters.items(), values, strict=True):
-            bits = np.asarray(value)
-            parameters[name] = (
-                bits.view(UNSIGNED[bits.dtype.itemsize])
-                if bits.dtype.kind == "f"
-                else bits.astype(f"u{size}")
-            )[()]
+            kind = "f" if isinstance(value, float | np.floating) else "u"
+            parameters[name] = np.array(value).astype(f"{kind}{size}").view(UNSIGNED[size])[()]
         gx, gy = (grid, 1) if isinstance(grid, int) else (*grid, 1)[:2]
         blocks = [(x, y) for y in range(gy) for x in range(gx)]
         if self.order != "lockstep":
