@@ -113,12 +113,9 @@ class Machine:
         """Run all blocks; values: of the parameters in order, integers or floats."""
         parameters = {}
         for (name, size), value in zip(self.program.parameters.items(), values, strict=True):
-            bits = np.asarray(value)
-            parameters[name] = (
-                bits.view(UNSIGNED[bits.dtype.itemsize])
-                if bits.dtype.kind == "f"
-                else bits.astype(f"u{size}")
-            )[()]
+            number = np.asarray(value)
+            kind = np.dtype(f"{'f' if number.dtype.kind == 'f' else 'u'}{size}")
+            parameters[name] = number.astype(kind).view(UNSIGNED[size])[()]
         gx, gy = (grid, 1) if isinstance(grid, int) else (*grid, 1)[:2]
         blocks = [(x, y) for y in range(gy) for x in range(gx)]
         if self.order != "lockstep":
