@@ -6,11 +6,12 @@ units, each state taken twice: the same kernel with twice the steps. `tiles` say
 
 States travel as bytes and become bfloat16 in registers, one byte permutation and one multiplication for
 two of them: half the traffic of bfloat16 states, and what comes out is what goes in. What bounds a sweep
-of 16,384 chains at 784 x 500 with one term on an H200, as a prediction: 27.3 TF of products, padded to
-tiles, take 35 us at the 790 TF of the measured ceiling and 56 us at the 62 % of it that mma.sync is known
-to reach; 128 chunks of states and 256 of weights a step and block are 0.33 GB from the L2, 60 us at
-5.5 TB/s; 21 million units at about 55 instructions are 36 us of all schedulers. Two blocks share a
-multiprocessor, so that one draws while the other multiplies: 60 to 95 us, 34 to 54 % of the ceiling.
+of 16,384 chains at 784 x 500 with one term on an H200, as a prediction: 27.4e9 operations, padded to
+tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that mma.sync reaches at best; 12 KiB
+a block's step are 0.33 GB from the L2, 61 us at 5.5 TB/s; 21 million units drawn with about 55
+instructions each and 27,000 block's steps of 700 are 53 us of all schedulers. Two blocks share a
+multiprocessor (206 registers, 36 KiB), so that one draws while the other multiplies: 61 us where all
+that overlaps, 95 us where little does, which is 54 or 34 % of the ceiling. Two terms double the first two.
 """
 
 from typing import Any
@@ -151,7 +152,7 @@ def _draw(states, weights, bias, out, columns, terms, beta, seed, stream, step, 
             await_stage()
             cuda.syncthreads()  # everybody's copies are there, and nobody reads the stage before
         if ahead < steps:
-            offset = DEPTH * (ahead // terms)
+            offset = DEPTH * (ahead >> (terms - 1))
             copy_chunk(upper_target + free, upper_source + offset)
             copy_chunk(lower_target + free, lower_source + offset)
             for n in range(WEIGHT_CHUNKS):

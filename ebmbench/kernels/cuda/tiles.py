@@ -22,7 +22,8 @@ CHUNK = 16  # bytes that one asynchronous copy moves
 
 PRODUCTS = DEPTH // 16  # products of 16 summed units in a step
 STRIPS = WARP // 16  # of 16 chains in a warp's quarter
-PAIRS = WARP // 16  # of neighbouring products, each pair 16 units wide, in a warp's quarter
+_PAIR_BITS = 2
+PAIRS = 1 << _PAIR_BITS  # of neighbouring products, each pair 16 units wide, in a warp's quarter
 TILE_PAIRS = COLUMNS // 16
 
 STATE_BYTES = ROWS * DEPTH
@@ -114,17 +115,17 @@ def accumulator(strip, pair, product, register):
 
 def quad_accumulator(quad, unit):
     """The accumulator of unit 0 to 3 of a quad, 0 to 31: of a strip, its upper 8 rows or not, a pair."""
-    strip, upper, pair = quad // (2 * PAIRS), (quad // PAIRS) & 1, quad % PAIRS
+    strip, upper, pair = quad // (2 * PAIRS), quad // PAIRS % 2, quad % PAIRS
     return accumulator(strip, pair, unit >> 1, 2 * upper + (unit & 1))
 
 
 @jit(forceinline=True)
 def quad_row(quad, lane, warp):
     """The row of a block's tile that a lane's quad belongs to."""
-    return WARP * (warp >> 1) + 8 * (quad // PAIRS) + (lane >> 2)
+    return WARP * (warp >> 1) + 8 * (quad >> _PAIR_BITS) + (lane >> 2)
 
 
 @jit(forceinline=True)
 def quad_column(quad, lane, warp):
     """The first of a lane's four columns in a quad."""
-    return WARP * (warp & 1) + 16 * (quad % PAIRS) + 4 * (lane & 3)
+    return WARP * (warp & 1) + 16 * (quad & (PAIRS - 1)) + 4 * (lane & 3)
