@@ -115,5 +115,5 @@ def test_it_applies_to_bfloat16_where_the_gpu_has_it(cuda, monkeypatch):
     assert tensor.applies(handle) is not SIMULATED
     if not SIMULATED:
         monkeypatch.setattr(tensor, "CAPABILITY", (99, 0))
-        with pytest.raises(Unavailable, match="needs a GPU of compute capability 99.0 or newer, but"):
+        with pytest.raises(Unavailable, match="needs a GPU of compute capability 99"):
             tensor.applies(handle)

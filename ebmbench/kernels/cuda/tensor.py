@@ -11,7 +11,7 @@ tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that mma.sy
 a block's step are 0.33 GB from the L2, 61 us at 5.5 TB/s; 21 million units drawn with about 55
 instructions each and 27,000 block's steps of 700 are 53 us of all schedulers. Two blocks share a
 multiprocessor (206 registers, 36 KiB), so that one draws while the other multiplies: 61 us where all
-that overlaps, 95 us where little does, which is 54 or 34 % of the ceiling. Two terms double the first two.
+that overlaps, 95 us where little does: 54 or 34 % of the ceiling. Two terms double the first two.
 """
 
 from typing import Any
