@@ -220,7 +220,7 @@ def _ld(base, modifiers, operands, program):
     if space == "param":
         name, _, offset = operands[1].strip("[] ").partition("+")
         assert not offset, "parameters are scalars"
-        return lambda team, mask: targets[0](team, team.parameters[name], mask)
+        return lambda team, mask: targets[0](team, team.parameters[name].view(dtype(kind)), mask)
     at, size = address(operands[1], program), dtype(kind).itemsize
 
     def load(team, mask):

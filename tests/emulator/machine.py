@@ -113,8 +113,9 @@ class Machine:
         """Run all blocks; values: of the parameters in order, integers or floats."""
         parameters = {}
         for (name, size), value in zip(self.program.parameters.items(), values, strict=True):
-            kind = "f" if isinstance(value, float | np.floating) else "u"
-            parameters[name] = np.array(value).astype(f"{kind}{size}").view(UNSIGNED[size])[()]
+            number = np.asarray(value)
+            kind = np.dtype(f"{'f' if number.dtype.kind == 'f' else 'u'}{size}")
+            parameters[name] = number.astype(kind).view(UNSIGNED[size])[()]
         gx, gy = (grid, 1) if isinstance(grid, int) else (*grid, 1)[:2]
         blocks = [(x, y) for y in range(gy) for x in range(gx)]
         if self.order != "lockstep":
