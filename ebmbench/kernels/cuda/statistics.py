@@ -1,44 +1,17 @@
 """Conditionals, free energy and the moments that gradients are made of."""
 
-import math
-
 import numba
 import numpy as np
 from numba import cuda
 
 from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.dense import contrast, layer
-from ebmbench.kernels.cuda.device import blocks, padded
+from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import THREADS, device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty
 from ebmbench.kernels.cuda.tile import at
-from ebmbench.compile import jit
-from ebmbench.scalar import exp64
-
-
-@jit(forceinline=True)
-def softplus64(x):
-    """log(1 + e**x) for a float64."""
-    return max(x, 0.0) + math.log1p(exp64(-abs(x)))
-
-
-@device
-def block_sum(scratch, value):
-    """The sum of one float64 a thread over a block of 2**n threads, to all of them.
-
-    scratch: shared float64 [threads]; added as a tree, so that the bits are always the same.
-    """
-    t = cuda.threadIdx.x
-    cuda.syncthreads()  # nobody reads an earlier sum any more
-    scratch[t] = value
-    cuda.syncthreads()
-    width = cuda.blockDim.x // 2
-    while width > 0:
-        if t < width:
-            scratch[t] += scratch[t + width]
-        cuda.syncthreads()
-        width //= 2
-    return scratch[0]
+from ebmbench.scalar import softplus64
 
 
 @device
@@ -49,7 +22,7 @@ def minus_free_energy(x, b, v, r, n_hidden, scratch):
         mine += softplus64(np.float64(x[r, j]))
     for i in range(at(cuda.threadIdx.x), at(v.shape[1]), at(cuda.blockDim.x)):
         mine += np.float64(b[i]) * np.float64(v[r, i])
-    return block_sum(scratch, mine)
+    return block_sum(mine, scratch)
 
 
 @kernel("float32[:,::1], float32[::1], rows[:,::1], uint64, float64[::1]")
