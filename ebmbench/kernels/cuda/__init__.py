@@ -12,13 +12,22 @@ from ebmbench.models.rbm import RBM
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import annealing, device, flips, gaussian, gibbs, statistics, tempering
+    from ebmbench.kernels.cuda import (
+        annealing,
+        device,
+        flips,
+        gaussian,
+        gibbs,
+        statistics,
+        tempering,
+        update,
+    )
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {
-            RBM.kind: (device, gibbs, statistics, flips, annealing, tempering),
+            RBM.kind: (device, gibbs, statistics, flips, annealing, tempering, update),
             GaussianRBM.kind: gaussian.FILES,
         },
     )

@@ -4,10 +4,15 @@ All are bound by memory: at 784 x 500 an update reads W, its velocity and its gr
 transposed copy and the velocity, 6 times 1.6 MB that stay in the L2 cache of an H200 (5.5 TB/s): 2 us.
 """
 
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
 import numba
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda import memory
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.block import block_sum
@@ -18,10 +23,13 @@ from ebmbench.scalar import LARGEST_PARAMETER
 
 _PATIENCE = 100  # updates after which the GPU is asked whether all is well
 _TILE = 8 if SIMULATED else 32  # rows and columns of W that are transposed together
+_PITCH = _TILE + 1  # a column lies over all banks
 _SIDE = at(_TILE)
 _THREADS = 256
-_COLUMNS, _ROWS = at(4 if SIMULATED else 32), at(1 if SIMULATED else 8)  # of a block that sums columns
+_DOWN, _ALONG = (2, 2) if SIMULATED else (8, 32)  # rows and columns at once of a block that sums columns
+_ROWS, _COLUMNS = at(_DOWN), at(_ALONG)
 _LARGEST = np.float32(LARGEST_PARAMETER)
+_ZERO = np.float32(0.0)
 _NAMES = ("W", "b", "c")
 
 
@@ -42,7 +50,7 @@ def _move(parameters, velocity, gradient, n, rate, momentum, health):
 def _ascend(W, Wt, vW, gW, b, vb, gb, c, vc, gc, n_hidden, with_W, with_b, with_c, rate, momentum, decay,
             health):  # fmt: skip
     """A tile of W a block, and its transposed copy through shared memory; the biases between them."""
-    moved = cuda.shared.array((_TILE, _TILE + 1), numba.float32)  # a column over all banks
+    moved = cuda.shared.array((_TILE, _PITCH), numba.float32)
     row, column = at(cuda.blockIdx.x) * _SIDE, at(cuda.blockIdx.y) * _SIDE
     t, threads = at(cuda.threadIdx.x), at(cuda.blockDim.x)
     rows, hidden = at(W.shape[0]), at(n_hidden)
@@ -92,19 +100,71 @@ def _centre_rows(W, b, c, b_mean, c_mean, b_offset, c_offset, sliding):
             b[i] = own - np.float32(through)
 
 
-@kernel("float32[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], float32", _THREADS)
+@kernel("float32[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], float32", _DOWN * _ALONG)
 def _centre_columns(W, c, c_mean, b_offset, c_offset, sliding):
     """Some columns of W a block: c's offset slides, c <- c - Wᵀ mu."""
-    partial = cuda.shared.array((_ROWS_OF, _COLUMNS_OF), numba.float32)
-    t = at(cuda.threadIdx.x)
-    j = at(cuda.blockIdx.x) * _COLUMNS + t % _COLUMNS
-    through = np.float32(0.0)
-    for i in range(t // _COLUMNS, at(W.shape[0]), _ROWS):
+    partial = cuda.shared.array((_DOWN, _ALONG), numba.float32)
+    down, along = at(cuda.threadIdx.x) // _COLUMNS, at(cuda.threadIdx.x) % _COLUMNS
+    j = at(cuda.blockIdx.x) * _COLUMNS + along
+    through = _ZERO
+    for i in range(down, at(W.shape[0]), _ROWS):
         through += b_offset[i] * W[i, j]
-    partial[t // _COLUMNS, t % _COLUMNS] = through
+    partial[down, along] = through
     cuda.syncthreads()
-    if t < _COLUMNS:
+    if down == at(0):
         for n in range(at(1), _ROWS):
-            through += partial[n, t]
+            through += partial[n, along]
         c[j] -= through
         c_offset[j] += sliding * (c_mean[j] - c_offset[j])
+
+
+@dataclass
+class _Health:
+    """The updates of a model so far, and whether one of them left all bounds, int32 [1] on the GPU."""
+
+    flag: Array
+    updates: int = 0
+
+
+_HEALTH: WeakKeyDictionary[Any, _Health] = WeakKeyDictionary()
+
+
+def _health_of(model: Any) -> _Health:
+    if model not in _HEALTH:
+        _HEALTH[model] = _Health(memory.zeros(1, np.int32))
+    return _HEALTH[model]
+
+
+def zeros(model: Any) -> Tree:
+    """See `Backend.zeros`."""
+    return {name: memory.zeros(getattr(model, name).shape) for name in _NAMES}
+
+
+def centre(gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
+    """See `Backend.centre`; two launches."""
+    W, b, c = (gradient[name] for name in _NAMES)
+    _centre_rows(W.shape[0], W, b, c, means["b"], means["c"], offsets["b"], offsets["c"], sliding)
+    _centre_columns(W.shape[1] // _ALONG, W, c, means["c"], offsets["b"], offsets["c"], sliding)
+
+
+def ascend(
+    model: Any, velocity: Tree, gradient: Tree, rate: float, momentum: float, decay: float
+) -> bool:
+    """See `Backend.update`; one launch. The GPU is asked at every 100th update whether all is well."""
+    health = _health_of(model)
+    model.derived.clear()  # made of what changes now
+    parts: list[Any] = []
+    for name in _NAMES:
+        parameter = getattr(model, name)
+        parts += [parameter, model.Wt] if name == "W" else [parameter]
+        # What the gradient does not name is passed over: any array will do.
+        parts += [velocity[name], gradient[name]] if name in gradient else [parameter, parameter]
+    sizes = zip(model.W.shape, (model.b.size, model.c.size), strict=True)
+    tiles = tuple(-(-max(pair) // _TILE) for pair in sizes)
+    named = [name in gradient for name in _NAMES]
+    _ascend(tiles, *parts, model.n_hidden, *named, rate, momentum, decay, health.flag)
+    health.updates += 1
+    return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+
+
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend}
