@@ -37,7 +37,7 @@ def state(states, r, k, rows, units):
 @device
 def weight(matrix, k, j, units):
     """One weight, 0 beyond the units and the columns."""
-    if k < units and j < matrix.shape[1]:
+    if k < units and j < at(matrix.shape[1]):
         return matrix[k, j]
     return _ZERO
 
@@ -82,7 +82,7 @@ def _stage(tile: Tile, steps: Loop):
         sums = cuda.local.array(sizes, numba.float32)
         for j in range(width):
             c = column + column_of(j)
-            start = bias[c] if c < bias.size else _ZERO
+            start = bias[c] if c < at(bias.size) else _ZERO
             for i in range(height):
                 sums[i, j] = start
         accumulate(sums, states, matrix, row, rows, column, at(states.shape[1]))
@@ -143,7 +143,7 @@ class Products:
             for e in range(at(cuda.threadIdx.x), tall * wide, threads):
                 down, right = e // wide, e % wide
                 r, j = row + down, column + right
-                if r < rows and j < out.shape[1]:
+                if r < rows and j < at(out.shape[1]):
                     value = x[down, right]
                     if raw == at(0):
                         value = sigmoid(mul(beta, value))
@@ -181,15 +181,15 @@ class Products:
                 down, right = e // wide, e % wide
                 i, j = row + down, column + right
                 value = x[down, right] * per_plus
-                if i < units and j < W.shape[1]:
+                if i < units and j < at(W.shape[1]):
                     W[i, j] = value if j < n_hidden else _ZERO
-                if i == units and j < c.size:
+                if i == units and j < at(c.size):
                     c[j] = value if j < n_hidden else _ZERO
-                if i == units + at(1) and j < c.size:
+                if i == units + at(1) and j < at(c.size):
                     c_mean[j] = value * _HALF if j < n_hidden else _ZERO
-                if j == n_hidden and i < b.size:
+                if j == n_hidden and i < at(b.size):
                     b[i] = value if i < units else _ZERO
-                if j == n_hidden + at(1) and i < b.size:
+                if j == n_hidden + at(1) and i < at(b.size):
                     b_mean[i] = value * _HALF if i < units else _ZERO
 
         self.draw, self.layer, self.contrast = _draw, _layer, _contrast

@@ -57,7 +57,7 @@ def _ascend(W, Wt, vW, gW, b, vb, gb, c, vc, gc, n_hidden, with_W, with_b, with_
     if with_W:
         for e in range(t, _SIDE * _SIDE, threads):
             i, j = row + e // _SIDE, column + e % _SIDE
-            if i < rows and j < W.shape[1]:
+            if i < rows and j < at(W.shape[1]):
                 v = momentum * vW[i, j] + rate * (gW[i, j] - decay * W[i, j])
                 vW[i, j] = v
                 W[i, j] += v
