@@ -15,9 +15,11 @@ def _backend() -> Backend:
     from ebmbench.kernels.cuda import (
         annealing,
         device,
+        enumerate,
         flips,
         gaussian,
         gibbs,
+        nce,
         statistics,
         tempering,
         update,
@@ -27,7 +29,7 @@ def _backend() -> Backend:
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {
-            RBM.kind: (device, gibbs, statistics, flips, annealing, tempering, update),
+            RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
             GaussianRBM.kind: gaussian.FILES,
         },
     )
