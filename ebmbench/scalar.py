@@ -220,6 +220,12 @@ def exp64(x):
 
 
 @jit(forceinline=True)
+def softplus64(x):
+    """log(1 + e**x) for a float64."""
+    return max(x, 0.0) + math.log1p(exp64(-abs(x)))
+
+
+@jit(forceinline=True)
 def sigmoid(x):
     """1 / (1 + e**-x) for a float32."""
     return _F32(_ONE / _F32(_ONE + exp(_F32(-x))))

@@ -12,13 +12,24 @@ from ebmbench.models.rbm import RBM
 
 @cache
 def _backend() -> Backend:
-    from ebmbench.kernels.cuda import annealing, device, gaussian, gibbs, statistics, tempering
+    from ebmbench.kernels.cuda import (
+        annealing,
+        device,
+        enumerate,
+        flips,
+        gaussian,
+        gibbs,
+        nce,
+        statistics,
+        tempering,
+        update,
+    )
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {
-            RBM.kind: (device, gibbs, statistics, annealing, tempering),
+            RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
             GaussianRBM.kind: gaussian.FILES,
         },
     )

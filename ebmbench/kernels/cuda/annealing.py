@@ -4,8 +4,6 @@ Every thread keeps the weight that its own columns and groups gained, in float64
 these up once, at the end.
 """
 
-import math
-
 import numba
 import numpy as np
 from numba import cuda
@@ -31,7 +29,7 @@ from ebmbench.kernels.cuda.device import store
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import exp64, sigmoid
+from ebmbench.scalar import sigmoid, softplus64
 
 _F32 = np.float32
 _F64 = np.float64
@@ -42,14 +40,8 @@ _SERIES_REACH = 0.0625
 
 
 @jit(forceinline=True)
-def softplus(x):
-    """log(1 + e**x) for a float64."""
-    return max(x, 0.0) + math.log1p(exp64(-abs(x)))
-
-
-@jit(forceinline=True)
 def softplus_gain(x, after, before):
-    """softplus(after x) - softplus(before x), in float64, for a float32 x.
+    """softplus64(after x) - softplus64(before x), in float64, for a float32 x.
 
     The first two terms of the series about the middle, whose odd derivatives are s and
     s (1 - s) (1 - 2 s), s = sigmoid; the next one is at most 0.13 (d / 2)**5 / 60, d the distance.
@@ -58,7 +50,7 @@ def softplus_gain(x, after, before):
     if abs(d) < _SERIES_REACH:
         s = _F64(sigmoid(_F32(0.5 * (after + before) * _F64(x))))
         return d * s + d * d * d * (1.0 / 24.0) * (s * (1.0 - s) * (1.0 - 2.0 * s))
-    return softplus(after * _F64(x)) - softplus(before * _F64(x))
+    return softplus64(after * _F64(x)) - softplus64(before * _F64(x))
 
 
 @device

@@ -27,22 +27,25 @@ _UNITS = at(VECTOR)  # of one call of Philox
 
 
 @device
-def _state(states, r, k, rows, units, sign):
+def state(states, r, k, rows, units):
+    """One state as float32, 0 beyond the rows and the units."""
     if r < rows and k < units:
         return np.float32(states[r, k])
     return _ZERO
 
 
 @device
-def _weight(matrix, k, j, units, columns, sign):
-    if k < units and j < columns:
+def weight(matrix, k, j, units):
+    """One weight, 0 beyond the units and the columns."""
+    if k < units and j < at(matrix.shape[1]):
         return matrix[k, j]
     return _ZERO
 
 
 @device
-def _state_of_unit(states, i, r, units, rows, sign):
-    """Of a layer with two more units: one always on, and one on or minus on by the phase's sign."""
+def _state_of_phase(phase, i, r, units, rows):
+    """Of a layer with two more units: one always on, and one that is on or minus on with the sign."""
+    states, sign = phase
     if r < rows and i < units:
         return np.float32(states[r, i])
     if r < rows and i < units + at(2):
@@ -51,9 +54,10 @@ def _state_of_unit(states, i, r, units, rows, sign):
 
 
 @device
-def _probability_of_unit(p, r, j, rows, units, sign):
+def _probability_of_phase(phase, r, j, rows):
+    p, skip, units, sign = phase
     if r < rows and j < units:
-        return p[r, j]
+        return p[skip + r, j]
     if r < rows and j < units + at(2):
         return _ONE if j == units else sign
     return _ZERO
@@ -78,11 +82,10 @@ def _stage(tile: Tile, steps: Loop):
         sums = cuda.local.array(sizes, numba.float32)
         for j in range(width):
             c = column + column_of(j)
-            start = bias[c] if c < bias.size else _ZERO
+            start = bias[c] if c < at(bias.size) else _ZERO
             for i in range(height):
                 sums[i, j] = start
-        units, columns = at(matrix.shape[0]), at(matrix.shape[1])
-        accumulate(sums, states, matrix, row, rows, column, columns, units, _ONE)
+        accumulate(sums, states, matrix, row, rows, column, at(states.shape[1]))
         share(sums, x)
 
     return share, inputs
@@ -97,8 +100,8 @@ class Products:
         staged, sizes = (tile.rows, tile.columns + 1), (tile.height, tile.width)
         threads = at(tile.threads)
         groups = at(tile.columns // VECTOR)
-        _, inputs = _stage(tile, loop(tile, _state, _weight, True))
-        gather = loop(tile, _state_of_unit, _probability_of_unit, False)
+        _, inputs = _stage(tile, loop(tile, state, weight, True))
+        gather = loop(tile, _state_of_phase, _probability_of_phase, False)
         share, _ = _stage(tile, gather)
         accumulate = gather.accumulate
 
@@ -140,7 +143,7 @@ class Products:
             for e in range(at(cuda.threadIdx.x), tall * wide, threads):
                 down, right = e // wide, e % wide
                 r, j = row + down, column + right
-                if r < rows and j < out.shape[1]:
+                if r < rows and j < at(out.shape[1]):
                     value = x[down, right]
                     if raw == at(0):
                         value = sigmoid(mul(beta, value))
@@ -159,7 +162,6 @@ class Products:
             """
             x = cuda.shared.array(staged, numba.float32)
             sums = cuda.local.array(sizes, numba.float32)
-            p_minus, p_plus = p[plus.shape[0] :], p
             row, column = at(cuda.blockIdx.x) * tall, at(cuda.blockIdx.y) * wide
             units, ons, offs = at(plus.shape[1]), at(plus.shape[0]), at(minus.shape[0])
             per_plus = _ONE / np.float32(max(ons, at(1)))
@@ -167,32 +169,34 @@ class Products:
             for i in range(height):
                 for j in range(width):
                     sums[i, j] = _ZERO
-            accumulate(sums, minus, p_minus, row, units, column, n_hidden, offs, -_ONE)
+            off = p, ons, n_hidden, -_ONE
+            accumulate(sums, (minus, -_ONE), off, row, units, column, offs)
             for i in range(height):
                 for j in range(width):
                     sums[i, j] *= ratio
-            accumulate(sums, plus, p_plus, row, units, column, n_hidden, ons, _ONE)
+            on = p, at(0), n_hidden, _ONE
+            accumulate(sums, (plus, _ONE), on, row, units, column, ons)
             share(sums, x)
             for e in range(at(cuda.threadIdx.x), tall * wide, threads):
                 down, right = e // wide, e % wide
                 i, j = row + down, column + right
                 value = x[down, right] * per_plus
-                if i < units and j < W.shape[1]:
+                if i < units and j < at(W.shape[1]):
                     W[i, j] = value if j < n_hidden else _ZERO
-                if i == units and j < c.size:
+                if i == units and j < at(c.size):
                     c[j] = value if j < n_hidden else _ZERO
-                if i == units + at(1) and j < c.size:
+                if i == units + at(1) and j < at(c.size):
                     c_mean[j] = value * _HALF if j < n_hidden else _ZERO
-                if j == n_hidden and i < b.size:
+                if j == n_hidden and i < at(b.size):
                     b[i] = value if i < units else _ZERO
-                if j == n_hidden + at(1) and i < b.size:
+                if j == n_hidden + at(1) and i < at(b.size):
                     b_mean[i] = value * _HALF if i < units else _ZERO
 
         self.draw, self.layer, self.contrast = _draw, _layer, _contrast
 
 
-LARGE = Products(Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 16, 8, 8))
-SMALL = Products(Tile(4, 8, 4, 2, 4) if SIMULATED else Tile(32, 32, 32, 2, 4))
+LARGE = Products(Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 8, 8, 8))
+SMALL = Products(Tile(8, 16, 8, 4, 8) if SIMULATED else Tile(32, 32, 32, 2, 4))
 
 
 def _sized(rows: int, columns: int) -> Products:

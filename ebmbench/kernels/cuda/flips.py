@@ -18,10 +18,11 @@ from numba import cuda
 
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
-from ebmbench.kernels.cuda.dense import Tile, loop, state, weight
+from ebmbench.kernels.cuda.dense import state, weight
 from ebmbench.kernels.cuda.device import padded
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
+from ebmbench.kernels.cuda.tile import Tile, loop
 from ebmbench.scalar import exp, flip_value_and_weight, normalised, quotient, sigmoid
 
 _LANES, _WARPS = (2, 2) if SIMULATED else (32, 8)

@@ -1,64 +1,40 @@
 """Conditionals, free energy and the moments that gradients are made of."""
 
-import math
-
 import numba
 import numpy as np
 from numba import cuda
 
 from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.dense import contrast, layer
-from ebmbench.kernels.cuda.device import blocks, padded
-from ebmbench.kernels.cuda.launch import THREADS, device, kernel
+from ebmbench.kernels.cuda.device import blocks
+from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty
 from ebmbench.kernels.cuda.tile import at
-from ebmbench.compile import jit
-from ebmbench.scalar import exp64
+from ebmbench.scalar import softplus64
 
-
-@jit(forceinline=True)
-def softplus64(x):
-    """log(1 + e**x) for a float64."""
-    return max(x, 0.0) + math.log1p(exp64(-abs(x)))
+_THREADS = 128
 
 
 @device
-def block_sum(scratch, value):
-    """The sum of one float64 a thread over a block of 2**n threads, to all of them.
-
-    scratch: shared float64 [threads]; added as a tree, so that the bits are always the same.
-    """
-    t = cuda.threadIdx.x
-    cuda.syncthreads()  # nobody reads an earlier sum any more
-    scratch[t] = value
-    cuda.syncthreads()
-    width = cuda.blockDim.x // 2
-    while width > 0:
-        if t < width:
-            scratch[t] += scratch[t + width]
-        cuda.syncthreads()
-        width //= 2
-    return scratch[0]
-
-
-@device
-def minus_free_energy(x, b, v, r, n_hidden, scratch):
-    """-F of row r of v, float64, to all threads of the block; x: its pre-activations c + vW."""
-    mine = 0.0
+def minus_free_energy_part(x, r, n_hidden, b, v, own):
+    """A thread's part of the sum that is -F of row `own` of v, float64; x[r]: its c + vW."""
+    part = 0.0
     for j in range(at(cuda.threadIdx.x), n_hidden, at(cuda.blockDim.x)):
-        mine += softplus64(np.float64(x[r, j]))
+        part += softplus64(np.float64(x[r, j]))
     for i in range(at(cuda.threadIdx.x), at(v.shape[1]), at(cuda.blockDim.x)):
-        mine += np.float64(b[i]) * np.float64(v[r, i])
-    return block_sum(scratch, mine)
+        part += np.float64(b[i]) * np.float64(v[own, i])
+    return part
 
 
-@kernel("float32[:,::1], float32[::1], rows[:,::1], uint64, float64[::1]")
+@kernel("float32[:,::1], float32[::1], rows[:,::1], uint64, float64[::1]", _THREADS)
 def _free_energies(x, b, v, n_hidden, out):
-    scratch = cuda.shared.array(THREADS, numba.float64)
-    for r in range(at(cuda.blockIdx.x), at(v.shape[0]), at(cuda.gridDim.x)):
-        total = minus_free_energy(x, b, v, r, n_hidden, scratch)
-        if cuda.threadIdx.x == 0:
-            out[r] = -total
+    """A row a block. Bound by some 60 float64 operations a unit: 10,000 x 500 in 10 us on an H200."""
+    room = cuda.shared.array(_THREADS, numba.float64)
+    r = at(cuda.blockIdx.x)
+    total = block_sum(minus_free_energy_part(x, r, n_hidden, b, v, r), room)
+    if cuda.threadIdx.x == 0:
+        out[r] = -total
 
 
 @kernel("uint8[:,::1], float32[:,::1]")
@@ -119,7 +95,7 @@ def free_energy(model, v):
     x, out = empty((len(v), model.c.size)), empty(len(v), np.float64)
     layer(model.W, model.c, v, None, model.n_hidden, None, x)
     if out.size:
-        _free_energies(min(out.size, 65535), x, model.b, v, model.n_hidden, out)
+        _free_energies(out.size, x, model.b, v, model.n_hidden, out)
     return download(out)
 
 

@@ -57,10 +57,10 @@ class Loop(NamedTuple):
 def loop(tile: Tile, left: Callable, right: Callable, left_ascends: bool) -> Loop:
     """The loop for one size of tile and one kind of factors.
 
-    left(factor, line, term, lines, terms, sign) and right(factor, term, line, terms, lines, sign) are
-    device functions that give an element, 0 beyond the factor's ends; left_ascends: whether neighbours
-    of `left` in memory are terms, not lines. Of shared memory it takes depth (rows + columns + 4)
-    floats.
+    left(first, line, term, lines, terms) and right(second, term, line, terms) are device functions
+    that give an element, 0 beyond the factor's ends; a factor is an array or a tuple with one.
+    left_ascends: whether neighbours of `left` in memory are terms, not lines. Of shared memory the loop
+    takes depth (rows + columns + 4) floats.
     """
     rows, columns, depth, height, width = tile
     pitch = rows + VECTOR  # keeps vectors aligned and spreads a column over the banks
@@ -70,27 +70,35 @@ def loop(tile: Tile, left: Callable, right: Callable, left_ascends: bool) -> Loo
     left_fast, right_fast = at(depth if left_ascends else rows), at(columns)
 
     @device
-    def row_of(n):
-        # Groups of neighbours, so that reads of shared memory are whole vectors.
-        return (n // group * across + at(cuda.threadIdx.x) // side) * group + n % group
+    def own_row(n, t):
+        """Row of the tile that thread t keeps as its n-th: reads of groups of 4 are whole vectors."""
+        return (n // group * across + t // side) * group + n % group
 
     @device
-    def column_of(n):
-        return (n // vector * side + at(cuda.threadIdx.x) % side) * vector + n % vector
+    def own_column(n, t):
+        return (n // vector * side + t % side) * vector + n % vector
 
     @device
-    def place(n, fast):
-        """Which element of a slice a thread copies as its n-th: neighbours go to neighbours."""
-        t, beside = at(cuda.threadIdx.x), max(fast // threads, at(1))
+    def place(n, t, fast):
+        """Which element of a slice thread t copies as its n-th: neighbours go to neighbours."""
+        beside = max(fast // threads, at(1))
         return t // fast + n // beside * max(threads // fast, at(1)), t % fast + n % beside * threads
 
     @device
-    def left_place(n):
-        slow, quick = place(n, left_fast)
+    def left_place(n, t):
+        slow, quick = place(n, t, left_fast)
         return (slow, quick) if left_ascends else (quick, slow)
 
     @device
-    def accumulate(sums, first, second, row, rows_left, column, columns_right, terms, sign):
+    def row_of(n):
+        return own_row(at(n), at(cuda.threadIdx.x))
+
+    @device
+    def column_of(n):
+        return own_column(at(n), at(cuda.threadIdx.x))
+
+    @device
+    def accumulate(sums, first, second, row, lines, column, terms):
         """Add left[row + r, t] right[t, column + c] over all terms t to a thread's sums."""
         if SIMULATED:  # which knows no alignment
             a = cuda.shared.array((depth, pitch), numba.float32)
@@ -101,27 +109,28 @@ def loop(tile: Tile, left: Callable, right: Callable, left_ascends: bool) -> Loo
         own_a = cuda.local.array(left_each, numba.float32)
         own_b = cuda.local.array(right_each, numba.float32)
         beside = cuda.local.array(width, numba.float32)
+        t = at(cuda.threadIdx.x)
         for start in range(at(0), terms, step):
             # All reads of a slice are under way before the first is waited for.
             for n in range(at(left_each)):
-                line, term = left_place(n)
-                own_a[n] = left(first, row + line, start + term, rows_left, terms, sign)
+                line, term = left_place(n, t)
+                own_a[n] = left(first, row + line, start + term, lines, terms)
             for n in range(at(right_each)):
-                term, line = place(n, right_fast)
-                own_b[n] = right(second, start + term, column + line, terms, columns_right, sign)
+                term, line = place(n, t, right_fast)
+                own_b[n] = right(second, start + term, column + line, terms)
             cuda.syncthreads()  # nobody reads the slice before any more
             for n in range(at(left_each)):
-                line, term = left_place(n)
+                line, term = left_place(n, t)
                 a[term, line] = own_a[n]
             for n in range(at(right_each)):
-                b[place(n, right_fast)] = own_b[n]
+                b[place(n, t, right_fast)] = own_b[n]
             cuda.syncthreads()
             k = at(0)
             while k < step:  # a plain counter: a range of unsigned numbers counts twice
                 for j in range(at(width)):
-                    beside[j] = b[k, column_of(j)]
+                    beside[j] = b[k, own_column(j, t)]
                 for i in range(at(height)):
-                    x = a[k, row_of(i)]
+                    x = a[k, own_row(i, t)]
                     for j in range(at(width)):
                         sums[i, j] += x * beside[j]
                 k += at(1)
