@@ -10,7 +10,7 @@ from ebmbench.kernels.cuda.memory import empty
 
 LARGEST = 1024  # threads that a block may have
 SHARED = 48 * 1024  # bytes of shared memory that any GPU gives a block without being asked
-_IN_TURN = 1024  # blocks that get memory of their own where shared memory is too small
+IN_TURN = 1024  # blocks that get memory of their own where shared memory is too small
 
 _U32 = np.uint32
 
@@ -53,5 +53,5 @@ def launch_blocks(
     if size <= SHARED:
         inside(blocks, *arguments, threads=threads, shared=size)
         return
-    blocks = min(blocks, _IN_TURN)
+    blocks = min(blocks, IN_TURN)
     outside(blocks, empty((blocks, size), np.uint8), *arguments, threads=threads)
