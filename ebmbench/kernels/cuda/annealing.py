@@ -12,7 +12,7 @@ from numba import cuda
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cuda.block import block_sum, launch_blocks, threads_for
+from ebmbench.kernels.cuda.block import THREADS, block_sum, launch_blocks, threads_for
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
     chain_bytes,
@@ -123,10 +123,10 @@ def _walk(
             draw(base, _F32(1.0), nv, True, vs, changes, at, stream + VISIBLE)
         else:
             read(start[r], nv, vs, changes)
-        weight = 0.0
+        weight, age = 0.0, 0  # of the sums
         for k in range(1, last + 1):
             after, before = betas[k], betas[k - 1]
-            fresh = (k - 1) % lifetime == 0
+            fresh, age = age == 0, age + 1 if age + 1 < lifetime else 0
             rows = gather(changes, nv, c.size, listed, counts)
             follow(W, c, fresh, xh, listed, rows)
             weight += (after - before) * linear_gain(base, b, nv, vs) + hidden_gain(xh, nh, after, before)
@@ -137,8 +137,7 @@ def _walk(
                 rows = gather(changes, nh, b.size, listed, counts)
                 follow(Wt, b, fresh, xv, listed, rows)
                 cuda.syncthreads()
-                fresh = k % lifetime == 0
-                draw_between(base, xv, after, nv, fresh, vs, changes, at, stream + VISIBLE)
+                draw_between(base, xv, after, nv, age == 0, vs, changes, at, stream + VISIBLE)
         weight = block_sum(weight, room)
         if cuda.threadIdx.x == 0:
             log_weights[r] = weight
@@ -153,7 +152,7 @@ _ARGUMENTS = (
 )
 
 
-@kernel(_ARGUMENTS, threads=1024)
+@kernel(_ARGUMENTS, threads=THREADS)
 def _anneal(
     W, Wt, b, c, base, betas, start, drawn, v, log_weights, nh, lifetime, seed, stream, step, chain
 ):
@@ -164,7 +163,7 @@ def _anneal(
     )  # fmt: skip
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=THREADS)
 def _wide_anneal(
     scratch,
     W,

@@ -5,10 +5,14 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.cuda.device import padded
 from ebmbench.kernels.cuda.launch import Kernel, device
 from ebmbench.kernels.cuda.memory import empty
 
-LARGEST = 1024  # threads that a block may have
+# Threads that a block of chains may have: enough for layers of so many units, and few enough to leave
+# each thread 72 registers. With 1,024, the most that a GPU allows, there would be 64, and tempering
+# would spill.
+THREADS = 896
 SHARED = 48 * 1024  # bytes of shared memory that any GPU gives a block without being asked
 IN_TURN = 1024  # blocks that get memory of their own where shared memory is too small
 
@@ -37,8 +41,9 @@ def block_sum(value, room):
 
 
 def threads_for(widest: int) -> int:
-    """Threads of a block whose layers have at most so many (padded) units: one a unit."""
-    return min(widest, LARGEST)
+    """Threads of a block whose layers have at most so many (padded) units: one for each one, two, ..."""
+    columns = -(-widest // THREADS)
+    return padded(-(-widest // columns))
 
 
 def launch_blocks(

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.block import launch_blocks
+from ebmbench.kernels.cuda.block import THREADS, launch_blocks
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
     chain_bytes,
@@ -41,7 +41,7 @@ def _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream,
     while r < v.shape[0]:
         if binary:
             read(start[r], nv, vs, changes)
-        fresh = True
+        fresh, age = True, 0  # of the sums
         for t in range(steps):
             if t > 0 or binary:
                 rows = gather(changes, nv, c.size, listed, counts)
@@ -50,13 +50,13 @@ def _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream,
                 follow_weighted(W, c, nv, start[r], xh)
             cuda.syncthreads()
             at = counter(chain + r, step + _U64(t), seed)
-            fresh = t % lifetime == 0
+            fresh, age = age == 0, age + 1 if age + 1 < lifetime else 0
             draw(xh, beta, nh, fresh, hs, changes, at, stream + HIDDEN)
             rows = gather(changes, nh, b.size, listed, counts)
             follow(Wt, b, fresh, xv, listed, rows)
             cuda.syncthreads()
             # A sum over a grey row cannot be followed.
-            fresh = (t + 1) % lifetime == 0 or (t == 0 and not binary)
+            fresh = age == 0 or (t == 0 and not binary)
             draw(xv, beta, nv, fresh, vs, changes, at, stream + VISIBLE)
         cuda.syncthreads()
         write(vs, nv, v[r])
@@ -71,13 +71,13 @@ _ARGUMENTS = (
 )
 
 
-@kernel(_ARGUMENTS, threads=1024)
+@kernel(_ARGUMENTS, threads=THREADS)
 def _sweeps(W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
     memory = cuda.shared.array(0, numba.float64).view(np.uint8)
     _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=THREADS)
 def _wide_sweeps(scratch, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
     memory = scratch[cuda.blockIdx.x]
     _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)

@@ -14,7 +14,7 @@ from numba import cuda
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cuda.annealing import linear_gain
-from ebmbench.kernels.cuda.block import IN_TURN, block_sum, launch_blocks, threads_for
+from ebmbench.kernels.cuda.block import IN_TURN, THREADS, block_sum, launch_blocks, threads_for
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
     chain_bytes,
@@ -63,9 +63,9 @@ def hidden_energy(x, units, h):
 
 
 @device
-def exchange(betas, place, d, at, stream, parity, accepted):
+def exchange(betas, place, d, at, stream, accepted):
     """Decide about every second pair of neighbours; place[t] is the slot that stands at betas[t]."""
-    t = _U32(_U32(parity) + _U32(cuda.threadIdx.x) * _U32(2))
+    t = _U32((_U32(at[1]) & _U32(1)) + _U32(cuda.threadIdx.x) * _U32(2))  # at[1]: the step's low word
     while t + _U32(1) < betas.size:
         other = _U32(t + _U32(1))
         colder, warmer = place[other], place[t]
@@ -101,28 +101,28 @@ def _walk(
             read(start[first + t], nv, vs, changes)
             rows = gather(changes, nv, hidden, listed, counts)
             follow(W, c, True, xh, listed, rows)
+        age = 0  # of the sums
         for sweep in range(steps):
+            fresh, age = age == 0, age + 1 if age + 1 < lifetime else 0
             now = step + _U64(sweep)
             for t in range(temperatures):
                 cuda.syncthreads()
                 slot = place[t]
                 xv, xh, vs, hs = chain_arrays(memory[slot * size : (slot + 1) * size], visible, hidden)
                 at = counter(chain + first + t, now, seed)
-                fresh = sweep % lifetime == 0
                 draw(xh, _F32(betas[t]), nh, fresh, hs, changes, at, stream + HIDDEN)
                 rows = gather(changes, nh, visible, listed, counts)
                 follow(Wt, b, fresh, xv, listed, rows)
                 cuda.syncthreads()
-                fresh = (sweep + 1) % lifetime == 0
-                draw_between(base, xv, betas[t], nv, fresh, vs, changes, at, stream + VISIBLE)
+                draw_between(base, xv, betas[t], nv, age == 0, vs, changes, at, stream + VISIBLE)
                 rows = gather(changes, nv, hidden, listed, counts)
-                follow(W, c, fresh, xh, listed, rows)
+                follow(W, c, age == 0, xh, listed, rows)
                 gain = block_sum(linear_gain(base, b, nv, vs) + hidden_energy(xh, nh, hs), room)
                 if cuda.threadIdx.x == 0:
                     d[slot] = gain
             cuda.syncthreads()
             at = counter(chain + first, now, seed)
-            exchange(betas, place, d, at, stream + SWAPS, now & _U64(1), accepted[ladder])
+            exchange(betas, place, d, at, stream + SWAPS, accepted[ladder])
         cuda.syncthreads()
         for t in range(temperatures):
             slot = place[t]
@@ -138,7 +138,7 @@ _ARGUMENTS = (
 )
 
 
-@kernel(_ARGUMENTS, threads=1024)
+@kernel(_ARGUMENTS, threads=THREADS)
 def _ladders(
     slots, W, Wt, b, c, base, betas, start, last, accepted, nh, steps, lifetime, seed, stream, step, chain
 ):
@@ -149,7 +149,7 @@ def _ladders(
     )  # fmt: skip
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=THREADS)
 def _wide_ladders(
     scratch, slots, W, Wt, b, c, base, betas, start, last, accepted, nh, steps, lifetime, seed, stream,
     step, chain,
