@@ -10,22 +10,25 @@ from numba import cuda
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cuda.block import block_sum, launch_blocks, threads_for
+from ebmbench.kernels.cuda.block import THREADS, block_sum, launch_blocks, threads_for
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
     chain_bytes,
-    counter,
-    draw,
-    draw_between,
     follow,
     gather,
     lifetime,
-    read,
     work_arrays,
     work_bytes,
-    write,
 )
 from ebmbench.kernels.cuda.device import store
+from ebmbench.kernels.cuda.drawing import (
+    counter,
+    draw,
+    draw_between,
+    read,
+    words_of,
+    write,
+)
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
@@ -65,11 +68,11 @@ def hidden_gain(x, units, after, before):
 
 
 @device
-def linear_gain(base, b, state):
+def linear_gain(base, b, units, state):
     """(b - base).v over a thread's own groups, in float64."""
     gain = 0.0
-    group = _U32(cuda.threadIdx.x)
-    while group < state.size:
+    group, groups = _U32(cuda.threadIdx.x), _U32(words_of(units) << 3)
+    while group < groups:
         bits = _U32(state[group])
         for lane in range(4):
             i = _U32((group << _U32(2)) + _U32(lane))
@@ -104,35 +107,35 @@ def _walk(
     first, widest = chain_bytes(b.size, c.size), max(b.size, c.size)
     listed, changes, counts = work_arrays(memory[first:], widest)
     room = memory[first + work_bytes(widest) :].view(np.float64)
-    v_changes, h_changes = changes[: vs.size], changes[: hs.size]
     last, nv = betas.size - 1, v.shape[1]
-    for r in range(cuda.blockIdx.x, v.shape[0], cuda.gridDim.x):
+    r = _U32(cuda.blockIdx.x)
+    while r < v.shape[0]:
         if drawn:
             at = counter(chain + r, step, seed)
-            draw(base, _F32(1.0), nv, True, vs, v_changes, at, stream + VISIBLE)
+            draw(base, _F32(1.0), nv, True, vs, changes, at, stream + VISIBLE)
         else:
-            read(start[r], vs, v_changes)
-        weight = 0.0
+            read(start[r], nv, vs, changes)
+        weight, age = 0.0, 0  # of the sums
         for k in range(1, last + 1):
             after, before = betas[k], betas[k - 1]
-            fresh = (k - 1) % lifetime == 0
-            gather(v_changes, xh.size, listed, counts)
-            follow(W, c, fresh, xh, listed, counts[v_changes.size >> 3])
-            weight += (after - before) * linear_gain(base, b, vs) + hidden_gain(xh, nh, after, before)
+            fresh, age = age == 0, age + 1 if age + 1 < lifetime else 0
+            rows = gather(changes, nv, c.size, listed, counts)
+            follow(W, c, fresh, xh, listed, rows)
+            weight += (after - before) * linear_gain(base, b, nv, vs) + hidden_gain(xh, nh, after, before)
             if k < last:
                 cuda.syncthreads()
                 at = counter(chain + r, step + _U64(k), seed)
-                draw(xh, _F32(after), nh, fresh, hs, h_changes, at, stream + HIDDEN)
-                gather(h_changes, xv.size, listed, counts)
-                follow(Wt, b, fresh, xv, listed, counts[h_changes.size >> 3])
+                draw(xh, _F32(after), nh, fresh, hs, changes, at, stream + HIDDEN)
+                rows = gather(changes, nh, b.size, listed, counts)
+                follow(Wt, b, fresh, xv, listed, rows)
                 cuda.syncthreads()
-                fresh = k % lifetime == 0
-                draw_between(base, xv, after, nv, fresh, vs, v_changes, at, stream + VISIBLE)
+                draw_between(base, xv, after, nv, age == 0, vs, changes, at, stream + VISIBLE)
         weight = block_sum(weight, room)
         if cuda.threadIdx.x == 0:
             log_weights[r] = weight
-        write(vs, v[r])
+        write(vs, nv, v[r])
         cuda.syncthreads()
+        r = _U32(r + _U32(cuda.gridDim.x))
 
 
 _ARGUMENTS = (
@@ -141,7 +144,7 @@ _ARGUMENTS = (
 )
 
 
-@kernel(_ARGUMENTS, threads=1024)
+@kernel(_ARGUMENTS, threads=THREADS)
 def _anneal(
     W, Wt, b, c, base, betas, start, drawn, v, log_weights, nh, lifetime, seed, stream, step, chain
 ):
@@ -152,7 +155,7 @@ def _anneal(
     )  # fmt: skip
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=THREADS)
 def _wide_anneal(
     scratch,
     W,

@@ -5,12 +5,16 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.cuda.device import padded
 from ebmbench.kernels.cuda.launch import Kernel, device
 from ebmbench.kernels.cuda.memory import empty
 
-LARGEST = 1024  # threads that a block may have
+# Threads that a block of chains may have: enough for layers of so many units, and few enough to leave
+# each thread 72 registers. With 1,024, the most that a GPU allows, there would be 64, and tempering
+# would spill.
+THREADS = 896
 SHARED = 48 * 1024  # bytes of shared memory that any GPU gives a block without being asked
-_IN_TURN = 1024  # blocks that get memory of their own where shared memory is too small
+IN_TURN = 1024  # blocks that get memory of their own where shared memory is too small
 
 _U32 = np.uint32
 
@@ -37,8 +41,9 @@ def block_sum(value, room):
 
 
 def threads_for(widest: int) -> int:
-    """Threads of a block whose layers have at most so many (padded) units: one a unit."""
-    return min(widest, LARGEST)
+    """Threads of a block whose layers have at most so many (padded) units: one for each one, two, ..."""
+    columns = -(-widest // THREADS)
+    return padded(-(-widest // columns))
 
 
 def launch_blocks(
@@ -53,5 +58,5 @@ def launch_blocks(
     if size <= SHARED:
         inside(blocks, *arguments, threads=threads, shared=size)
         return
-    blocks = min(blocks, _IN_TURN)
+    blocks = min(blocks, IN_TURN)
     outside(blocks, empty((blocks, size), np.uint8), *arguments, threads=threads)

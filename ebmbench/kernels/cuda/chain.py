@@ -21,14 +21,14 @@ import numpy as np
 from numba import cuda
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cuda.drawing import words_of
 from ebmbench.kernels.cuda.launch import device
-from ebmbench.scalar import four_uniforms, mul, sigmoid
+from ebmbench.scalar import mul
 
 LIFETIME = 32  # sweeps after which sums start afresh, where additions are rounded
 _FOR_EVER = 2**62
 
 _F32 = np.float32
-_U8 = np.uint8
 _U32 = np.uint32
 _U64 = np.uint64
 # Of each byte of a word of changes the low half tells which units went on, the high half which off.
@@ -76,99 +76,6 @@ def work_arrays(memory, widest):
     return listed, changes, counts
 
 
-@jit(forceinline=True)
-def counter(number, step, seed):
-    """What numbers a chain's uniforms at a step: (chain, step low, step high, seed), uint32."""
-    return (
-        _U32(_U64(number) & _LOW),
-        _U32(step & _LOW),
-        _U32(step >> _U64(32)),
-        _U32(_U64(seed) & _LOW),
-    )
-
-
-@jit(forceinline=True)
-def nibble(group, y0, y1, y2, y3, units, at, stream):
-    """Draw the four units of a group with these pre-activations; those beyond `units` stay off."""
-    a, b, c, d = four_uniforms(
-        _U32(group), _U32(at[0]), _U32(at[1]), _U32(at[2]), _U32(at[3]), _U32(stream)
-    )
-    first = 4 * np.int64(group)
-    bits = _U32((a < sigmoid(y0)) & (first < units))
-    bits |= _U32((b < sigmoid(y1)) & (first + 1 < units)) << _U32(1)
-    bits |= _U32((c < sigmoid(y2)) & (first + 2 < units)) << _U32(2)
-    bits |= _U32((d < sigmoid(y3)) & (first + 3 < units)) << _U32(3)
-    return _U32(bits)
-
-
-@jit(forceinline=True)
-def between(rest, base, beta, x):
-    """The path from base to x: (1 - beta) base + beta x, rest = 1 - beta."""
-    return _F32(mul(rest, base) + mul(beta, x))
-
-
-@device
-def note(group, new, fresh, state, changes):
-    """Keep a group's new state and how it differs from the old one, or from all off for a fresh sum."""
-    old, new = _U32(0) if fresh else _U32(state[group]), _U32(new)
-    state[group] = _U8(new)
-    changes[group] = _U8((new & ~old) | ((old & ~new) << _U32(4)))
-
-
-@device
-def draw(x, beta, units, fresh, state, changes, at, stream):
-    """Sample a layer with pre-activations x at inverse temperature beta (float32).
-
-    fresh: whether what follows starts from no units on; at: of `counter`; stream: the layer's.
-    """
-    group = _U32(cuda.threadIdx.x)
-    while group < state.size:
-        i = _U32(group << _U32(2))
-        y0, y1 = _F32(beta * x[i]), _F32(beta * x[i + _U32(1)])
-        y2, y3 = _F32(beta * x[i + _U32(2)]), _F32(beta * x[i + _U32(3)])
-        note(group, nibble(group, y0, y1, y2, y3, units, at, stream), fresh, state, changes)
-        group = _U32(group + _U32(cuda.blockDim.x))
-
-
-@device
-def draw_between(base, x, beta, units, fresh, state, changes, at, stream):
-    """`draw` on the path from base to x; beta: float64."""
-    rest, beta = _F32(1.0 - beta), _F32(beta)
-    group = _U32(cuda.threadIdx.x)
-    while group < state.size:
-        i = _U32(group << _U32(2))
-        j, k, l = i + _U32(1), i + _U32(2), i + _U32(3)  # noqa: E741
-        y0 = _F32(between(rest, base[i], beta, x[i]))
-        y1 = _F32(between(rest, base[j], beta, x[j]))
-        y2 = _F32(between(rest, base[k], beta, x[k]))
-        y3 = _F32(between(rest, base[l], beta, x[l]))
-        note(group, nibble(group, y0, y1, y2, y3, units, at, stream), fresh, state, changes)
-        group = _U32(group + _U32(cuda.blockDim.x))
-
-
-@device
-def read(row, state, changes):
-    """Take a layer's state from a row of 0 and 1."""
-    group = _U32(cuda.threadIdx.x)
-    while group < state.size:
-        bits = _U32(0)
-        for lane in range(4):
-            unit = 4 * np.int64(group) + lane
-            if unit < row.size and row[unit] != 0:
-                bits |= _U32(_U32(1) << _U32(lane))
-        note(group, bits, True, state, changes)
-        group = _U32(group + _U32(cuda.blockDim.x))
-
-
-@device
-def write(state, row):
-    """A layer's state as a row of 0 and 1; each thread reads groups that others drew."""
-    unit = _U32(cuda.threadIdx.x)
-    while unit < row.size:
-        row[unit] = _U8((_U32(state[unit >> _U32(2)]) >> (unit & _U32(3))) & _U32(1))
-        unit = _U32(unit + _U32(cuda.blockDim.x))
-
-
 @device
 def count_before(counts, word):
     """The sum of the first `word` counts; eight are read at once, since each read takes 30 cycles."""
@@ -189,44 +96,48 @@ def count_before(counts, word):
 
 
 @device
-def gather(changes, columns, listed, counts):
-    """List the rows of the units that changed.
+def gather(changes, units, columns, listed, counts):
+    """List the rows of a layer's units that changed.
 
-    changes: of one layer, a byte for each of its groups; columns: of the matrix, a row's length.
-    listed: where each row begins in the matrix; those of units that went on in ascending order from
-    its first element, those of units that went off in descending order up to its last. counts:
-    scratch; its element changes.size // 8 is then how many went on plus 2**32 times how many went off.
+    changes: see `drawing`; columns: of the matrix, a row's length; counts: scratch. listed: where each
+    row begins in the matrix; those of units that went on in ascending order from its first element,
+    those of units that went off in descending order up to a last one. Returns where the former end,
+    where the latter begin, and where these end.
     """
-    words = changes.view(np.uint64)
+    words = words_of(units)
+    end = _U32(words << 5)
+    bits = changes.view(np.uint64)
     cuda.syncthreads()
     word = _U32(cuda.threadIdx.x)
-    while word < words.size:
-        bits = words[word]
-        counts[word] = _U64(cuda.popc(bits & _ON)) | (_U64(cuda.popc(bits & _OFF)) << _U64(32))
+    while word < words:
+        change = bits[word]
+        counts[word] = _U64(cuda.popc(change & _ON)) | (_U64(cuda.popc(change & _OFF)) << _U64(32))
         word = _U32(word + _U32(cuda.blockDim.x))
     cuda.syncthreads()
-    group = _U32(cuda.threadIdx.x)
-    while group < changes.size:
+    group, groups = _U32(cuda.threadIdx.x), _U32(words << 3)
+    while group < groups:
         change = _U32(changes[group])
-        is_last = group + _U32(1) == changes.size
+        is_last = _U32(group + _U32(1)) == groups
         if change != _U32(0) or is_last:
             word = _U32(group >> _U32(3))
             before = count_before(counts, word)
-            part = words[word] & ((_U64(1) << _U64((group & _U32(7)) << _U32(3))) - _U64(1))
+            part = bits[word] & ((_U64(1) << _U64((group & _U32(7)) << _U32(3))) - _U64(1))
             on = _U32(_U32(before & _LOW) + _U32(cuda.popc(part & _ON)))
-            off = _U32(_U32(before >> _U64(32)) + _U32(cuda.popc(part & _OFF)))
+            off = _U32(end - _U32(before >> _U64(32)) - _U32(cuda.popc(part & _OFF)))
             for lane in range(4):
                 row = _U32(_U32((group << _U32(2)) + _U32(lane)) * _U32(columns))
                 if (change >> _U32(lane)) & _U32(1):
                     listed[on] = row
                     on = _U32(on + _U32(1))
                 if (change >> _U32(lane + 4)) & _U32(1):
-                    off = _U32(off + _U32(1))
-                    listed[_U32(listed.size) - off] = row
+                    off = _U32(off - _U32(1))
+                    listed[off] = row
             if is_last:
-                counts[words.size] = _U64(on) | (_U64(off) << _U64(32))
+                counts[words] = _U64(on) | (_U64(off) << _U64(32))
         group = _U32(group + _U32(cuda.blockDim.x))
     cuda.syncthreads()
+    totals = counts[words]
+    return _U32(totals & _LOW), _U32(totals >> _U64(32)), end
 
 
 @device
@@ -264,46 +175,43 @@ def add_listed(matrix, j, listed, first, last, sign, total):
 
 
 @device
-def follow(matrix, bias, fresh, x, listed, count):
-    """Bring a layer's pre-activations x up to date with the other layer's listed changes.
+def follow(matrix, bias, fresh, x, listed, rows):
+    """Bring a layer's pre-activations x up to date with the other layer's changes.
 
-    matrix: float32 [other layer's units * columns], as one row; bias: where fresh sums start;
-    count: of `gather`. No barrier: a thread may read its own columns at once.
+    matrix: float32 [other layer's units * columns], as one row; bias: where fresh sums start, one
+    element a column; rows: of `gather`. No barrier: a thread may read its own columns at once.
     """
-    on, size = count & _LOW, _U64(listed.size)
-    off = size - (count >> _U64(32))
     j = _U32(cuda.threadIdx.x)
-    while j < x.size:
+    while j < bias.size:
         total = bias[j] if fresh else x[j]
-        total = add_listed(matrix, j, listed, _U64(0), on, _F32(1.0), total)
-        x[j] = add_listed(matrix, j, listed, off, size, _F32(-1.0), total)
+        total = add_listed(matrix, j, listed, _U64(0), _U64(rows[0]), _F32(1.0), total)
+        x[j] = add_listed(matrix, j, listed, _U64(rows[1]), _U64(rows[2]), _F32(-1.0), total)
         j = _U32(j + _U32(cuda.blockDim.x))
 
 
 @device
-def follow_weighted(matrix, bias, row, x):
-    """Pre-activations x of a layer from a row of real numbers: bias + row @ matrix, added in order.
+def follow_weighted(matrix, bias, units, row, x):
+    """Pre-activations x of a layer from so many real numbers: bias + row @ matrix, added in order.
 
-    matrix: as in `follow`. Products are rounded by themselves, as everywhere in sampling.
+    matrix and bias: as in `follow`. Products are rounded by themselves, as everywhere in sampling.
     """
-    columns = _U32(x.size)
+    columns = _U32(bias.size)
+    whole = _U32((units >> 2) << 2)
     j = _U32(cuda.threadIdx.x)
     while j < columns:
-        column = matrix[j:]
         total = bias[j]
-        i, whole = _U32(0), _U32(row.size - row.size % 4)
+        i, first = _U32(0), j
         while i < whole:
-            first = _U32(i * columns)
             second, third = _U32(first + columns), _U32(first + columns + columns)
             fourth = _U32(third + columns)
-            w0, w1, w2, w3 = column[first], column[second], column[third], column[fourth]
+            w0, w1, w2, w3 = matrix[first], matrix[second], matrix[third], matrix[fourth]
             total = _F32(total + mul(_F32(row[i]), w0))
             total = _F32(total + mul(_F32(row[i + _U32(1)]), w1))
             total = _F32(total + mul(_F32(row[i + _U32(2)]), w2))
             total = _F32(total + mul(_F32(row[i + _U32(3)]), w3))
-            i = _U32(i + _U32(4))
-        while i < row.size:
-            total = _F32(total + mul(_F32(row[i]), column[_U32(i * columns)]))
-            i = _U32(i + _U32(1))
+            i, first = _U32(i + _U32(4)), _U32(fourth + columns)
+        while i < units:
+            total = _F32(total + mul(_F32(row[i]), matrix[first]))
+            i, first = _U32(i + _U32(1)), _U32(first + columns)
         x[j] = total
         j = _U32(j + _U32(cuda.blockDim.x))

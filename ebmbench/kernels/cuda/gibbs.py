@@ -4,19 +4,21 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.block import launch_blocks
+from ebmbench.kernels.cuda.block import THREADS, launch_blocks
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
     chain_bytes,
-    counter,
-    draw,
     follow,
     follow_weighted,
     gather,
     lifetime,
-    read,
     work_arrays,
     work_bytes,
+)
+from ebmbench.kernels.cuda.drawing import (
+    counter,
+    draw,
+    read,
     write,
 )
 from ebmbench.kernels.cuda.launch import device, kernel
@@ -24,6 +26,7 @@ from ebmbench.kernels.cuda.memory import empty
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 _F32 = np.float32
+_U32 = np.uint32
 _U64 = np.uint64
 
 
@@ -33,32 +36,33 @@ def _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream,
     xv, xh, vs, hs = chain_arrays(memory, b.size, c.size)
     widest = max(b.size, c.size)
     listed, changes, counts = work_arrays(memory[chain_bytes(b.size, c.size) :], widest)
-    v_changes, h_changes = changes[: vs.size], changes[: hs.size]
-    binary = start.itemsize == 1
-    for r in range(cuda.blockIdx.x, v.shape[0], cuda.gridDim.x):
+    nv, nh, binary = v.shape[1], h.shape[1], start.itemsize == 1
+    r = _U32(cuda.blockIdx.x)
+    while r < v.shape[0]:
         if binary:
-            read(start[r], vs, v_changes)
-        fresh = True
+            read(start[r], nv, vs, changes)
+        fresh, age = True, 0  # of the sums
         for t in range(steps):
             if t > 0 or binary:
-                gather(v_changes, xh.size, listed, counts)
-                follow(W, c, fresh, xh, listed, counts[v_changes.size >> 3])
+                rows = gather(changes, nv, c.size, listed, counts)
+                follow(W, c, fresh, xh, listed, rows)
             else:
-                follow_weighted(W, c, start[r], xh)
+                follow_weighted(W, c, nv, start[r], xh)
             cuda.syncthreads()
             at = counter(chain + r, step + _U64(t), seed)
-            fresh = t % lifetime == 0
-            draw(xh, beta, h.shape[1], fresh, hs, h_changes, at, stream + HIDDEN)
-            gather(h_changes, xv.size, listed, counts)
-            follow(Wt, b, fresh, xv, listed, counts[h_changes.size >> 3])
+            fresh, age = age == 0, age + 1 if age + 1 < lifetime else 0
+            draw(xh, beta, nh, fresh, hs, changes, at, stream + HIDDEN)
+            rows = gather(changes, nh, b.size, listed, counts)
+            follow(Wt, b, fresh, xv, listed, rows)
             cuda.syncthreads()
             # A sum over a grey row cannot be followed.
-            fresh = (t + 1) % lifetime == 0 or (t == 0 and not binary)
-            draw(xv, beta, v.shape[1], fresh, vs, v_changes, at, stream + VISIBLE)
+            fresh = age == 0 or (t == 0 and not binary)
+            draw(xv, beta, nv, fresh, vs, changes, at, stream + VISIBLE)
         cuda.syncthreads()
-        write(vs, v[r])
-        write(hs, h[r])
+        write(vs, nv, v[r])
+        write(hs, nh, h[r])
         cuda.syncthreads()
+        r = _U32(r + _U32(cuda.gridDim.x))
 
 
 _ARGUMENTS = (
@@ -67,13 +71,13 @@ _ARGUMENTS = (
 )
 
 
-@kernel(_ARGUMENTS, threads=1024)
+@kernel(_ARGUMENTS, threads=THREADS)
 def _sweeps(W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
     memory = cuda.shared.array(0, numba.float64).view(np.uint8)
     _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=1024)
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=THREADS)
 def _wide_sweeps(scratch, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain):
     memory = scratch[cuda.blockIdx.x]
     _walk(memory, W, Wt, b, c, start, v, h, steps, beta, lifetime, seed, stream, step, chain)
