@@ -1,5 +1,6 @@
 """Running cases: from an attempt to a row, whatever happens."""
 
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,11 +115,12 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
     return row, [{"key": key, "attempt": row["attempt"], **point} for point in curve], arrays
 
 
+# Fields that a clock had a part in: train_s, update_s_low, ess_per_s, seconds_to_target, samples, ...
+_TIMED = re.compile(r"(.+_s|seconds|seconds_to_target|samples)(_low|_high)?")
+
+
 def _without_times(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a row or of a point of a curve but for those that a clock had a part in."""
+    """The fields of a row, or of a point of its curve, that no clock had a part in."""
     return {
-        name: value
-        for name, value in fields.items()
-        if name in ("timeout_s", "log_z")
-        or not (name in _TIMES or name.removesuffix("_low").removesuffix("_high").endswith("_s"))
+        name: value for name, value in fields.items() if name == "timeout_s" or not _TIMED.fullmatch(name)
     }
