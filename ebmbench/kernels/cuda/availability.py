@@ -77,7 +77,7 @@ def _missing(driver: nvidia.Driver | None) -> str | None:
             from numba.cuda.cudadrv import nvrtc, nvvm
 
             nvvm.NVVM()
-            nvrtc.get_supported_ccs()
+            nvrtc.get_supported_ccs()  # type: ignore[attr-defined]
     except (
         Exception
     ) as error:  # ImportError, what its parts raise of their own, and what old ones trip on
