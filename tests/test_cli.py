@@ -8,8 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import with_job
 
 from ebmbench.cli import main
+from ebmbench.errors import DeviceError
+from ebmbench.kernels import api
 
 
 @pytest.fixture
@@ -235,7 +238,7 @@ MISTAKES = [
     ("run bad.toml", "bad.toml"),
     ("run --seeds 0", "seeds"),
     ("run --backend gpu", "'gpu'"),
-    ("run --backend cuda", "cuda"),
+    ("run --backend cuda", "backend cuda"),
     ("run --dataset digit", "'digit'"),
     ("run --out blocked", "blocked"),
     ("run --out blocked/inside", "blocked"),
@@ -261,7 +264,9 @@ MISTAKES = [
     ("train --chains 5", "'chains'"),
     ("train --estimator sml --chains 0", "chains"),
     ("train --estimator exact --hidden 26", "enumeration"),
-    ("train --backend cuda", "cuda"),
+    ("train --backend cuda", "backend cuda"),
+    ("evaluate model.npz --data good.npy --backend cuda", "backend cuda"),
+    ("sample model.npz --backend cuda", "backend cuda"),
     ("train --out blocked/m.npz", "blocked"),
     ("train --out nowhere/m.npz", "nowhere"),
     ("train --out .", "folder"),
@@ -307,7 +312,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "named"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, model, tmp_path, line, named):
+def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, model, tmp_path, monkeypatch, line, named):
+    monkeypatch.setenv("NUMBA_DISABLE_CUDA", "1")  # so that cuda is not there, wherever this runs
     write_files(tmp_path)
     (tmp_path / "cut.npz").write_bytes(model.read_bytes()[:-200])
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -318,6 +324,29 @@ def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, model, tmp_path, line, n
     assert named in err
     assert "Traceback" not in err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("line", "job"),
+    [
+        ("train --epochs 1 --dataset bars_and_stripes --out new.npz", "gibbs"),
+        ("sample model.npz", "gibbs"),
+        ("evaluate model.npz --data bars_and_stripes", "anneal"),
+    ],
+)
+def test_what_a_device_cannot_do_is_one_sentence(ebmbench, model, tmp_path, monkeypatch, line, job):
+    said = "the GPU's memory does not hold 1000 rows; ask for fewer chains"
+
+    def full(*_):
+        raise DeviceError(said)
+
+    small = with_job(api.load("cpu"), job, full)
+    monkeypatch.setattr(api, "load", lambda name: small)
+    before = sorted(tmp_path.iterdir())
+    status, out, err = ebmbench(*line.split())
+    assert (status, out, err.splitlines()[-1]) == (2, "", f"ebmbench: {said}")
+    assert "Traceback" not in err
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("command", ["train --hidden 3 --dataset", "sample"])

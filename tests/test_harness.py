@@ -11,14 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import with_job
 
 import ebmbench
-from ebmbench.errors import UserError
+from ebmbench.errors import DeviceError, UserError
+from ebmbench.harness import machine, table
 from ebmbench.harness import run as harness
-from ebmbench.harness import table
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import train
 from ebmbench.harness.tasks.train import Case
+from ebmbench.kernels import api
 
 CASE = Case(
     dataset="bars_and_stripes_3x3",
@@ -111,10 +113,11 @@ def test_timeout_keeps_the_curve_so_far_and_is_tried_again(tmp_path):
     ("changes", "named"),
     [
         ({"hidden": 30, "estimator": {"name": "exact"}, "dataset": "digits"}, "enumeration"),
-        ({"backend": "cuda"}, "cuda"),
+        ({"backend": "cuda"}, "backend cuda"),
     ],
 )
-def test_unavailable_says_why(tmp_path, changes, named):
+def test_unavailable_says_why(tmp_path, monkeypatch, changes, named):
+    monkeypatch.setenv("NUMBA_DISABLE_CUDA", "1")  # so that cuda is not there, wherever this runs
     row = run_one(tmp_path, **changes)
     assert row["status"] == "unavailable"
     assert named in row["reason"]
@@ -132,6 +135,73 @@ def test_failed_says_what_and_does_not_stop_the_others(tmp_path, monkeypatch):
     rows = harness.run(suite(CASE, replace(CASE, seed=1)), tmp_path)
     assert [row["status"] for row in rows] == ["failed", "done"]
     assert "RuntimeError: boom" in rows[0]["reason"]
+
+
+def test_a_device_that_fails_is_told_in_its_own_words_and_finished_rows_are_kept(tmp_path, monkeypatch):
+    said = "the GPU's context was lost (CUDA_ERROR_ILLEGAL_ADDRESS), and this process cannot use it again"
+    k, lost = api.load("cpu"), []
+
+    def gibbs(job, model, v, steps, key, beta):
+        if lost or key.seed == 1:
+            lost.append(key.seed)
+            raise DeviceError(said)
+        return job(model, v, steps, key, beta)
+
+    fragile = with_job(k, "gibbs", gibbs)
+    monkeypatch.setattr(api, "load", lambda name: fragile)
+    rows = harness.run(suite(*(replace(CASE, seed=seed) for seed in range(3))), tmp_path)
+    assert [row["status"] for row in rows] == ["done", "failed", "failed"]
+    assert {row["reason"] for row in rows[1:]} == {said}
+    assert not any("traceback" in row for row in rows)
+    assert list(ebmbench.load_table(tmp_path).rows.status) == ["done", "failed", "failed"]
+    monkeypatch.undo()  # the next process
+    again = harness.run(suite(*(replace(CASE, seed=seed) for seed in range(3))), tmp_path)
+    assert again[0] == rows[0]
+    assert [row["status"] for row in again] == ["done"] * 3
+
+
+def test_rows_of_a_simulator_are_called_so_and_carry_no_times(tmp_path, monkeypatch):
+    simulator = replace(api.load("cpu"), name="cuda-simulator")
+    load = api.load
+    monkeypatch.setattr(api, "load", lambda name: simulator if name == "cuda" else load(name))
+    monkeypatch.setattr(harness.gate, "load", api.load)
+    monkeypatch.setattr(harness.gate, "check", lambda backend: None)
+    harness.gate.verdict.cache_clear()
+    cases = suite(replace(CASE, backend="cuda", targets=[-5.0]), CASE)
+    try:
+        simulated, row = harness.run(cases, tmp_path)
+    finally:
+        harness.gate.verdict.cache_clear()
+    assert (simulated["status"], simulated["backend"]) == ("done", "cuda-simulator")
+    times = {
+        "compile_s", "put_s", "train_s", "update_s", "update_s_low", "update_s_high", "samples",
+        "seconds_to_target",
+    }  # fmt: skip
+    assert row.keys() - simulated.keys() == times
+    assert simulated["log_likelihood"] == row["log_likelihood"]
+    assert simulated["timeout_s"] == CASE.timeout_s
+    table = ebmbench.load_table(tmp_path)
+    points = table.curves[table.curves.key == simulated["key"]]
+    assert len(points) == 5
+    assert points.seconds.isna().all()
+    kept = []
+    progress = harness.Progress(finished=lambda n, case, row, again: kept.append(again))
+    harness.run(cases, tmp_path, progress)
+    assert kept == [True, True]
+
+
+def test_rows_of_a_simulator_are_not_taken_for_those_of_a_gpu(monkeypatch):
+    def version():
+        machine.code_version.cache_clear()
+        return machine.code_version()
+
+    before = version()
+    try:
+        monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
+        assert version() != before
+    finally:
+        monkeypatch.undo()
+        assert version() == before
 
 
 def test_a_red_gate_gives_no_timing(tmp_path, monkeypatch):

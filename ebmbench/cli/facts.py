@@ -26,7 +26,7 @@ def list_names(as_json: Json = False) -> None:
         "datasets": {name: datasets.describe(name) for name in datasets.names()},
         "estimators": {name: first_line(module) for name, module in estimators.known().items()},
         "methods": {name: first_line(module) for name, module in partition.known().items()},
-        "backends": {name: api.state(name) for name in api.BACKENDS},
+        "backends": {name: _state(name) for name in api.BACKENDS},
     }
     if as_json:
         print(json.dumps(found, indent=2))
@@ -41,7 +41,7 @@ def list_names(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> int:
     """Describe this machine, and check every backend against the reference."""
     from ebmbench.compile import cache_folder
-    from ebmbench.harness import gate, machine
+    from ebmbench.harness import machine
     from ebmbench.kernels import api
 
     found: dict[str, Any] = dict(machine.facts())
@@ -54,11 +54,9 @@ def doctor(as_json: Json = False) -> int:
     backends = {}
     with busy("checking the backends against the reference"):
         for name in api.BACKENDS:
-            state = api.state(name)
-            if state == api.READY:
-                reason = gate.check(api.load(name))
-                state = f"red: {reason}" if reason else "agrees with the reference"
-            backends[name] = state
+            backends[name] = _state(name)
+            if backends[name] == api.READY:
+                backends[name] = _checked(name)
     found["backends"] = backends
     if as_json:
         print(json.dumps(found, indent=2))
@@ -69,6 +67,30 @@ def doctor(as_json: Json = False) -> int:
                 table.add_row(label, text)
         answer.print(table)
     return 1 if any(state.startswith("red") for state in backends.values()) else 0
+
+
+def _state(name: str) -> str:
+    from ebmbench.kernels import api
+
+    state = api.state(name)
+    if state == api.READY and api.load(name).name != name:
+        return (
+            "simulated (NUMBA_ENABLE_CUDASIM): kernels run slowly as Python on the host, "
+            "and rows made with them carry no times"
+        )
+    return state
+
+
+def _checked(name: str) -> str:
+    from ebmbench.errors import DeviceError
+    from ebmbench.harness import gate
+    from ebmbench.kernels import api
+
+    try:
+        reason = gate.check(api.load(name))
+    except DeviceError as error:
+        reason = str(error)
+    return f"red: {reason}" if reason else "agrees with the reference"
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

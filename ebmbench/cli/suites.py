@@ -75,4 +75,6 @@ def _name(case: Any) -> str:
 def _summary(case: Any, row: dict[str, Any]) -> str:
     if row["status"] != "done":
         return f"{_name(case)}: {row['status']}: {row['reason']}"
+    if row["backend"] != case.backend:
+        return f"{_name(case)}: done on {row['backend']}, without times"
     return f"{_name(case)}: {case.summary(row)}"

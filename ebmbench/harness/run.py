@@ -1,5 +1,6 @@
 """Running cases: from an attempt to a row, whatever happens."""
 
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ebmbench.errors import Unavailable, UserError
+from ebmbench.errors import DeviceError, Unavailable, UserError
 from ebmbench.harness import gate, machine, tasks
 from ebmbench.harness.clock import Timeout
 from ebmbench.harness.gate import Red
@@ -89,7 +90,8 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         # The reference's BLAS gets one thread: its small products gain nothing from more, and threads
         # that spin while they wait make it many times slower on a machine that others use too.
         with threadpool_limits(limits=1, user_api="blas"):
-            row["device"] = api.load(case.backend).describe()
+            k = api.load(case.backend)
+            row |= {"backend": k.name, "device": k.describe()}
             row |= case.inputs()
             row["compile_s"] = gate.demand(case.backend)
             arrays = tasks.known()[case.task].run(case, row, curve)
@@ -102,8 +104,23 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         row |= {"status": "unavailable", "reason": str(error)}
     except Red as error:
         row |= {"status": "red", "reason": str(error)}
+    except DeviceError as error:
+        row |= {"status": "failed", "reason": str(error)}
     except Exception as error:  # a case must not take the others with it
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} (in {Path(where.filename).name}:{where.lineno})"
         row |= {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    if row["backend"] != case.backend:  # it is simulated: what its seconds say is of no hardware
+        row, curve = _without_times(row), [_without_times(point) for point in curve]
     return row, [{"key": key, "attempt": row["attempt"], **point} for point in curve], arrays
+
+
+# Fields that a clock had a part in: train_s, update_s_low, ess_per_s, seconds_to_target, samples, ...
+_TIMED = re.compile(r"(.+_s|seconds|seconds_to_target|samples)(_low|_high)?")
+
+
+def _without_times(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a row, or of a point of its curve, that no clock had a part in."""
+    return {
+        name: value for name, value in fields.items() if name == "timeout_s" or not _TIMED.fullmatch(name)
+    }

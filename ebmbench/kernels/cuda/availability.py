@@ -57,8 +57,8 @@ def explain(driver: nvidia.Driver | None, packages: int | None) -> str | None:
     gpu, least = driver.gpus[0], _LEAST.get(packages or 0, (0, 0))
     if gpu.compute_capability < least:
         return (
-            f"backend cuda needs a GPU of compute capability {_dotted(least)} or higher with packages for "
-            f"CUDA {packages}, but {gpu.name} has {_dotted(gpu.compute_capability)}"
+            f"backend cuda needs a GPU of compute capability {_dotted(least)} or higher with packages "
+            f"for CUDA {packages}, but {gpu.name} has {_dotted(gpu.compute_capability)}"
             + (
                 f"; those for CUDA 12 know it: {_INSTALL[12]}"
                 if gpu.compute_capability >= _LEAST[12]
@@ -77,7 +77,7 @@ def _missing(driver: nvidia.Driver | None) -> str | None:
             from numba.cuda.cudadrv import nvrtc, nvvm
 
             nvvm.NVVM()
-            nvrtc.get_supported_ccs()
+            nvrtc.get_supported_ccs()  # type: ignore[attr-defined]
     except (
         Exception
     ) as error:  # ImportError, what its parts raise of their own, and what old ones trip on
