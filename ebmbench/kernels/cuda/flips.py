@@ -27,7 +27,7 @@ from ebmbench.scalar import exp, flip_value_and_weight, normalised, quotient, si
 
 _LANES, _WARPS = (2, 2) if SIMULATED else (32, 8)
 _THREADS = _LANES * _WARPS
-_BITS = 2 if SIMULATED else 8  # visible units of a thread
+_BITS = 8  # visible units of a thread
 _RUN = 8  # factors that a thread multiplies between two looks at the exponent
 _STEP = _WARPS * _RUN  # hidden units of which a block holds e**+-W and s
 _PITCH = _STEP + 1  # so that lanes read different banks
@@ -193,6 +193,7 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     weights = cuda.shared.array((_CHUNK, _GROUPS, _BITS), numba.float32, alignment=_ALIGNED)
     tile = cuda.shared.array((_CHUNK, 2, _LANES), numba.float32)
     shares = cuda.shared.array((_GROUPS, _CHUNK, _LANES), numba.float32)
+    biases = cuda.shared.array(_UNITS, numba.float32)
     up = cuda.local.array(_BITS, numba.float32)
     down = cuda.local.array(_BITS, numba.float32)
     sums = cuda.local.array(_BITS, numba.float32)
@@ -207,7 +208,9 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
         if abs(w) > _LARGEST_WEIGHT:
             told[0] = 1.0
         up[k], down[k], sums[k] = exp(w), exp(-w), _ZERO
-    total, bias = _ZERO, _ZERO
+    for i in range(t, _UNITS, _WALKERS):
+        biases[i] = _ZERO
+    total = _ZERO
     for first in range(0, rows, _CHUNK):
         for e in range(t, _CHUNK * _UNITS, _WALKERS):
             n, k = e // _UNITS, e % _UNITS
@@ -237,9 +240,9 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
                     sums[k] += a * flipped
                     change += abs(a) * (flipped - own_s)
             shares[own_unit, at, own_lane] = change
-        if t < _UNITS:
+        for i in range(t, _UNITS, _WALKERS):
             for n in range(_CHUNK):
-                bias += weights[n, t // _BITS, t % _BITS]
+                biases[i] += weights[n, i // _BITS, i % _BITS]
         cuda.syncthreads()
         for e in range(t, _CHUNK * _LANES, _WALKERS):
             n, m = e // _LANES, e % _LANES
@@ -251,11 +254,13 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     for k in range(_BITS):
         if unit + k < n_visible:
             gW[unit + k, j] = sums[k]
-    if cuda.blockIdx.y == 0 and t < _UNITS and first_unit + t < n_visible:
-        gb[first_unit + t] = -bias / np.float32(rows)
-    if cuda.blockIdx.y == 0 and first_unit + _UNITS >= n_visible:
-        for i in range(n_visible + t, gb.size, _WALKERS):
-            gb[i] = _ZERO
+    if cuda.blockIdx.y == 0:
+        for i in range(t, _UNITS, _WALKERS):
+            if first_unit + i < n_visible:
+                gb[first_unit + i] = -biases[i] / np.float32(rows)
+        if first_unit + _UNITS >= n_visible:
+            for i in range(n_visible + t, gb.size, _WALKERS):
+                gb[i] = _ZERO
     if cuda.blockIdx.x == 0 and warp == 0:
         c_mean[j] = total / np.float32(rows)
 
