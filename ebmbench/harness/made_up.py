@@ -15,6 +15,11 @@ ON_RATE = 0.13  # of MNIST's pixels, binarised
 _WEIGHT, _VISIBLE, _HIDDEN = 0.1, -2.5, -1.5  # deviation of W; mean of b and of c
 
 
+def name(n_visible: int, n_hidden: int) -> str:
+    """How tables call the model."""
+    return f"a made-up {n_visible}x{n_hidden} RBM"
+
+
 @cache
 def model(n_visible: int, n_hidden: int) -> RBM:
     """Normal weights and biases of a trained model's size: about an eighth and a quarter of units on."""

@@ -25,6 +25,10 @@ class Case(tasks.Case):
         """The same, as a line begins."""
         return f"ceilings of the device, {self.label},"
 
+    def facts(self) -> dict[str, Any]:
+        """The fields, and what was looked at."""
+        return super().facts() | {"subject": "the device", "measured": self.label}
+
     def summary(self, row: dict[str, Any]) -> str:
         """The rates."""
         rates = {"copies": ("copy", 1e9, "GB/s")}
@@ -40,5 +44,5 @@ class Case(tasks.Case):
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     """Fill in the rates, and by which library."""
     found = ceilings.measure(case.backend)
-    row |= {"measured": case.label, "measured_by": found.by}
+    row["measured_by"] = found.by
     row |= {f"{name}_per_s": getattr(found, name) for name in ("copy", "float32", "bfloat16")}

@@ -42,6 +42,10 @@ class Case(tasks.Case):
         """The same, as a line begins."""
         return f"gate, {self.label},"
 
+    def facts(self) -> dict[str, Any]:
+        """The fields, and what was looked at."""
+        return super().facts() | {"subject": "the gate's models"}
+
     def summary(self, row: dict[str, Any]) -> str:
         """The largest difference and what is allowed."""
         return f"off by {row['error']:.2g}, allowed is {row['tolerance']:.2g}"

@@ -110,7 +110,8 @@ class Case(tasks.Case):
     def facts(self) -> dict[str, Any]:
         """The fields, with the job's label in place of its table."""
         named = {"job": self.label, "job_kind": self.kind, "job_table": self.job}
-        return super().facts() | named | {"against": self.other}
+        subject = made_up.name(self.n_visible, self.n_hidden)
+        return super().facts() | named | {"against": self.other, "subject": subject}
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:

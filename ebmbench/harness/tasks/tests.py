@@ -40,6 +40,10 @@ class Case(tasks.Case):
         """The same, as a line begins."""
         return f"tests {self.label},"
 
+    def facts(self) -> dict[str, Any]:
+        """The fields, and what was looked at."""
+        return super().facts() | {"subject": "the checkout"}
+
     def summary(self, row: dict[str, Any]) -> str:
         """The counts and the seconds."""
         return f"{row['passed']} passed, {row['skipped']} skipped in {row['tests_s']:.0f} s"
