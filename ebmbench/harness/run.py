@@ -34,8 +34,11 @@ class Progress:
 def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[dict[str, Any]]:
     """Run a suite's cases and return their rows; those that a former run finished are not repeated.
 
-    Raises `UserError` where the folder cannot be written.
+    Raises `UserError` where the folder cannot be written, and `Unavailable` before anything is done
+    where the suite needs a backend that is not to be had.
     """
+    if suite.needs and api.load(suite.needs).name != suite.needs:
+        raise Unavailable(f"suite {suite.name} needs a GPU, and Numba's simulator is none")
     progress = progress or Progress()
     store = Store(folder)
     rows = []
@@ -93,7 +96,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
             k = api.load(case.backend)
             row |= {"backend": k.name, "device": k.describe()}
             row |= case.inputs()
-            row["compile_s"] = gate.demand(case.backend)
+            row["compile_s"] = gate.demand(case.backend) if case.gated else 0.0
             arrays = tasks.known()[case.task].run(case, row, curve)
         row |= {"status": "done", "reason": None}
     except Diverged as error:

@@ -4,6 +4,7 @@
     indicative = true        the timings are too short to be quoted
     seeds = 3                seeds 0, 1, 2
     timeout_s = 60           clocked seconds a case may take
+    needs = "cuda"           a backend without which nothing is run
 
     [[train]]                any number of tables of any task; every list in one is an axis of a grid
     dataset = ["digits", "bars_and_stripes"]
@@ -29,20 +30,27 @@ from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 from ebmbench.harness import tasks
 from ebmbench.harness.tasks import Case
+from ebmbench.kernels import api
 from ebmbench.options import require
 
 SUITES = Path(__file__).parent.parent / "suites"
-_HEAD: dict[str, Any] = {"title": "", "indicative": False, "seeds": 1, "timeout_s": 600.0}
+_HEAD: dict[str, Any] = {
+    "title": "", "indicative": False, "seeds": 1, "timeout_s": 600.0, "needs": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite's heading and its cases, in the order in which they run."""
+    """A suite's heading and its cases, in the order in which they run.
+
+    needs: a backend without which nothing is run; empty where each case may be had or not.
+    """
 
     name: str
     title: str
     indicative: bool
     cases: tuple[Case, ...]
+    needs: str = ""
 
 
 def known_suites() -> list[str]:
@@ -100,6 +108,8 @@ def _suite(
         isinstance(head["indicative"], bool),
         f"indicative must be true or false, but is {head['indicative']!r}",
     )
+    if head["needs"] and head["needs"] not in api.BACKENDS:
+        raise unknown("backend in needs", head["needs"], list(api.BACKENDS))
     tables = [
         (known[task], table)
         for task, entries in content.items()
@@ -127,7 +137,7 @@ def _suite(
     require(len(cases) > 0, "a list in its tables is empty, so there is no case")
     unique = dict.fromkeys(case.canonical() for case in cases)
     require(len(unique) == len(cases), "two of its cases are the same")
-    return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases))
+    return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"])
 
 
 def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:

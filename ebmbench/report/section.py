@@ -50,8 +50,9 @@ class Sheet:
 class Section:
     """A part of the page; `cases` are the tidy rows that it is made from.
 
-    id: what links and files are named after; intro: sentences before the figures; method: how it was
-    measured; answer: None where there is nothing to say at the page's top.
+    id: what links and files are named after; intro: sentences before the figures; outro: after the
+    tables; method: how it was measured; answer: None where there is nothing to say at the page's top;
+    opens: whether the page begins with it.
     """
 
     id: str
@@ -62,3 +63,5 @@ class Section:
     sheets: list[Sheet] = field(default_factory=list)
     answer: Answer | None = None
     method: list[str] = field(default_factory=list)
+    outro: list[str] = field(default_factory=list)
+    opens: bool = False

@@ -23,10 +23,11 @@ class Case:
     """What the cases of all tasks have in common.
 
     timeout_s: clocked seconds. A field of type list takes a list as one value; in every other field
-    a suite's list is an axis of a grid.
+    a suite's list is an axis of a grid. gated: whether the backend must have agreed with the reference.
     """
 
     task: ClassVar[str]
+    gated: ClassVar[bool] = True
 
     backend: str
     timeout_s: float = 600.0

@@ -8,10 +8,30 @@ import pandas as pd
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Section
 from ebmbench.report.style import Looks
-from ebmbench.report.tasks import consistency, gradient, log_z, sample
+from ebmbench.report.tasks import (
+    ceilings,
+    consistency,
+    gate,
+    gradient,
+    kernel,
+    log_z,
+    sample,
+    speed,
+    tests,
+)
 from ebmbench.report.text import count
 
-_TASKS = {"gradient": gradient, "log_z": log_z, "sample": sample, "consistency": consistency}
+_TASKS = {
+    "speed": speed,
+    "kernel": kernel,
+    "ceilings": ceilings,
+    "gradient": gradient,
+    "log_z": log_z,
+    "sample": sample,
+    "consistency": consistency,
+    "gate": gate,
+    "tests": tests,
+}
 _UNKNOWN = Kind(("model",), "method", ())
 
 

@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 
 from ebmbench.report.section import Cell
-from ebmbench.report.text import MISSING, count, duration, listing, number, percent, significant, slug
+from ebmbench.report.text import (
+    MISSING,
+    count,
+    duration,
+    durations,
+    listing,
+    number,
+    percent,
+    significant,
+    slug,
+)
 
 _MOST = 12  # panels of a task
 _MOST_TOLD = 8  # models that a task's answer speaks of
@@ -72,3 +82,15 @@ def rounded(value: float) -> Cell:
 def whole(value: float) -> Cell:
     """A count."""
     return Cell(number(value, 0), value)
+
+
+def times_as_fast(value: float, low: float, high: float) -> Cell:
+    """A ratio and its interval."""
+    known = np.isfinite(low) and np.isfinite(high)
+    return Cell(significant(value), value, f"[{significant(low)}, {significant(high)}]" if known else "")
+
+
+def ranged(value: float, low: float, high: float) -> Cell:
+    """A duration and its quartiles."""
+    known = np.isfinite(low) and np.isfinite(high)
+    return Cell(duration(value), value, f"[{durations(low, high)}]" if known else "")

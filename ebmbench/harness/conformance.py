@@ -1,0 +1,100 @@
+"""Whether what is about to be timed does its job at the size at which it is timed, peers and our own.
+
+States are held against the exact conditional law of the layer they were drawn from. Of n binary draws
+with probabilities p the sum lies within t of the sum of p but for a chance of
+2 exp(-t**2 / (2 s + 2 t / 3)), s the sum of p (1 - p) (Bernstein 1946); t is such that a right sampler
+fails once in a million checks.
+Beyond it a probability may be off by what its precision rounds. Values and gradients are held against the
+float64 reference.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import numpy as np
+
+from ebmbench.harness import made_up
+from ebmbench.harness.gate import Red
+from ebmbench.kernels.api import load
+from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
+
+Arrays = Mapping[str, np.ndarray]
+
+_FALSE_ALARM = 1e-6
+# By how much a probability may be off. bfloat16 has 8 bits: the weights, the pre-activations, the
+# probability and the uniform it is compared with each add up to 2**-8.
+_ROUNDING = {"float32": 1e-5, "bfloat16": 0.02}
+_VALUE, _GRADIENT = 1e-5, 5e-5  # relative; of sums of 392,000 float32 terms, and of their means
+_UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
+_RATE = 0.1
+
+
+def _allowed(variance: np.ndarray, checks: int) -> np.ndarray:
+    log = np.log(2 * checks / _FALSE_ALARM)
+    return log / 3 + np.sqrt(log**2 / 9 + 2 * log * variance)
+
+
+def check_states(what: str, states: np.ndarray, p: np.ndarray, precision: str) -> None:
+    """Raise `Red` unless binary states [rows, units] may be draws with probabilities p."""
+    if not np.isin(states, (0.0, 1.0)).all():
+        raise Red(f"{what} drew states other than 0 and 1")
+    rounding, checks = _ROUNDING[precision], p.shape[1] + 1
+    for axis in (0, None):  # each unit by itself, and all together
+        off = np.abs((states - p).sum(axis=axis))
+        allowed = _allowed((p * (1 - p)).sum(axis=axis), checks) + rounding * p.size / np.size(off)
+        if not (off <= allowed).all():
+            worst = np.max(off / allowed)
+            raise Red(f"{what} does not draw from the conditional law: {worst:.1f} times what is allowed")
+
+
+def check_gibbs(what: str, model: RBM, found: Arrays, precision: str) -> None:
+    """A last sweep: v was drawn given h."""
+    check_states(f"{what} (v given h)", found["v"], visible_probability(model, found["h"]), precision)
+
+
+def check_first_sweep(what: str, model: RBM, v: np.ndarray, found: Arrays, precision: str) -> None:
+    """One sweep from known rows v: h was drawn given v, and then v given h."""
+    check_states(f"{what} (h given v)", found["h"], hidden_probability(model, v), precision)
+    check_gibbs(what, model, found, precision)
+
+
+def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays) -> None:
+    """Value and gradient of rows v, those of the reference."""
+    wanted = _reference(job, model.n_visible, model.n_hidden, len(v))
+    for name, value in wanted.items():
+        allowed = _VALUE * abs(float(value)) if name == "value" else _GRADIENT
+        off = float(np.abs(found[name] - value).max())
+        if not off <= allowed:
+            raise Red(f"{what}: {name} of {job} is off by {off:.2g}, allowed is {allowed:.2g}")
+
+
+@cache
+def _reference(job: str, n_visible: int, n_hidden: int, rows: int) -> dict[str, np.ndarray]:
+    k = load("reference")
+    handle = k.put(made_up.model(n_visible, n_hidden))
+    phases, value = getattr(k, job)(handle, k.put_rows(made_up.rows(rows, n_visible)))
+    return {"value": np.asarray(value), **k.get_tree(handle, phases.gradient)}
+
+
+def check_sml(what: str, model: RBM, update: Callable[[float], Arrays]) -> None:
+    """One update at a rate is the rate times the contrast of its batch and its chains."""
+    found = update(_RATE)
+    moved = {name: (found[name] - getattr(model, name)) / _RATE for name in ("W", "b", "c")}
+    batch = found["batch"]
+    if "chains" not in found:  # a peer that hides them: b still says how many of them were on
+        on = len(batch) * (batch.mean(axis=0) - moved["b"])
+        off = np.abs(on - np.rint(on)).max() / len(batch)
+        possible = on.min() > -0.5 and on.max() < len(batch) + 0.5
+        wrong = not (off <= _UPDATE and possible)
+    else:
+        rows = (batch, found["chains"])
+        data, fantasy = ((v, hidden_probability(model, v)) for v in rows)
+        wanted = {
+            "W": data[0].T @ data[1] / len(batch) - fantasy[0].T @ fantasy[1] / len(rows[1]),
+            "b": data[0].mean(axis=0) - fantasy[0].mean(axis=0),
+            "c": data[1].mean(axis=0) - fantasy[1].mean(axis=0),
+        }
+        off = max(float(np.abs(moved[name] - wanted[name]).max()) for name in wanted)
+        wrong = not off <= _UPDATE
+    if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > 0:
+        raise Red(f"{what}: an update of SML is off by {off:.2g}, allowed is {_UPDATE:.2g}")

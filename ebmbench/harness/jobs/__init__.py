@@ -1,0 +1,15 @@
+"""What kernels and peers are timed on: sampling, annealing, gradients over single flips, an SML epoch.
+
+Each job knows what the plain dense algorithm must compute and move, how a backend does it, how a peer
+does it, and how to see that it was done. All run on the made-up model and rows.
+"""
+
+from ebmbench.harness.jobs._job import Cost, Job, Ours
+from ebmbench.harness.jobs._sampling import Annealing, Gibbs
+from ebmbench.harness.jobs._training import SML, Pseudolikelihood, RatioMatching
+
+JOBS: dict[str, type[Job]] = {
+    job.name: job for job in (Gibbs, Annealing, Pseudolikelihood, RatioMatching, SML)
+}
+
+__all__ = ["JOBS", "Cost", "Job", "Ours"]

@@ -1,0 +1,61 @@
+"""The gate's jobs one by one: how far a backend is from the float64 reference, and how far it may be."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ebmbench.discovery import unknown
+from ebmbench.harness import gate, tasks
+from ebmbench.kernels import api
+
+NAME = "gate"
+
+
+@cache
+def jobs() -> tuple[str, ...]:
+    """What the gate checks, as `gibbs (grid)`: seen from a check of the reference itself at one size."""
+    return tuple(dict.fromkeys(one.job for one in gate.findings(api.load("reference"), [(3, 2, 2)])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(tasks.Case):
+    """One job in one arithmetic, `float`, `grid` and so on, or `gaussian`, on all of the gate's sizes."""
+
+    task = NAME
+    gated = False  # this is the gate
+
+    job: str
+    arithmetic: str = "float"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.label not in jobs():
+            raise unknown("job of the gate", self.label, list(jobs()))
+
+    @property
+    def label(self) -> str:
+        """The job as the gate calls it."""
+        return f"{self.job} ({self.arithmetic})"
+
+    @property
+    def heading(self) -> str:
+        """The same, as a line begins."""
+        return f"gate, {self.label},"
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, and what was looked at."""
+        return super().facts() | {"subject": "the gate's models"}
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """The largest difference and what is allowed."""
+        return f"off by {row['error']:.2g}, allowed is {row['tolerance']:.2g}"
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
+    """Fill in the difference at the size where it is largest; raises `gate.Red` beyond the tolerance."""
+    findings = list(gate.findings(api.load(case.backend), only={case.label}))
+    worst = max(findings, key=lambda one: (one.red, one.error))
+    row |= {"error": worst.error, "tolerance": worst.tolerance, "size": str(worst.size)}
+    row["sizes"] = len(findings)
+    if worst.red:
+        raise gate.Red(f"backend {case.backend}: {worst}")

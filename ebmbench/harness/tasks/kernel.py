@@ -1,0 +1,190 @@
+"""One kernel: seconds beside the floor of its device, and how many times faster than a peer it is.
+
+The peer's result is checked, and ours at the same size, before the two take turns. Moving inputs to the
+device and results back is timed apart.
+"""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ebmbench import options, peers
+from ebmbench.discovery import unknown
+from ebmbench.errors import Unavailable
+from ebmbench.harness import ceilings, interleaved, made_up, tasks
+from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.interleaved import System
+from ebmbench.harness.jobs import JOBS, Cost, Job
+from ebmbench.kernels import api
+from ebmbench.peers import Place, Work
+
+NAME = "kernel"
+# By arithmetic: the precision it is compared in, bytes of a weight, and products that make up one.
+_WAYS = {
+    "float": ("float32", 4, 1),
+    "grid": ("float32", 4, 1),
+    "bfloat16": ("bfloat16", 2, 1),
+    "bfloat16x2": ("bfloat16", 4, 2),
+}
+_MOVES = 5  # times that data are moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(tasks.Case):
+    """One job in one arithmetic beside one peer, or beside none.
+
+    job: a table with `name` and the job's settings, see `harness.jobs`; peer: a name, or a table with
+    `name` and `precision` (float32 or bfloat16), or "" for none; it computes where the backend does;
+    turns, turn_s: as in the task `speed`.
+    """
+
+    task = NAME
+
+    job: dict[str, Any] = field(hash=False)
+    arithmetic: str = "float"
+    peer: str | dict = field(default="", hash=False)
+    n_visible: int = 784
+    n_hidden: int = 500
+    turns: int = 6
+    turn_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("n_visible", "n_hidden", "turns", "turn_s")
+        tasks.check_named("job", self.job, "{ name = 'gibbs', chains = 100, sweeps = 100 }")
+        if self.job["name"] not in JOBS:
+            raise unknown("job", self.job["name"], list(JOBS))
+        if self.arithmetic not in _WAYS:
+            raise unknown("arithmetic", self.arithmetic, list(_WAYS))
+        _ = self.config
+        if self.peer:
+            peers.check(*self.peer_place)
+            peer = f"no peer does job {self.job['name']}, so none can be named"
+            options.require(bool(self.config.peers_job), peer)
+
+    @property
+    def config(self) -> Job | Any:
+        """The job with its settings; `UserError` for what is not known."""
+        return options.build(
+            JOBS[self.job["name"]], tasks.settings_of(self.job), f"job {self.job['name']}"
+        )
+
+    @property
+    def peer_place(self) -> tuple[str, str]:
+        """The peer's name and precision."""
+        table = self.peer if isinstance(self.peer, dict) else {"name": self.peer}
+        tasks.check_named("peer", table, "{ name = 'torch_eager', precision = 'bfloat16' }")
+        options.require(
+            table.keys() <= {"name", "precision"}, f"a peer has name and precision, but is {table}"
+        )
+        return table["name"], table.get("precision", "float32")
+
+    @property
+    def against(self) -> str:
+        """The peer as tables and figures call it; empty for none."""
+        if not self.peer:
+            return ""
+        name, precision = self.peer_place
+        return f"{name.replace('_', ' ')}, {precision}"
+
+    @property
+    def label(self) -> str:
+        """The job."""
+        return self.config.label
+
+    @property
+    def heading(self) -> str:
+        """The job, the arithmetic and the peer."""
+        beside = f" against {self.against}," if self.peer else ""
+        return f"{self.label}, {self.arithmetic},{beside}"
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """The seconds, the fraction of the floor, and the ratio."""
+        text = f"{1e3 * row['seconds']:.4g} ms"
+        if row["fraction"] is not None:
+            text += f", {100 * row['fraction']:.3g} % of the floor"
+        if self.peer:
+            ends = f"[{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]"
+            text += f", {row['ratio']:.3g} times as fast as the peer {ends}"
+        return text
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with labels in place of tables."""
+        tables = {"job_table": self.job, "peer_table": self.peer}
+        return super().facts() | {"job": self.label, "peer": self.against} | tables
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
+    """Fill in seconds, ratio, floor and moves; raises `Red` where a result is wrong."""
+    k, job = api.load(case.backend), case.config
+    model = made_up.model(case.n_visible, case.n_hidden)
+    precision, size, products = _WAYS[case.arithmetic]
+    if case.arithmetic not in api.ARITHMETICS:
+        raise Unavailable(f"backend {case.backend} has no arithmetic {case.arithmetic} in this version")
+    there = None
+    if case.peer:
+        name, wanted = case.peer_place
+        peer = peers.load(name, Place("cuda" if case.backend == "cuda" else "cpu", wanted))
+        row["peer_version"] = peer.version
+        job.check_peer(peer, model)
+        there = job.theirs(peer, model)
+        job.check(f"peer {name}", model, there, wanted)
+    ours = job.ours(k, model, case.arithmetic, case.seed)
+    job.check(f"backend {case.backend}", model, ours.work, precision)
+    if there is None:
+        row["compile_s"] += warm_up(k, ours.work.run)
+        watch = Stopwatch(k, case.timeout_s)
+        for _ in range(case.turns):
+            watch.time(ours.work.run)
+        found = watch.summary("seconds")
+    else:
+        on_cpu = case.backend != "cuda"
+        turns = interleaved.take_turns(
+            System(_pieces(ours.work), on_cpu, case.backend == "reference"),
+            System(_pieces(there), on_cpu, on_cpu),
+            case.turns, case.turn_s, case.timeout_s,
+        )  # fmt: skip
+        row["compile_s"] += turns.compile_s
+        found = interleaved.summary([turns], case.seed)
+    row |= found | ours.facts() | _floor(case.backend, job.cost(model), precision, size, products)
+    row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
+    row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}
+
+
+def _pieces(work: Work) -> Any:
+    """run(n): n pieces of work, and the wait for them."""
+
+    def run(pieces: int) -> None:
+        for _ in range(pieces):
+            work.run()
+        work.wait()
+
+    return run
+
+
+def _floor(backend: str, cost: Cost, precision: str, size: int, products: int) -> dict[str, Any]:
+    """The least seconds by the device's ceilings, and which of them says so; None where not measured."""
+    top = ceilings.measure(backend)
+    rate = getattr(top, precision)
+    operations = cost.operations * products
+    moved = cost.weights * size + cost.other_bytes
+    found = {"operations": operations, "bytes": moved, "floor_s": None, "bound": None}
+    if rate is None or top.copy is None:
+        return found
+    times = {"operations": operations / rate, "bytes": moved / top.copy}
+    bound = max(times, key=times.__getitem__)
+    return found | {"floor_s": times[bound], "bound": bound}
+
+
+def _moved(k: api.Backend, move: Any) -> float:
+    """Median seconds of a transfer."""
+    seconds = []
+    for _ in range(_MOVES):
+        k.synchronize()
+        started = perf_counter()
+        move()
+        k.synchronize()
+        seconds.append(perf_counter() - started)
+    return float(np.median(seconds))

@@ -1,0 +1,167 @@
+"""How many times faster one backend is than another: an update of training, or an estimate of log Z.
+
+Both backends take turns on the same made-up model and rows (see `harness.made_up`), after both have
+agreed with the reference, so a row needs no data and says the same of any machine. Of a method for
+log Z both estimates stand in the row, from the same random numbers.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ebmbench import estimators, partition
+from ebmbench.discovery import unknown
+from ebmbench.harness import gate, interleaved, made_up, tasks
+from ebmbench.harness.interleaved import System, Turns
+from ebmbench.kernels import api
+from ebmbench.options import require
+from ebmbench.partition import LogZ, base_rates
+from ebmbench.training.fit import Fit
+from ebmbench.training.sgd import SGD
+
+NAME = "speed"
+AGAINST = {"cpu": "reference", "cuda": "cpu"}
+_KINDS = ("estimator", "method")
+_RATE = 1e-6  # so small that the model stays what it is, however many updates are clocked
+_EPOCHS = 10**6  # more than anyone can clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(tasks.Case):
+    """One piece of work on two backends.
+
+    job: `{ estimator = "cd", k = 1 }`, of which an update is a piece of work, or
+    `{ method = "ais", betas = 300 }`, of which an estimate is one; against: the backend that `backend`
+    is compared with, by default NumPy's (reference) for cpu and cpu for cuda; rows: of the data;
+    processes: how many samples there are, each a process of its own, or 1, which is this one; turns: of
+    each backend in a process; turn_s: about the least seconds that a turn takes.
+    """
+
+    task = NAME
+
+    job: dict[str, Any] = field(hash=False)
+    against: str = ""
+    n_visible: int = 784
+    n_hidden: int = 500
+    batch_size: int = 100
+    rows: int = 10_000
+    processes: int = 1
+    turns: int = 6
+    turn_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("n_visible", "n_hidden", "batch_size", "rows", "processes", "turns")
+        self.require_positive("turn_s")
+        kinds = [kind for kind in _KINDS if isinstance(self.job.get(kind), str)]
+        require(
+            len(kinds) == 1,
+            "job must be a table that names an estimator or a method, such as "
+            f"{{ estimator = 'cd', k = 1 }}, but is {self.job}",
+        )
+        _ = self.config
+        if self.other not in api.BACKENDS:
+            raise unknown("backend", self.other, list(api.BACKENDS))
+        require(self.other != self.backend, f"backend {self.backend} cannot be compared with itself")
+
+    @property
+    def kind(self) -> str:
+        """`estimator` or `method`."""
+        return next(kind for kind in _KINDS if kind in self.job)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The job's settings without its name."""
+        return {name: value for name, value in self.job.items() if name != self.kind}
+
+    @property
+    def config(self) -> tuple[Any, Any]:
+        """The estimator's or method's module and settings; `UserError` for what is not known."""
+        find = estimators.find if self.kind == "estimator" else partition.find
+        return find(self.job[self.kind], self.settings)
+
+    @property
+    def other(self) -> str:
+        """The backend to compare with."""
+        return self.against or AGAINST.get(self.backend, "")
+
+    @property
+    def label(self) -> str:
+        """The estimator as tables call it, or the method with its settings."""
+        if self.kind == "estimator":
+            return self.config[1].label
+        return tasks.in_words(self.job["method"].upper(), self.settings)
+
+    @property
+    def heading(self) -> str:
+        """The job, its size, and what it is compared with."""
+        return f"{self.label}, {self.n_visible}x{self.n_hidden}, against {self.other},"
+
+    def summary(self, row: dict[str, Any]) -> str:
+        """The ratio and its interval, and the seconds."""
+        text = (
+            f"{row['ratio']:.3g} times as fast as {self.other} "
+            f"[{row['ratio_low']:.3g}, {row['ratio_high']:.3g}], "
+            f"{1e3 * row['seconds']:.4g} ms against {1e3 * row['against_seconds']:.4g} ms"
+        )
+        if row.get("log_z") is not None:
+            text += f", log Z {row['log_z']:.3f} ± {row['std_error']:.3f}"
+        return text
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, with the job's label in place of its table."""
+        named = {"job": self.label, "job_kind": self.kind, "job_table": self.job}
+        subject = made_up.name(self.n_visible, self.n_hidden)
+        return super().facts() | named | {"against": self.other, "subject": subject}
+
+
+def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
+    """Fill in both backends' seconds, their ratio, and the estimates of a method."""
+    row["against_device"] = api.load(case.other).describe()
+    gate.demand(case.other)
+    found = [measure(case)] if case.processes == 1 else interleaved.in_processes(case, case.processes)
+    turns = [Turns(**one["turns"]) for one in found]
+    row["compile_s"] += turns[0].compile_s
+    row |= interleaved.summary(turns, case.seed) | found[0]["estimates"]
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """The turns of both backends in this process, and the estimates of a method by both."""
+    ours, theirs = _Work(case, case.backend), _Work(case, case.other)
+    systems = (
+        System(work.run, backend != "cuda", backend == "reference")
+        for work, backend in ((ours, case.backend), (theirs, case.other))
+    )
+    turns = interleaved.take_turns(*systems, case.turns, case.turn_s, case.timeout_s)
+    estimates: dict[str, Any] = {}
+    if ours.estimate and theirs.estimate:
+        one, other = ours.estimate, theirs.estimate
+        estimates = {"log_z": one.log_z, "std_error": one.std_error, "ess": one.ess}
+        estimates["against_log_z"] = other.log_z
+    return {"turns": turns._asdict(), "estimates": estimates}
+
+
+class _Work:
+    """A case's work on one backend: `run(n)` does n updates or estimates, and keeps the last estimate."""
+
+    def __init__(self, case: Case, backend: str) -> None:
+        self.k, self.case = api.load(backend), case
+        self.model = made_up.model(case.n_visible, case.n_hidden)
+        self.rows = made_up.rows(case.rows, case.n_visible)
+        self.base = base_rates(self.rows, "made-up rows")
+        self.estimate: LogZ | None = None
+        self.fit: Fit | None = None
+        if case.kind == "estimator":
+            self.fit = Fit(
+                self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(_RATE, 0.5),
+                _EPOCHS, case.batch_size, case.seed,
+            )  # fmt: skip
+
+    def run(self, pieces: int) -> None:
+        """Do them and wait for the device."""
+        if self.fit:
+            self.fit.advance(pieces)
+        else:
+            module, config = self.case.config
+            for _ in range(pieces):
+                self.estimate = module.estimate(self.k, self.model, config, self.base, self.case.seed)
+        self.k.synchronize()

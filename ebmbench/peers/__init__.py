@@ -1,0 +1,104 @@
+"""Other software that does the same jobs, one file a peer; a new file is found because it exists.
+
+A file has NAME; PACKAGE, what must be installed; DEVICES, of `cpu` and `cuda`; PRECISIONS, of `float32`
+and `bfloat16`; and JOBS, functions by name that return a `Work`:
+
+    gibbs(place, model, v, sweeps)             a piece is `sweeps` sweeps from where the chains stand
+    pseudolikelihood(place, model, v)          a piece is value and gradient of the rows v
+    ratio_matching(place, model, v)            likewise, of the negative loss
+    sml(place, model, rows, chains, batch, updates, rate, momentum)
+                                               a piece is so many updates, one sweep each
+
+`model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
+would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
+checks what comes out before anything is timed. A file may have `missing(place)`: why it cannot run there,
+or None.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ebmbench.discovery import registry, unknown
+from ebmbench.errors import Unavailable
+
+
+class Place(NamedTuple):
+    """Where and how precisely a peer computes: `cpu` or `cuda`, `float32` or `bfloat16`."""
+
+    device: str
+    precision: str
+
+
+class Work(NamedTuple):
+    """A job that is ready.
+
+    run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
+    host arrays of the last piece by name, in float64: v and h of gibbs; value and W, b, c of a gradient;
+    W, b, c of the updated model, the last batch and, where they are known, the chains' v of sml.
+    """
+
+    run: Callable[[], Any]
+    wait: Callable[[], Any]
+    result: Callable[[], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer at a place; version: of its package."""
+
+    name: str
+    version: str
+    place: Place
+    jobs: Mapping[str, Callable[..., Work]]
+
+    def start(self, job: str, *given: Any) -> Work:
+        """A job made ready; `Unavailable` where the peer has no such job."""
+        if job not in self.jobs:
+            raise Unavailable(f"peer {self.name} has no {job}")
+        return self.jobs[job](self.place, *given)
+
+
+def known() -> dict[str, ModuleType]:
+    """The peers by name."""
+    return registry(__name__, ("PACKAGE", "DEVICES", "PRECISIONS", "JOBS"))
+
+
+def check(name: str, precision: str) -> ModuleType:
+    """A peer's module; `UserError` for what is not known."""
+    if name not in known():
+        raise unknown("peer", name, list(known()))
+    module = known()[name]
+    if precision not in module.PRECISIONS:
+        raise unknown(f"precision of peer {name}", precision, list(module.PRECISIONS))
+    return module
+
+
+def load(name: str, place: Place) -> Peer:
+    """A peer that can run; `Unavailable` with the reason where it cannot."""
+    module = check(name, place.precision)
+    if place.device not in module.DEVICES:
+        raise Unavailable(f"peer {name} runs on {' and '.join(module.DEVICES)}, not on {place.device}")
+    try:
+        importlib.import_module(module.PACKAGE)
+    except ImportError:
+        raise Unavailable(f"peer {name} needs the package {module.PACKAGE}") from None
+    reason = module.missing(place) if hasattr(module, "missing") else None
+    if reason:
+        raise Unavailable(f"peer {name} {reason}")
+    return Peer(name, _version(module.PACKAGE), place, module.JOBS)
+
+
+def _version(package: str) -> str:
+    """Of the distribution that brings an importable package, such as scikit-learn for sklearn."""
+    for name in packages_distributions().get(package, [package]):
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return package

@@ -1,0 +1,130 @@
+"""The jobs in plain array code of NumPy or CuPy, float32; the gradients by hand."""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ebmbench.models.rbm import RBM
+from ebmbench.peers import Work
+
+Array = Any
+
+
+def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarray]) -> dict[str, Any]:
+    """The jobs by name; host: an array as one of NumPy's."""
+
+    def job(build: Callable[..., Work]) -> Callable[..., Work]:
+        return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
+
+    found = {"gibbs": gibbs, "sml": sml}
+    found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
+    return {name: job(build) for name, build in found.items()}
+
+
+def _on_device(xp: Any, model: RBM) -> list[Array]:
+    return [xp.asarray(x, xp.float32) for x in (model.W, model.b, model.c)]
+
+
+def _sigmoid(xp: Any, x: Array) -> Array:
+    return 1 / (1 + xp.exp(-x))
+
+
+def _softplus(xp: Any, x: Array) -> Array:  # NumPy vectorises this, but not logaddexp
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _draw(xp: Any, random: Any, x: Array) -> Array:
+    return (random.random(x.shape, dtype=xp.float32) < _sigmoid(xp, x)).astype(xp.float32)
+
+
+def _hosted(host: Callable[[Array], np.ndarray], **arrays: Array) -> dict[str, np.ndarray]:
+    return {name: np.asarray(host(x), np.float64) for name, x in arrays.items()}
+
+
+def gibbs(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, sweeps: int) -> Work:
+    """See the package."""
+    W, b, c = _on_device(xp, model)
+    random = xp.random.default_rng(0)
+    chains = {"v": xp.asarray(v, xp.float32)}
+
+    def run() -> None:
+        for _ in range(sweeps):
+            chains["h"] = _draw(xp, random, chains["v"] @ W + c)
+            chains["v"] = _draw(xp, random, chains["h"] @ W.T + b)
+
+    return Work(run, wait, lambda: _hosted(host, **chains))
+
+
+def sml(
+    xp: Any, wait: Any, host: Any, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
+    updates: int, rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """See the package; batches in a random order, momentum, updates in place."""
+    parameters = _on_device(xp, model)
+    W, b, c = parameters
+    velocity = [xp.zeros_like(x) for x in parameters]
+    data, v = xp.asarray(rows, xp.float32), xp.asarray(chains, xp.float32)
+    random = xp.random.default_rng(0)
+    order = iter(())
+    last = {}
+
+    def run() -> None:
+        nonlocal v, order
+        for _ in range(updates):
+            index = next(order, None)
+            if index is None:
+                shuffled = xp.random.permutation(len(data))
+                order = (shuffled[i : i + batch] for i in range(0, len(data) - batch + 1, batch))
+                index = next(order)
+            positive = data[index]
+            h = _draw(xp, random, v @ W + c)
+            v = _draw(xp, random, h @ W.T + b)
+            p_data, p_model = _sigmoid(xp, positive @ W + c), _sigmoid(xp, v @ W + c)
+            gradient = (
+                positive.T @ p_data / batch - v.T @ p_model / len(v),
+                positive.mean(0) - v.mean(0),
+                p_data.mean(0) - p_model.mean(0),
+            )
+            for parameter, speed, g in zip(parameters, velocity, gradient, strict=True):
+                speed *= momentum
+                speed += xp.float32(rate) * g
+                parameter += speed
+            last.update(batch=positive, chains=v)
+
+    return Work(run, wait, lambda: _hosted(host, W=W, b=b, c=c, **last))
+
+
+def _pseudolikelihood(xp: Any, d: Array) -> tuple[Array, Array]:
+    return -_softplus(xp, -d), _sigmoid(xp, -d)
+
+
+def _ratio_matching(xp: Any, d: Array) -> tuple[Array, Array]:
+    g = _sigmoid(xp, -d)
+    return -(g**2), 2 * g**2 * (1 - g)
+
+
+_OBJECTIVES = {"pseudolikelihood": _pseudolikelihood, "ratio_matching": _ratio_matching}
+
+
+def flips(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, objective: str) -> Work:
+    """See the package; all flips of all rows at once, an array [rows, n_visible, n_hidden]."""
+    W, b, c = _on_device(xp, model)
+    v = xp.asarray(v, xp.float32)
+    last: dict[str, Array] = {}
+
+    def run() -> None:
+        x = v @ W + c
+        sign = 1 - 2 * v
+        moved = x[:, None, :] + sign[:, :, None] * W
+        d = -sign * b - (_softplus(xp, moved) - _softplus(xp, x)[:, None, :]).sum(2)
+        value, a = _OBJECTIVES[objective](xp, d)
+        flipped = _sigmoid(xp, moved)
+        change = xp.einsum("bi,bij->bj", a, flipped) - a.sum(1, keepdims=True) * _sigmoid(xp, x)
+        gradient = -xp.einsum("bi,bij->ij", a * sign, flipped) - v.T @ change
+        last.update(value=value.sum(1).mean(), W=gradient / len(v))
+        last.update(b=-(a * sign).mean(0), c=-change.mean(0))
+
+    return Work(run, wait, lambda: _hosted(host, **last))

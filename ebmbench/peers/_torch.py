@@ -1,0 +1,172 @@
+"""The jobs in torch, for every way to run it: eager, under CUDA graphs, compiled.
+
+Sampling is `addmm` and `uniform < sigmoid` in place, without a gradient tape; the objectives over
+single flips are differentiated by autograd.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ebmbench.models.rbm import RBM
+from ebmbench.peers import Place, Work
+
+# From a function of tensors that stay where they are, and a number of times: what runs it so often.
+Prepare = Callable[[Any, Callable[[], None], int], Callable[[], None]]
+
+
+def jobs(prepare: Prepare) -> dict[str, Any]:
+    """The jobs by name."""
+    found = {"gibbs": gibbs, "sml": sml}
+    found |= {name: partial(flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
+    return {name: partial(build, prepare) for name, build in found.items()}
+
+
+def missing(place: Place) -> str | None:
+    """Why torch cannot run at this place, or None."""
+    if place.device == "cuda" and not _torch().cuda.is_available():
+        return "finds no GPU: this torch has no CUDA, or no driver for it"
+    return None
+
+
+def repeated(torch: Any, step: Callable[[], None], times: int) -> Callable[[], None]:
+    """A step run so often, one after the other."""
+
+    def run() -> None:
+        for _ in range(times):
+            step()
+
+    return run
+
+
+def _torch() -> Any:
+    return importlib.import_module("torch")
+
+
+def _tensor(torch: Any, place: Place, array: np.ndarray) -> Any:
+    return torch.tensor(array, dtype=getattr(torch, place.precision), device=place.device)
+
+
+def _model(torch: Any, place: Place, model: RBM) -> list[Any]:
+    return [_tensor(torch, place, x) for x in (model.W, model.b, model.c)]
+
+
+def _wait(torch: Any, place: Place) -> None:
+    if place.device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _work(torch: Any, place: Place, run: Callable[[], None], **tensors: Any) -> Work:
+    def result() -> dict[str, np.ndarray]:
+        return {name: x.detach().double().cpu().numpy() for name, x in tensors.items()}
+
+    return Work(run, partial(_wait, torch, place), result)
+
+
+def _draw(torch: Any, out: Any, p: Any, bias: Any, given: Any, W: Any) -> None:
+    """Units given the other layer: p becomes their probability, out their states."""
+    torch.addmm(bias, given, W, out=p)
+    p.sigmoid_()
+    out.uniform_().lt_(p)
+
+
+def gibbs(prepare: Prepare, place: Place, model: RBM, v: np.ndarray, sweeps: int) -> Work:
+    """See the package."""
+    torch = _torch()
+    with torch.no_grad():
+        torch.manual_seed(0)
+        W, b, c = _model(torch, place, model)
+        v = _tensor(torch, place, v)
+        h = v.new_empty(len(v), model.n_hidden)
+        p_v, p_h = torch.empty_like(v), torch.empty_like(h)
+
+        def sweep() -> None:
+            _draw(torch, h, p_h, c, v, W)
+            _draw(torch, v, p_v, b, h, W.T)
+
+        start = v.clone()
+        run = torch.no_grad()(prepare(torch, sweep, sweeps))
+        v.copy_(start)  # preparing may have run it
+    return _work(torch, place, run, v=v, h=h)
+
+
+def sml(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
+    updates: int, rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """See the package; batches in a random order, momentum, updates in place."""
+    torch = _torch()
+    with torch.no_grad():
+        torch.manual_seed(0)
+        parameters = _model(torch, place, model)
+        W, b, c = parameters
+        velocity = [torch.zeros_like(x) for x in parameters]
+        data, v = _tensor(torch, place, rows), _tensor(torch, place, chains)
+        positive = data[:batch].clone()
+        h = v.new_empty(len(v), model.n_hidden)
+        p_v, p_h = torch.empty_like(v), torch.empty_like(h)
+
+        def update() -> None:
+            _draw(torch, h, p_h, c, v, W)
+            _draw(torch, v, p_v, b, h, W.T)
+            p_data = torch.addmm(c, positive, W).sigmoid_()
+            p_model = torch.addmm(c, v, W).sigmoid_()
+            gradient = (positive.T @ p_data).div_(batch)
+            gradient.addmm_(v.T, p_model, alpha=-1 / len(v))
+            gradients = gradient, positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
+            for parameter, speed, g in zip(parameters, velocity, gradients, strict=True):
+                speed.mul_(momentum).add_(g, alpha=rate)
+                parameter.add_(speed)
+
+        # Preparing may run it, so what it changes is put back.
+        before = [x.clone() for x in (*parameters, v)]
+        step = prepare(torch, update, 1)
+        for x, old in zip((*parameters, v), before, strict=True):
+            x.copy_(old)
+        for speed in velocity:
+            speed.zero_()
+        order: Any = iter(())
+
+        @torch.no_grad()
+        def run() -> None:
+            nonlocal order
+            for _ in range(updates):
+                index = next(order, None)
+                if index is None:
+                    shuffled = torch.randperm(len(data), device=place.device)
+                    order = iter(shuffled[: len(data) // batch * batch].split(batch))
+                    index = next(order)
+                torch.index_select(data, 0, index, out=positive)
+                step()
+
+    return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v)
+
+
+def flips(prepare: Prepare, place: Place, model: RBM, v: np.ndarray, objective: str) -> Work:
+    """See the package; vectorised, a tensor [rows, n_visible, n_hidden], and a gradient tape."""
+    torch = _torch()
+    softplus, logsigmoid = torch.nn.functional.softplus, torch.nn.functional.logsigmoid
+    parameters = [x.requires_grad_() for x in _model(torch, place, model)]
+    W, b, c = parameters
+    v = _tensor(torch, place, v)
+    found = [torch.empty_like(x, requires_grad=False) for x in parameters]
+    value = v.new_empty(())
+
+    def step() -> None:
+        x = torch.addmm(c, v, W)
+        sign = 1 - 2 * v
+        flipped = softplus(x[:, None, :] + sign[:, :, None] * W).sum(2)
+        d = -sign * b - flipped + softplus(x).sum(1, keepdim=True)
+        each = logsigmoid(d) if objective == "pseudolikelihood" else -(torch.sigmoid(-d) ** 2)
+        mean = each.sum(1).mean()
+        gradient = torch.autograd.grad(mean, parameters)
+        with torch.no_grad():
+            value.copy_(mean)
+            for out, g in zip(found, gradient, strict=True):
+                out.copy_(g)
+
+    names = dict(zip("Wbc", found, strict=True))
+    return _work(torch, place, prepare(torch, step, 1), value=value, **names)

@@ -1,0 +1,187 @@
+"""Kernels: how near they come to the floor of the device, and how they compare with peers."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ebmbench.report.cases import Kind
+from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
+from ebmbench.report.style import INK, MUTED, Looks, panel
+from ebmbench.report.tasks.cells import first, part, ranged, seconds, times_as_fast
+from ebmbench.report.text import MISSING, count, duration, listing, percent, significant, slug, tick
+
+KIND = Kind(
+    ("job",),
+    "arithmetic",
+    (
+        "seconds", "seconds_low", "seconds_high",
+        "against_seconds", "against_seconds_low", "against_seconds_high",
+        "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
+        "n_visible", "n_hidden", "turns",
+    ),
+    words={"peer": "beside", "n_visible": "visible", "n_hidden": "hidden"},
+    others=("bound", "peer_version"),
+)  # fmt: skip
+
+
+def section(cases: pd.DataFrame, looks: Looks) -> Section:
+    """The part of the page about kernels and peers."""
+    found = Section("kernel", "Kernels and peers", cases)
+    done = cases[(cases["status"] == "done") & cases["seconds"].notna()]
+    if done.empty:
+        found.answer = Answer("Kernels", "No kernel was timed", [])
+        found.intro = ["There is no time of a kernel, as no case was finished."]
+        return found
+    found.answer = _answer(done)
+    reached = _reached(done)
+    if len(reached):
+        found.drawings.append(_floors(reached))
+    peers = Looks(tuple(dict.fromkeys(str(name) for name in done["peer"])), ())
+    for place, (job, group) in enumerate(done[done["ratio"].notna()].groupby("where", sort=False), 1):
+        found.drawings.append(_ratios(f"kernel-{place}-{slug(str(job))}", str(job), group, peers))
+    found.sheets = [_sheet(str(job), group) for job, group in done.groupby("where", sort=False)]
+    found.method = [_METHOD, *_versions(done)]
+    return found
+
+
+_METHOD = (
+    "A kernel's floor is the larger of its operations over the device's measured rate of matrix "
+    "products in that precision and of its bytes over the measured rate of copies. Operations and bytes "
+    "are those of the plain dense algorithm, each input read once: a kernel that adds only the rows of "
+    "units that are on or have flipped, or whose bytes stay in a cache, may stand above 100 %. A peer's "
+    "result, and ours at the same size, are checked before they take turns: states against the exact "
+    "conditional law of their layer, values and gradients against the float64 reference."
+)
+
+
+def _versions(done: pd.DataFrame) -> list[str]:
+    used = list(dict.fromkeys(str(name) for name in done["peer_version"].dropna()))
+    return [f"Peers: {listing(used)}."] if used else []
+
+
+def _answer(done: pd.DataFrame) -> Answer:
+    compared = done[done["ratio"].notna()]
+    sentences = []
+    for job, group in done.groupby("where", sort=False):
+        best = group.loc[group["seconds"].idxmin()]
+        text = f"{job}: {duration(best['seconds'])} in {best['arithmetic']} on {best['backend']}"
+        if np.isfinite(best["fraction"]):
+            text += f", {percent(best['fraction'])} of the floor"
+        rivals = group[group["ratio"].notna()]
+        if len(rivals):
+            near = rivals.loc[rivals["ratio"].idxmin()]
+            text += (
+                f"; nearest is {near['peer']} beside {near['arithmetic']}, "
+                f"{significant(near['ratio'])} times our time"
+            )
+        sentences.append(f"{text}.")
+    if compared.empty:
+        return Answer("Kernels", f"{count(len(done), 'kernel')} timed, beside no peer", first(sentences))
+    ahead = int((compared["ratio_low"].fillna(compared["ratio"]) > 1).sum())
+    headline = f"Faster than the peer in {ahead} of {count(len(compared), 'comparison')}"
+    return Answer("Kernels", headline, first(sentences))
+
+
+def _reached(done: pd.DataFrame) -> pd.DataFrame:
+    """The fraction of the floor of each kernel: the median, where it was timed beside several peers."""
+    known = done[done["fraction"] > 0]
+    names = ["where", "arithmetic", "backend"]
+    return known.groupby(names, sort=False).agg({"fraction": "median", "bound": "first"}).reset_index()
+
+
+def _floors(reached: pd.DataFrame) -> Drawing:
+    figure, axes = panel("Fraction of the floor that kernels reach", 1.2 + 0.34 * len(reached))
+    axes.set_xscale("log")
+    for y, row in enumerate(reached.itertuples()):
+        axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
+        axes.annotate(
+            percent(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
+            fontsize=8,
+        )  # fmt: skip
+    axes.axvline(1.0, color=MUTED, linewidth=1.0)
+    axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))
+    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in reached.itertuples()]
+    _rows(axes, labels)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    axes.set_xlabel("floor over time")
+    told = [
+        f"{label.replace(chr(10), ', ')} {percent(value)}"
+        for label, value in zip(labels, reached["fraction"], strict=True)
+    ]
+    caption = (
+        "The floor is the least time that the device needs for the plain dense algorithm; the line "
+        "stands at 100 %. Circles: bound by operations; squares: by bytes. To the right of the line a "
+        "kernel does fewer operations than the dense algorithm, or its bytes stay in a cache."
+    )
+    return Drawing("kernel-floors", figure, caption, f"Fraction of the floor: {listing(told)}.")
+
+
+def _shortened(job: str, arithmetic: str, backend: str) -> str:
+    return f"{job}\n{arithmetic}, {backend}"
+
+
+def _ratios(name: str, job: str, group: pd.DataFrame, peers: Looks) -> Drawing:
+    figure = _draw_ratios(job, group, peers)
+    told = [
+        f"{row.arithmetic} on {row.backend} is {significant(row.ratio)} times as fast as {row.peer}"
+        for row in group.itertuples()
+    ]
+    caption = (
+        f"{job}: how many times as fast as a peer, with the 95 % interval. To the right of the line we "
+        "are faster."
+    )
+    return Drawing(name, figure, caption, f"{job}: {listing(told)}.")
+
+
+def _draw_ratios(job: str, group: pd.DataFrame, peers: Looks) -> Figure:
+    figure, axes = panel(job, 1.2 + 0.34 * len(group))
+    axes.set_xscale("log")
+    for y, row in enumerate(group.itertuples()):
+        colour = peers.colour(row.peer)
+        if np.isfinite(row.ratio_low) and np.isfinite(row.ratio_high):
+            axes.plot([row.ratio_low, row.ratio_high], [y, y], color=colour, linewidth=2.0)
+        axes.plot([row.ratio], [y], peers.marker(row.peer), color=colour, markersize=6)
+    axes.axvline(1.0, color=MUTED, linewidth=1.0)
+    ends = group[["ratio", "ratio_low", "ratio_high"]]
+    axes.set_xlim(min(0.7 * ends.min(axis=None), 0.7), max(1.4 * ends.max(axis=None), 1.5))
+    _rows(axes, [f"{row.arithmetic}, {row.backend}\nagainst {row.peer}" for row in group.itertuples()])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axes.set_xlabel("times as fast as the peer")
+    return figure
+
+
+def _rows(axes: Axes, labels: list[str]) -> None:
+    """A logarithmic axis with few ticks over rows with names."""
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_yticks(range(len(labels)), labels, fontsize=7.5)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+
+
+def _sheet(job: str, group: pd.DataFrame) -> Sheet:
+    columns = [
+        "Arithmetic", "Backend", "Time", "Floor", "Reached", "Bound by", "Peer", "Peer's time",
+        "Times as fast", "Put", "Get",
+    ]  # fmt: skip
+    rows = [
+        [
+            Cell(str(row.arithmetic)),
+            Cell(str(row.backend)),
+            ranged(row.seconds, row.seconds_low, row.seconds_high),
+            seconds(row.floor_s),
+            part(row.fraction, "beyond the dense floor" if row.fraction > 1 else ""),
+            Cell(row.bound if isinstance(row.bound, str) else MISSING),
+            Cell(str(row.peer) if row.peer and isinstance(row.peer, str) else MISSING),
+            ranged(row.against_seconds, row.against_seconds_low, row.against_seconds_high),
+            times_as_fast(row.ratio, row.ratio_low, row.ratio_high),
+            seconds(row.put_s),
+            seconds(row.get_s),
+        ]
+        for row in group.itertuples()
+    ]
+    return Sheet(job, columns, rows)
