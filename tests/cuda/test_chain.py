@@ -88,10 +88,10 @@ def test_sums_that_start_afresh_are_the_same(cuda, cpu, monkeypatch, lifetime):
 
 @pytest.mark.parametrize(("lifetime", "drifts"), [(1, False), (10**6, True)])
 def test_sums_that_are_followed_for_long_drift(cuda, cpu, monkeypatch, lifetime, drifts):
-    """Where a unit of weight -1e6 goes on and off, each time rounding a sum of 0.3 by up to 0.03."""
+    """While a unit of weight -1e6 is on, others of 0.031 go on or off without any trace in the sum."""
     monkeypatch.setattr(chain, "LIFETIME", lifetime)
-    model = RBM(np.array([[0.3], [0.17], [-1e6]]), np.zeros(3), np.zeros(1))
-    found, wanted = (sampled(k, model, "float", random_rows(4, 3), 60) for k in (cuda, cpu))
+    model = RBM(np.array([[0.031]] * 24 + [[-1e6]]), np.zeros(25), np.zeros(1))
+    found, wanted = (sampled(k, model, "float", random_rows(4, 25), 40) for k in (cuda, cpu))
     assert any((a != b).any() for a, b in zip(found, wanted, strict=True)) == drifts
 
 
