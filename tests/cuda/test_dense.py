@@ -8,7 +8,7 @@ from ebmbench.kernels.cuda import dense, device, memory
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 5)]
-KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=2**32 - 2)  # both wrap around
+KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
 
 
 def random_rows(count, units, seed=0):
