@@ -38,3 +38,9 @@ def cuda():
 def cpu():
     """What bits are compared with."""
     return load("cpu")
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """The emulated GPU, which counts what its driver is asked for; None elsewhere."""
+    return EMULATOR if EMULATED else None
