@@ -39,7 +39,7 @@ _ONE, _ZERO = np.uint32(1), np.uint32(0)
 def applies(model: Model, v: Array) -> bool:
     """Whether chains that start at v are drawn here: binary ones of a model in bfloat16 arithmetic.
 
-    Chains that fill no tile, grey rows, and all in the simulator, are served by the float32 kernels, which
+    Chains that fill no tile, grey rows, and all in the simulator are left to the float32 kernels, which
     draw from the same rounded model. Raises `Unavailable` on a GPU without bfloat16 products.
     """
     if model.arithmetic not in TERMS or SIMULATED:
