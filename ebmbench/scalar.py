@@ -166,19 +166,6 @@ def flip_value_and_weight(squared, d):
 
 
 @jit(forceinline=True)
-def bfloat16_bits(x):
-    """The bits, uint32 below 2**16, of the bfloat16 nearest to a finite float32; ties to even."""
-    bits = _bits32(x)
-    return _U32(_U32(bits + _U32(0x7FFF) + _U32(_U32(bits >> _U32(16)) & _U32(1))) >> _U32(16))
-
-
-@jit(forceinline=True)
-def from_bfloat16_bits(bits):
-    """The float32 that is this bfloat16."""
-    return _float32(_U32(bits << _U32(16)))
-
-
-@jit(forceinline=True)
 def exp(x):
     """e**x for a float32, to 2 units in the last place; x is held to [-87, 88], NaN stays NaN.
 

@@ -25,7 +25,7 @@ def each(function, *arguments):
 
 UPPER_ROW, LOWER_ROW = each(t.state_row, THREAD), each(t.state_row, THREAD + t.THREADS)
 CHUNK_COLUMN = each(t.state_column, THREAD)
-TARGETS = [each(t.state_byte, rows, CHUNK_COLUMN) for rows in (UPPER_ROW, LOWER_ROW)]
+TARGETS = [each(t.chunk_byte, THREAD + t.THREADS * n) for n in range(t.STATE_CHUNKS)]
 WEIGHT_UNIT, WEIGHT_COLUMN = each(t.weight_unit, STEP), each(t.weight_column, STEP)
 OWN_STATES, OWN_WEIGHTS = each(t.matrix_byte, LANE, WARP), each(t.weight_byte, LANE, WARP)
 
@@ -75,7 +75,6 @@ def stage(states, step, first_row, weights):
         source = np.minimum(first_row + rows, len(states) - 1)
         columns = t.DEPTH * step + CHUNK_COLUMN[:, None] + np.arange(t.CHUNK)
         put(shared, written, target, states[source[:, None], columns])
-    assert len(TARGETS) * t.THREADS * t.CHUNK == t.STATE_BYTES
     for n in range(t.WEIGHT_CHUNKS):
         chunk = THREAD + t.THREADS * n
         values = weights.view(np.uint8).reshape(-1, t.CHUNK)[chunk]
@@ -166,8 +165,13 @@ def test_every_weight_of_a_step_has_one_place():
 
 
 def test_stages_fit_into_shared_memory_and_laid_out_sums_into_stages():
-    assert t.STAGES * t.STAGE_BYTES <= 48 * 1024
-    assert 4 * 4 * t.QUADS * t.THREADS <= t.STAGES * t.STAGE_BYTES
+    assert t.SHARED_BYTES <= 48 * 1024
+    assert 4 * 4 * t.QUADS * t.THREADS <= t.SHARED_BYTES
+    assert [each(t.next_stage, t.STAGE_BYTES * n) for n in range(3)] == [
+        t.STAGE_BYTES,
+        2 * t.STAGE_BYTES,
+        0,
+    ]
     numbers = [t.quad_accumulator(quad, unit) for quad in range(2 * t.QUADS) for unit in range(4)]
     assert sorted(numbers) == list(range(t.ACCUMULATORS))
 

@@ -1,6 +1,6 @@
 """Layers drawn by tensor cores, beside the cpu backend on the same rounded model.
 
-In Numba's simulator, which knows no warps, only what prepares the weights and rows runs here.
+In Numba's simulator, which knows no warps, only what prepares the rows runs here.
 """
 
 import numpy as np
@@ -91,6 +91,7 @@ def test_no_chains_are_no_work(cuda):
     assert (last.shape, hidden.shape) == ((0, 5), (0, 3))
 
 
+@needs_warps
 @pytest.mark.parametrize("arithmetic", TERMS)
 def test_weights_are_laid_out_for_the_tiles(cuda, arithmetic):
     model = spread_out_model(45, 131)
@@ -108,12 +109,14 @@ def test_rows_are_cut_or_continued_with_zeros(cuda):
     assert (cuda.get_rows(tensor._of_width(upload(wide), 10)) == rows).all()
 
 
-def test_it_applies_to_bfloat16_where_the_gpu_has_it(cuda, monkeypatch):
+def test_it_applies_to_many_binary_chains_in_bfloat16(cuda, monkeypatch):
     model = spread_out_model(3, 2)
-    assert not tensor.applies(cuda.put(model))
-    handle = cuda.put(model, "bfloat16")
-    assert tensor.applies(handle) is not SIMULATED
+    handle, many = cuda.put(model, "bfloat16"), empty((128, 3), np.uint8)
+    assert tensor.applies(handle, many) is not SIMULATED
+    assert not tensor.applies(handle, empty((127, 3), np.uint8))
+    assert not tensor.applies(handle, empty((128, 3), np.float32))
+    assert not tensor.applies(cuda.put(model, "grid"), many)
     if not SIMULATED:
         monkeypatch.setattr(tensor, "CAPABILITY", (99, 0))
         with pytest.raises(Unavailable, match="needs a GPU of compute capability 99"):
-            tensor.applies(handle)
+            tensor.applies(handle, many)

@@ -5,26 +5,13 @@ and no array, and keeps them in registers. None of this runs in Numba's simulato
 """
 
 from llvmlite import ir
-from numba.cuda import types
+from numba import types
 from numba.cuda.extending import intrinsic
 
-from ebmbench.kernels.cuda.tiles import (
-    ACCUMULATORS,
-    PAIR_BYTES,
-    PAIRS,
-    PRODUCT_BYTES,
-    PRODUCTS,
-    QUADS,
-    STAGES,
-    STRIP_BYTES,
-    STRIPS,
-    THREADS,
-    accumulator,
-    quad_accumulator,
-)  # fmt: skip
+from ebmbench.kernels.cuda import tiles
 
-_I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
-_SUMS = types.UniTuple(types.float32, ACCUMULATORS)
+_I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_SUMS = types.UniTuple(types.float32, tiles.ACCUMULATORS)
 _ONE = 0x3F80  # 1 as a bfloat16
 
 
@@ -98,7 +85,7 @@ def _plain(text):
 
 end_stage = _plain("cp.async.commit_group;")
 # This thread's copies of the oldest stage are there.
-await_stage = _plain(f"cp.async.wait_group {STAGES - 2};")
+await_stage = _plain(f"cp.async.wait_group {tiles.STAGES - 2};")
 
 
 @intrinsic
@@ -128,21 +115,23 @@ def multiply_step(typingctx, sums, states, weights):
     """The accumulators after a step; states, weights: the lane's addresses (`tiles`), int64."""
 
     def codegen(context, builder, signature, args):
-        totals = _parts(builder, args[0], ACCUMULATORS)
+        totals = _parts(builder, args[0], tiles.ACCUMULATORS)
         states, weights = (builder.trunc(address, _I32) for address in args[1:])
         load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16"
-        words = [_load_four(builder, load, states, STRIP_BYTES * strip) for strip in range(STRIPS)]
-        for product in range(PRODUCTS):
+        words = [
+            _load_four(builder, load, states, tiles.STRIP_BYTES * strip) for strip in range(tiles.STRIPS)
+        ]
+        for product in range(tiles.PRODUCTS):
             a = [
                 [_states(builder, strip[2 * product + row], upper) for upper in (0, 1) for row in (0, 1)]
                 for strip in words
             ]
-            for pair in range(PAIRS):
-                offset = PRODUCT_BYTES * product + PAIR_BYTES * pair
+            for pair in range(tiles.PAIRS):
+                offset = tiles.PRODUCT_BYTES * product + tiles.PAIR_BYTES * pair
                 b = _load_four(builder, "ld.shared.v4.b32", weights, offset)
-                for strip in range(STRIPS):
+                for strip in range(tiles.STRIPS):
                     for half in range(2):
-                        first = accumulator(strip, pair, half, 0)
+                        first = tiles.accumulator(strip, pair, half, 0)
                         totals[first : first + 4] = _multiply(
                             builder, a[strip], b[2 * half : 2 * half + 2], totals[first : first + 4]
                         )
@@ -171,9 +160,9 @@ def _lay_out(half):
 
         def codegen(context, builder, signature, args):
             data = builder.gep(_data(context, builder, signature.args[1], args[1]), [args[2]])
-            for place in range(4 * QUADS):
-                number = quad_accumulator(QUADS * half + place // 4, place % 4)
-                target = builder.gep(data, [ir.Constant(_I64, THREADS * place)])
+            for place in range(4 * tiles.QUADS):
+                number = tiles.quad_accumulator(tiles.QUADS * half + place // 4, place % 4)
+                target = builder.gep(data, [ir.Constant(_I64, tiles.THREADS * place)])
                 builder.store(builder.extract_value(args[0], number), target)
             return context.get_dummy_value()
 
@@ -183,6 +172,22 @@ def _lay_out(half):
 
 
 lay_out_first, lay_out_second = _lay_out(0), _lay_out(1)
+
+
+@intrinsic
+def bfloat16_terms(typingctx, value):
+    """Bits of the bfloat16 nearest to a float32, ties to even, and of the nearest to what is left."""
+
+    def codegen(context, builder, signature, args):
+        def nearest(x):
+            return _assembly(builder, _I16, "cvt.rn.bf16.f32 $0, $1;", "=h,f", [x])
+
+        first = nearest(args[0])
+        bits = builder.shl(builder.zext(first, _I32), ir.Constant(_I32, 16))
+        second = nearest(builder.fsub(args[0], builder.bitcast(bits, _F32)))
+        return context.make_tuple(builder, signature.return_type, [first, second])
+
+    return types.UniTuple(types.uint16, 2)(types.float32), codegen
 
 
 @intrinsic

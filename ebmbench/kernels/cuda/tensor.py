@@ -21,60 +21,26 @@ import numpy as np
 from numba import cuda
 
 from ebmbench.errors import Unavailable
+from ebmbench.kernels.cuda import mma, tiles
 from ebmbench.kernels.cuda.device import Model, blocks, describe, padded
 from ebmbench.kernels.cuda.launch import SIMULATED, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
-from ebmbench.kernels.cuda.mma import (
-    await_stage,
-    copy_chunk,
-    end_stage,
-    global_address,
-    lay_out_first,
-    lay_out_second,
-    multiply_step,
-    no_sums,
-    put_word,
-    shared_address,
-)  # fmt: skip
-from ebmbench.kernels.cuda.tiles import (
-    CHUNK,
-    COLUMNS,
-    DEPTH,
-    QUADS,
-    ROWS,
-    STAGE_BYTES,
-    STAGES,
-    STATE_BYTES,
-    THREADS,
-    WARP,
-    WEIGHT_CHUNKS,
-    WEIGHTS,
-    matrix_byte,
-    quad_column,
-    quad_row,
-    state_byte,
-    state_column,
-    state_row,
-    weight_byte,
-    weight_column,
-    weight_unit,
-)  # fmt: skip
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import bfloat16_bits, four_uniforms, from_bfloat16_bits, mul, sigmoid
+from ebmbench.scalar import four_uniforms, mul, sigmoid
 
 TERMS = {"bfloat16": 1, "bfloat16x2": 2}
 CAPABILITY = (8, 0)  # the first with these products
 UNEXECUTED = True  # so far on no GPU: the numbers above are predictions
 
-_SHARED = STAGES * STAGE_BYTES // 4  # floats
+_SHARED = tiles.SHARED_BYTES // 4  # floats
 _ONE, _ZERO = np.uint32(1), np.uint32(0)
 
 
-def applies(model: Model) -> bool:
-    """Whether a model's layers are drawn here: in bfloat16 arithmetic, but not in the simulator.
+def applies(model: Model, v: Array) -> bool:
+    """Whether chains that start at v are drawn here: binary ones of a model in bfloat16 arithmetic.
 
-    The simulator serves the same rounded model by the float32 kernels. Raises `Unavailable` on a GPU
-    without bfloat16 products.
+    Chains that fill no tile, grey rows, and all in the simulator are left to the float32 kernels, which
+    draw from the same rounded model. Raises `Unavailable` on a GPU without bfloat16 products.
     """
     if model.arithmetic not in TERMS or SIMULATED:
         return False
@@ -85,24 +51,23 @@ def applies(model: Model) -> bool:
             f"{CAPABILITY[0]}.{CAPABILITY[1]} or newer, but {facts['device']} has "
             f"{facts['compute_capability']}"
         )
-    return True
+    return len(v) >= tiles.ROWS and v.dtype == np.uint8
 
 
 @kernel("float32[:,::1], int64, int64, uint16[::1]")
 def _lay_out_weights(matrix, columns, terms, out):
-    steps = terms * ((matrix.shape[0] + DEPTH - 1) // DEPTH)
+    steps = terms * ((matrix.shape[0] + tiles.DEPTH - 1) // tiles.DEPTH)
     for n in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        tile = n // (steps * WEIGHTS)
-        step = n // WEIGHTS - tile * steps
-        element = n % WEIGHTS
-        k = DEPTH * (step // terms) + weight_unit(element)
-        column = COLUMNS * tile + weight_column(element)
-        bits = _ZERO
+        tile = n // (steps * tiles.WEIGHTS)
+        step = n // tiles.WEIGHTS - tile * steps
+        element = n % tiles.WEIGHTS
+        k = tiles.DEPTH * (step // terms) + tiles.weight_unit(element)
+        column = tiles.COLUMNS * tile + tiles.weight_column(element)
+        weight = np.float32(0.0)
         if k < matrix.shape[0] and column < columns:
-            bits = bfloat16_bits(matrix[k, column])
-            if step % terms == 1:
-                bits = bfloat16_bits(np.float32(matrix[k, column] - from_bfloat16_bits(bits)))
-        out[n] = bits
+            weight = matrix[k, column]
+        first, second = mma.bfloat16_terms(weight)
+        out[n] = first if step % terms == 0 else second
 
 
 @kernel("uint8[:,::1], uint8[:,::1]")
@@ -118,82 +83,84 @@ def _fit(rows, out):
 @kernel(
     "uint8[:,::1], uint16[::1], float32[::1], uint8[:,::1], int64, int64, float32, "
     "uint32, uint32, uint64, uint32",
-    threads=THREADS,
+    threads=tiles.THREADS,
 )
 def _draw(states, weights, bias, out, columns, terms, beta, seed, stream, step, chain):
     buffer = cuda.shared.array(_SHARED, numba.float32)
-    shared = shared_address(buffer)
+    shared = mma.shared_address(buffer)
     thread = cuda.threadIdx.x
     lane, warp = thread & 31, thread >> 5
-    tiles = (columns + COLUMNS - 1) // COLUMNS
-    row_tile = cuda.blockIdx.x // tiles
-    column_tile = cuda.blockIdx.x - row_tile * tiles
-    first_row, first_column = ROWS * row_tile, COLUMNS * column_tile
+    across = (columns + tiles.COLUMNS - 1) // tiles.COLUMNS
+    row_tile = cuda.blockIdx.x // across
+    column_tile = cuda.blockIdx.x - row_tile * across
+    first_row, first_column = tiles.ROWS * row_tile, tiles.COLUMNS * column_tile
     chains, width = states.shape
-    steps = terms * (width // DEPTH)
+    steps = terms * (width // tiles.DEPTH)
 
-    # Rows beyond the last chain take its states: what is made of them is not written.
-    upper = min(first_row + state_row(thread), chains - 1)
-    lower = min(first_row + state_row(thread + THREADS), chains - 1)
-    upper_source = global_address(states, upper * width + state_column(thread))
-    lower_source = global_address(states, lower * width + state_column(thread))
-    upper_target = shared + state_byte(state_row(thread), state_column(thread))
-    lower_target = shared + state_byte(state_row(thread + THREADS), state_column(thread))
-    weight_source = global_address(weights, column_tile * steps * WEIGHTS) + CHUNK * thread
-    weight_target = shared + STATE_BYTES + CHUNK * thread
+    # A thread copies two chunks of states and four of weights a step. Rows beyond the last chain take
+    # its states: what is made of them is not written.
+    first, second = thread, thread + tiles.THREADS
+    upper = min(first_row + tiles.state_row(first), chains - 1)
+    lower = min(first_row + tiles.state_row(second), chains - 1)
+    upper_source = mma.global_address(states, upper * width + tiles.state_column(first))
+    lower_source = mma.global_address(states, lower * width + tiles.state_column(second))
+    upper_target, lower_target = shared + tiles.chunk_byte(first), shared + tiles.chunk_byte(second)
+    weight_source = mma.global_address(weights, column_tile * steps * tiles.WEIGHTS + 8 * thread)
+    weight_target = shared + tiles.STATE_BYTES + tiles.CHUNK * thread
 
-    sums = no_sums()
-    own_states = shared + matrix_byte(lane, warp)
-    own_weights = shared + STATE_BYTES + weight_byte(lane, warp)
-    live = first_column + WARP * (warp & 1) < columns
+    sums = mma.no_sums()
+    own_states = shared + tiles.matrix_byte(lane, warp)
+    own_weights = shared + tiles.STATE_BYTES + tiles.weight_byte(lane, warp)
+    live = first_column + tiles.WARP * (warp & 1) < columns
     slot, free = 0, 0
-    for ahead in range(steps + STAGES - 1):
-        if ahead >= STAGES - 1:
-            await_stage()
+    for ahead in range(steps + tiles.STAGES - 1):
+        if ahead >= tiles.STAGES - 1:
+            mma.await_stage()
             cuda.syncthreads()  # everybody's copies are there, and nobody reads the stage before
         if ahead < steps:
-            offset = DEPTH * (ahead >> (terms - 1))
-            copy_chunk(upper_target + free, upper_source + offset)
-            copy_chunk(lower_target + free, lower_source + offset)
-            for n in range(WEIGHT_CHUNKS):
-                part = CHUNK * THREADS * n
-                copy_chunk(weight_target + free + part, weight_source + 2 * WEIGHTS * ahead + part)
-        end_stage()
-        free = free + STAGE_BYTES if free + STAGE_BYTES < STAGES * STAGE_BYTES else 0
-        if ahead >= STAGES - 1:
+            offset = tiles.DEPTH * (ahead >> (terms - 1))
+            mma.copy_chunk(upper_target + free, upper_source + offset)
+            mma.copy_chunk(lower_target + free, lower_source + offset)
+            source = weight_source + 2 * tiles.WEIGHTS * ahead
+            for n in range(tiles.WEIGHT_CHUNKS):
+                part = tiles.CHUNK * tiles.THREADS * n
+                mma.copy_chunk(weight_target + free + part, source + part)
+        mma.end_stage()
+        free = tiles.next_stage(free)
+        if ahead >= tiles.STAGES - 1:
             if live:
-                sums = multiply_step(sums, own_states + slot, own_weights + slot)
-            slot = slot + STAGE_BYTES if slot + STAGE_BYTES < STAGES * STAGE_BYTES else 0
+                sums = mma.multiply_step(sums, own_states + slot, own_weights + slot)
+            slot = tiles.next_stage(slot)
     cuda.syncthreads()
 
     low, high = np.uint32(step & np.uint64(0xFFFFFFFF)), np.uint32(step >> np.uint64(32))
     for half in range(2):
         # Registers cannot be indexed by a loop: each thread lays its sums out in memory of its own.
         if half == 0:
-            lay_out_first(sums, buffer, thread)
+            mma.lay_out_first(sums, buffer, thread)
         else:
-            lay_out_second(sums, buffer, thread)
-        for q in range(QUADS):
-            row = first_row + quad_row(QUADS * half + q, lane, warp)
-            unit = first_column + quad_column(q, lane, warp)
+            mma.lay_out_second(sums, buffer, thread)
+        for q in range(tiles.QUADS):
+            row = first_row + tiles.quad_row(tiles.QUADS * half + q, lane, warp)
+            unit = first_column + tiles.quad_column(q, lane, warp)
             if row < chains and unit < out.shape[1]:
                 u = four_uniforms(
                     np.uint32(unit >> 2), np.uint32(chain + np.uint32(row)), low, high, seed, stream
                 )
                 word = _ZERO
                 for n in range(4):
-                    x = buffer[np.uint64(THREADS * (4 * q + n) + thread)]
+                    x = buffer[np.uint64(tiles.THREADS * (4 * q + n) + thread)]
                     x = np.float32(x + bias[np.uint64(unit + n)])
                     if u[n] < sigmoid(mul(beta, x)) and unit + n < columns:
                         word |= _ONE << np.uint32(8 * n)
-                put_word(out, row * out.shape[1] + unit, word)
+                mma.put_word(out, row * out.shape[1] + unit, word)
 
 
 def _weights(model: Model, matrix: Array, columns: int, name: str) -> Array:
     """The bfloat16 terms of a matrix in the order of `tiles`, made once a model."""
     if name not in model.derived:
         terms = TERMS[model.arithmetic]
-        size = -(-columns // COLUMNS) * terms * -(-len(matrix) // DEPTH) * WEIGHTS
+        size = -(-columns // tiles.COLUMNS) * terms * -(-len(matrix) // tiles.DEPTH) * tiles.WEIGHTS
         out = empty(size, np.uint16)
         _lay_out_weights(blocks(size, _lay_out_weights.threads), matrix, columns, terms, out)
         model.derived[name] = out
@@ -229,7 +196,7 @@ def draw_layer(
     states = _of_width(states, padded(model.n_visible if layer == HIDDEN else model.n_hidden))
     out = empty((len(states), width if width % 4 == 0 else padded(columns)), np.uint8)
     if out.size:
-        count = -(-len(states) // ROWS) * -(-columns // COLUMNS)
+        count = -(-len(states) // tiles.ROWS) * -(-columns // tiles.COLUMNS)
         _draw(
             count, states, weights, bias, out, columns, TERMS[model.arithmetic], np.float32(beta),
             key.seed, int(key.stream) + layer, np.uint64(key.step + step), key.chain,

@@ -32,6 +32,7 @@ STATE_CHUNKS = STATE_BYTES // CHUNK // THREADS  # that a thread copies in a step
 WEIGHT_CHUNKS = 2 * WEIGHTS // CHUNK // THREADS
 STAGE_BYTES = STATE_BYTES + 2 * WEIGHTS
 STAGES = 3  # steps in shared memory: one being multiplied, two on their way
+SHARED_BYTES = STAGES * STAGE_BYTES
 
 STRIP_BYTES = 16 * DEPTH  # from one strip's states to the next
 PAIR_BYTES = 32 * CHUNK  # from one pair's weights to the next: 16 bytes for each lane
@@ -67,6 +68,18 @@ def state_byte(row, column):
     rows the two chunks change places, and the eight rows of a matrix lie in all 32 banks.
     """
     return DEPTH * row + (column ^ (CHUNK * ((row >> 2) & 1)))
+
+
+@jit(forceinline=True)
+def chunk_byte(chunk):
+    """Where a chunk of a step's tile of states, by its number, stands in the shared one."""
+    return state_byte(state_row(chunk), state_column(chunk))
+
+
+@jit(forceinline=True)
+def next_stage(byte):
+    """Where the stage after the one that begins at a byte begins; after the last comes the first."""
+    return byte + STAGE_BYTES if byte + STAGE_BYTES < SHARED_BYTES else 0
 
 
 @jit(forceinline=True)
