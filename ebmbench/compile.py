@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import platformdirs
 
 PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 4
@@ -45,8 +44,7 @@ def source_hash(*only: str) -> str:
 @cache
 def cache_folder() -> Path | None:
     """The folder of this version's machine code; None where no folder can be written."""
-    root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("ebmbench")
-    versions = Path(root) / "ebmbench-kernels"
+    versions = Path(os.environ.get("NUMBA_CACHE_DIR") or _users_folder()) / "ebmbench-kernels"
     folder = versions / source_hash(*KERNEL_SOURCES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +57,14 @@ def cache_folder() -> Path | None:
     for version in old:
         shutil.rmtree(version, ignore_errors=True)
     return folder
+
+
+def _users_folder() -> Path:
+    try:
+        import platformdirs
+    except ImportError:  # it only knows better names than this one
+        return Path.home() / ".cache" / "ebmbench"
+    return platformdirs.user_cache_path("ebmbench")
 
 
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pooch
 import pytest
 
 from ebmbench.datasets import Dataset, describe, load, names, read_rows
@@ -224,7 +223,7 @@ def test_binarized_mnist_has_the_training_rows_of_the_amat_file(binarized_mnist)
 def folder(tmp_path, monkeypatch):
     """An empty EBMBENCH_DATA, with no network behind it."""
     monkeypatch.setenv("EBMBENCH_DATA", str(tmp_path))
-    monkeypatch.setattr(pooch, "retrieve", no_network)
+    monkeypatch.setattr("pooch.retrieve", no_network)
     return tmp_path
 
 
@@ -252,7 +251,7 @@ def test_mnist_tries_every_mirror(folder, monkeypatch):
         assert known_hash == "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"
         raise ValueError("wrong checksum")
 
-    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    monkeypatch.setattr("pooch.retrieve", retrieve)
     complaint(load, "mnist")
     assert len(tried) == 2
     assert all(url.endswith("/train-images-idx3-ubyte.gz") for url in tried)
@@ -307,7 +306,7 @@ def test_binarized_mnist_takes_the_download(binarized_mnist, folder, monkeypatch
 
     file = folder / "cache.mat"
     savemat(file, {"x_trn": binarized_mnist.train.T, "x_tst": binarized_mnist.test.T})
-    monkeypatch.setattr(pooch, "retrieve", lambda *args: str(file))
+    monkeypatch.setattr("pooch.retrieve", lambda *args: str(file))
     assert load("binarized_mnist").digest == binarized_mnist.digest
 
 

@@ -1,0 +1,203 @@
+"""What stands on a backend takes its arrays for what they are: on the device, and no business of NumPy's.
+
+The cpu's jobs behind a wrapper whose arrays have a shape, a type, a length and leading slices, and
+refuse everything else: arithmetic, iteration, truth, conversion. Whoever computes with rows or trees by
+itself, rather than by a job, is found here and not on a GPU.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import random_rbm, random_rows
+
+from ebmbench import estimators, partition
+from ebmbench.evaluation import sandwich
+from ebmbench.evaluation.likelihood import evaluate
+from ebmbench.evaluation.samples import draw
+from ebmbench.harness import gate
+from ebmbench.harness import run as harness
+from ebmbench.harness.spec import Suite
+from ebmbench.harness.tasks import consistency, gradient, log_z, sample, train
+from ebmbench.kernels import api
+from ebmbench.training.fit import STARTS, Fit
+from ebmbench.training.sgd import SGD
+
+ON_HOST = {"hidden_input", "visible_input", "free_energy", "log_z"}  # jobs that return host arrays
+
+
+class Opaque:
+    """An array on a device."""
+
+    __array_ufunc__ = None  # so that NumPy's operators refuse it too
+    __slots__ = ("_hidden",)
+
+    def __init__(self, hidden):
+        self._hidden = hidden
+
+    shape = property(lambda self: self._hidden.shape)
+    ndim = property(lambda self: self._hidden.ndim)
+    dtype = property(lambda self: self._hidden.dtype)
+
+    def __len__(self):
+        return len(self._hidden)
+
+    def __getitem__(self, rows):
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise TypeError(f"a device's array has leading slices only, not [{rows}]")
+        return Opaque(self._hidden[rows])
+
+    def refuse(self, *_, **__):
+        raise TypeError("this lies on the device")
+
+    __iter__ = __bool__ = __array__ = __float__ = __contains__ = __setitem__ = refuse
+    __eq__ = __ne__ = __lt__ = __gt__ = __add__ = __mul__ = __matmul__ = __sub__ = __neg__ = refuse
+    __hash__ = None
+
+
+def inwards(given):
+    """What a job of the cpu takes."""
+    if isinstance(given, Opaque):
+        return given._hidden
+    if isinstance(given, dict):
+        return {name: inwards(one) for name, one in given.items()}
+    return given
+
+
+def outwards(found):
+    """What a job gives, its device arrays opaque."""
+    if isinstance(found, np.ndarray):
+        return Opaque(found)
+    if isinstance(found, dict):
+        return {name: outwards(one) for name, one in found.items()}
+    if isinstance(found, api.Phases):
+        return api.Phases(*map(outwards, found))
+    if isinstance(found, api.NoiseContrast):
+        return found._replace(gradient=outwards(found.gradient), means=outwards(found.means))
+    if isinstance(found, tuple) and not hasattr(found, "_fields"):
+        return tuple(map(outwards, found))
+    return found
+
+
+def hiding(name, job):
+    """A job between the two worlds."""
+
+    def call(*arguments):
+        if name in ("moments", "gibbs", "take", "free_energy"):
+            assert not any(type(one) is np.ndarray and one.ndim == 2 for one in arguments), (
+                f"rows for {name} must be on the device"
+            )
+        found = job(*map(inwards, arguments))
+        if name in ON_HOST:
+            return found
+        if name == "anneal":
+            return found._replace(v=Opaque(found.v))
+        if name == "temper":
+            return Opaque(found[0]), found[1]
+        return outwards(found)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def k():
+    """The cpu behind the wrapper."""
+    cpu = api.load("cpu")
+    jobs = {(name, kind): hiding(name, job) for (name, kind), job in cpu.jobs.items()}
+    for (name, kind), job in cpu.jobs.items():
+        if name == "get_tree":
+            jobs[name, kind] = lambda model, tree, job=job: job(model, inwards(tree))
+    device = {name: hiding(name, function) for name, function in cpu.device.items()}
+    device["get_rows"] = lambda rows: cpu.device["get_rows"](rows._hidden)
+    device["describe"] = cpu.device["describe"]
+    return dataclasses.replace(cpu, jobs=jobs, device=device)
+
+
+def test_the_wrapper_refuses():
+    rows = Opaque(np.ones((3, 2), np.uint8))
+    assert (rows.shape, len(rows[1:]), rows.dtype) == ((3, 2), 2, np.uint8)
+    for work in (
+        lambda: rows + 1, lambda: np.ones(2) * rows, lambda: rows[0], lambda: rows[::2],
+        lambda: list(rows), lambda: bool(rows), lambda: np.asarray(rows), lambda: rows == 1,
+        lambda: np.concatenate([rows, rows]), lambda: rows.sum(), lambda: rows.T,
+    ):  # fmt: skip
+        with pytest.raises((TypeError, AttributeError)):
+            work()
+
+
+@pytest.mark.parametrize(
+    ("name", "centred"), [*((name, False) for name in estimators.known()), ("cd", True), ("nce", True)]
+)
+def test_a_fit(k, name, centred):
+    visible = "gaussian" if name == "score_matching" else "binary"
+    rows = random_rows(7, 6)
+    settings = {"chains": 3} if name in ("sml", "parallel_tempering") else {}
+    fits = [
+        Fit(
+            backend, STARTS[visible](rows, 3, 0), rows, name, settings,
+            SGD(centred=centred), epochs=2, batch_size=3,
+        )
+        for backend in (k, api.load("cpu"))
+    ]  # fmt: skip
+    models = []
+    for fit in fits:
+        fit.advance(fit.steps)
+        models.append(fit.model)
+    for part in models[0].names:
+        np.testing.assert_array_equal(*(getattr(model, part) for model in models))
+
+
+@pytest.mark.parametrize("settings", [{"betas": 20}, {"betas": "adaptive", "error": 0.5}])
+@pytest.mark.parametrize("name", partition.known())
+@pytest.mark.parametrize("start", ["exact", "parallel_tempering", "chain"])
+def test_log_z(k, name, start, settings):
+    if name == "exact":
+        settings = {}
+    elif name == "ais":
+        settings = {**settings, "chains": 10}
+    else:
+        settings = {**settings, "chains": 10, "start": start, "sweeps": 5, "temperatures": 3}
+    model, rows = random_rbm(6, 3), random_rows(5, 6)
+    found, wanted = (evaluate(one, model, rows, name, settings) for one in (k, api.load("cpu")))
+    assert (found.mean, found.log_z.log_z) == (wanted.mean, wanted.log_z.log_z)
+
+
+def test_the_sandwich_and_samples(k):
+    model, rows = random_rbm(6, 3), random_rows(5, 6)
+    settings = {"betas": 20, "chains": 10, "sweeps": 5}
+    base = partition.base_rates(rows, "rows")
+    found = sandwich.sandwich(k, model, rows, sandwich.DEFAULT, settings, base, 0)
+    assert found.gap is not None
+    assert draw(k, model, 4, 3, 0).shape == (4, 6)
+
+
+def test_the_gate(k):
+    assert [str(one) for one in gate.findings(k, [(7, 3, 2)]) if one.red] == []
+
+
+SMALL = {"random": [6, 3]}
+CASES = [
+    train.Case(
+        backend="cpu", dataset="bars_and_stripes_3x3", estimator={"name": "sml", "chains": 5}, hidden=4,
+        epochs=2, betas=20, chains=5, checkpoints=2, resolve=True,
+    ),
+    gradient.Case(
+        backend="cpu", model=SMALL, estimator={"name": "cd"}, rows=5, replicates=4, burn_in=2, thin=1
+    ),
+    log_z.Case(backend="cpu", model=SMALL, method={"name": "bridge", "betas": 20, "chains": 4}),
+    sample.Case(backend="cpu", model=SMALL, sampler="gibbs", chains=2, sweeps=5, burn_in=2),
+    sample.Case(
+        backend="cpu", model=SMALL, sampler={"name": "parallel_tempering", "temperatures": 3}, chains=2,
+        sweeps=5, burn_in=2,
+    ),
+    consistency.Case(backend="cpu", family="rbm", estimator={"name": "nce"}, n=20, updates=5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{n} {case.task}" for n, case in enumerate(CASES)])
+def test_a_task(k, case, tmp_path, monkeypatch):
+    load = api.load
+    monkeypatch.setattr(api, "load", lambda name: k if name == "cpu" else load(name))
+    monkeypatch.setattr(gate, "verdict", lambda backend: gate.Verdict(None, 0.0))
+    (row,) = harness.run(Suite("tiny", "Tiny", True, (case,)), tmp_path)
+    assert row["status"] == "done", row.get("traceback", row["reason"])
