@@ -1,10 +1,10 @@
 """Pseudolikelihood and ratio matching: objectives over single flips of v (see `models.flips`).
 
-With s = sigmoid(x), flipping bit i multiplies 1 + e**x by t = sigmoid(-x) + s e**(sign W_i), and D_i needs
-one logarithm of the product of t over the hidden units; s e**(sign W_i) / t is what flipping makes of s,
-which the gradient needs. Four launches: s; each flip's weight, one product a (row, visible unit); the
-gradient through the flips, one reciprocal a (row, visible unit, hidden unit); and that through all other
-units. Sums are formed in a fixed order, so the same rows give the same bits.
+With s = sigmoid(x), flipping bit i multiplies 1 + e**x by t = sigmoid(-x) + s e**(sign W_i), and D_i
+needs one logarithm of the product of t over the hidden units; s e**(sign W_i) / t is what flipping makes
+of s, which the gradient needs. Four launches: s; each flip's weight, one product a (row, visible unit);
+the gradient through the flips, one reciprocal a (row, visible unit, hidden unit); and that through all
+other units. Sums are formed in a fixed order, so the same rows give the same bits.
 
 An element is a (row, visible unit, hidden unit): 39 million of them in a batch of 100 at 784 x 500. An
 H200 starts 33 x 10**12 instructions of a lane a second, so one instruction an element takes 1.2 us.
@@ -18,11 +18,11 @@ from numba import cuda
 
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
+from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.dense import state, weight
-from ebmbench.kernels.cuda.device import padded
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
-from ebmbench.kernels.cuda.tile import Tile, loop
+from ebmbench.kernels.cuda.tile import Tile, at, loop
 from ebmbench.scalar import exp, flip_value_and_weight, normalised, quotient, sigmoid
 
 _LANES, _WARPS = (2, 2) if SIMULATED else (32, 8)
@@ -48,50 +48,52 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 # once a tile, so its tiles are tall.
 _PREPARED = Tile(8, 8, 4, 2, 8) if SIMULATED else Tile(8, 32, 64, 1, 4)
 _THROUGH = Tile(16, 8, 3, 8, 4) if SIMULATED else Tile(128, 32, 16, 8, 4)
-_accumulate_x, _x_row, _x_column = loop(_PREPARED, state, weight, True)
-_X_ROWS, _X_COLUMNS, _, _X_HEIGHT, _X_WIDTH = _PREPARED
+_x_sum, _x_row, _x_column = loop(_PREPARED, state, weight, True)
+_X_ROWS, _X_COLUMNS, _X_HEIGHT, _X_WIDTH = map(at, (*_PREPARED[:2], *_PREPARED[3:]))
+_X_SIZES = _PREPARED[3:]
 
 
-@kernel(
-    "float32[:,::1], float32[::1], uint8[:,::1], int64, float32[:,:,::1]",
-    _PREPARED.threads,
-)
+@kernel("float32[:,::1], float32[::1], uint8[:,::1], uint64, float32[:,:,::1]", _PREPARED.threads)
 def _prepare(W, c, v, n_hidden, s):
-    """s[:, 0] = sigmoid(x), s[:, 1] = sigmoid(-x), since 1 - s cancels where s is near 1; 0 and 1 in padding."""
-    row, column = cuda.blockIdx.x * _X_ROWS, cuda.blockIdx.y * _X_COLUMNS
-    sums = cuda.local.array((_X_HEIGHT, _X_WIDTH), numba.float32)
+    """s[:, 0] = sigmoid(x), s[:, 1] = sigmoid(-x), since 1 - s cancels near 1; 0 and 1 in padding.
+
+    A product in small tiles, bound by the latency of its 13 slices at 784 x 500.
+    """
+    row, column = at(cuda.blockIdx.x) * _X_ROWS, at(cuda.blockIdx.y) * _X_COLUMNS
+    sums = cuda.local.array(_X_SIZES, numba.float32)
     for n in range(_X_HEIGHT):
         for m in range(_X_WIDTH):
             sums[n, m] = _ZERO
-    _accumulate_x(sums, v, W, row, v.shape[0], column, v.shape[1])
+    rows, units, columns = at(v.shape[0]), at(v.shape[1]), at(s.shape[2])
+    _x_sum(sums, v, W, row, rows, column, units)
     for n in range(_X_HEIGHT):
         r = row + _x_row(n)
         for m in range(_X_WIDTH):
             j = column + _x_column(m)
-            if r < v.shape[0] and j < s.shape[2]:
+            if r < rows and j < columns:
                 x = c[j] + sums[n, m]
-                s[r, 0, j] = sigmoid(x) if j < n_hidden else _ZERO
-                s[r, 1, j] = sigmoid(-x) if j < n_hidden else _ONE
+                s[r, at(0), j] = sigmoid(x) if j < n_hidden else _ZERO
+                s[r, at(1), j] = sigmoid(-x) if j < n_hidden else _ONE
 
 
 @device
-def _multiply(products, exponents, up, down, on, s, q, lane, first, each):
+def _multiply(products, powers, up, down, on, s, q, lane, first, each):
     """Multiply a thread's products by the factors of a run; each: whether to look after every factor."""
     n = 0
     while n < _RUN:  # Numba's own count of a long loop costs more than this
-        at = np.uint64(first + n)
+        own = at(first + n)
         n += 1
-        own_s, own_q = s[np.uint64(lane), at], q[np.uint64(lane), at]
+        own_s, own_q = s[at(lane), own], q[at(lane), own]
         for k in range(_BITS):
-            raised, lowered = up[at, k], down[at, k]  # both: lanes that choose alike read at once
+            raised, lowered = up[own, k], down[own, k]  # both: lanes that choose alike read at once
             products[k] *= own_q + own_s * (lowered if on[k] else raised)
             if each:
                 products[k], exponent = normalised(products[k])
-                exponents[k] += exponent
+                powers[k, lane] += exponent
     if not each:
         for k in range(_BITS):
             products[k], exponent = normalised(products[k])
-            exponents[k] += exponent
+            powers[k, lane] += exponent
 
 
 @kernel(
@@ -110,11 +112,10 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
     down = cuda.shared.array((_STEP, _BITS), numba.float32, alignment=_ALIGNED)
     tile_s = cuda.shared.array((_LANES, _PITCH), numba.float32)
     tile_q = cuda.shared.array((_LANES, _PITCH), numba.float32)
-    mantissas = cuda.shared.array((_WARPS, _PAIRS), numba.float32)
-    powers = cuda.shared.array((_WARPS, _PAIRS), numba.int32)
-    values = cuda.shared.array(_THREADS, numba.float64)
+    mantissas = cuda.shared.array((_WARPS, _BITS, _LANES), numba.float32)
+    powers = cuda.shared.array((_WARPS, _BITS, _LANES), numba.int32)
+    room = cuda.shared.array(_THREADS, numba.float64)
     products = cuda.local.array(_BITS, numba.float32)
-    exponents = cuda.local.array(_BITS, numba.int32)
     on = cuda.local.array(_BITS, numba.boolean)
     t = cuda.threadIdx.x
     warp, lane = t // _LANES, t % _LANES
@@ -122,7 +123,7 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
     n_hidden, (rows, n_visible) = Wt.shape[0], v.shape
     wanted = bits.size == 0 or (row + lane < rows and unit <= bits[row + lane] < unit + _BITS)
     for k in range(_BITS):
-        products[k], exponents[k] = _ONE, np.int32(0)
+        products[k], powers[warp, k, lane] = _ONE, np.int32(0)
         on[k] = row + lane < rows and unit + k < n_visible and v[row + lane, unit + k] != 0
     hidden = n_hidden if cuda.syncthreads_or(np.int32(wanted)) else 0
     for first in range(0, hidden, _STEP):
@@ -138,41 +139,35 @@ def _weigh(Wt, b, v, s, bits, squared, signed, told):
             tile_s[r, n] = s[row + r, 0, first + n] if inside else _ZERO
             tile_q[r, n] = s[row + r, 1, first + n] if inside else _ONE
         if cuda.syncthreads_or(np.int32(wide)):
-            _multiply(products, exponents, up, down, on, tile_s, tile_q, lane, warp * _RUN, True)
+            _multiply(products, powers[warp], up, down, on, tile_s, tile_q, lane, warp * _RUN, True)
         else:
-            _multiply(products, exponents, up, down, on, tile_s, tile_q, lane, warp * _RUN, False)
+            _multiply(products, powers[warp], up, down, on, tile_s, tile_q, lane, warp * _RUN, False)
         cuda.syncthreads()
     for k in range(_BITS):
-        mantissas[warp, k * _LANES + lane] = products[k]
-        powers[warp, k * _LANES + lane] = exponents[k]
+        mantissas[warp, k, lane] = products[k]
     cuda.syncthreads()
     value = 0.0
     for e in range(t, _PAIRS, _THREADS):
-        r, i = row + e % _LANES, unit + e // _LANES
+        k, m = e // _LANES, e % _LANES
+        r, i = row + m, unit + k
         mantissa, power = 1.0, 0
         for w in range(_WARPS):
-            mantissa *= np.float64(mantissas[w, e])
-            power += powers[w, e]
+            mantissa *= np.float64(mantissas[w, k, m])
+            power += powers[w, k, m]
         if r < rows:
-            weight = 0.0
+            slope = 0.0
             if i < n_visible and (bits.size == 0 or bits[r] == i):
                 sign = -1.0 if v[r, i] != 0 else 1.0
                 scale = 1.0 if bits.size == 0 else np.float64(n_visible)
                 d = -sign * np.float64(b[i]) - (math.log(mantissa) + _LN2 * power)
-                own, weight = flip_value_and_weight(squared, d)
+                own, slope = flip_value_and_weight(squared, d)
                 value += scale * own
-                weight *= sign * scale
+                slope *= sign * scale
             if i < n_visible:
-                signed[r, i] = np.float32(weight)
-    values[t] = value
-    half = _THREADS // 2
-    while half > 0:
-        cuda.syncthreads()
-        if t < half:
-            values[t] += values[t + half]
-        half //= 2
+                signed[r, i] = np.float32(slope)
+    value = block_sum(value, room)
     if t == 0:
-        told[1 + cuda.blockIdx.y * cuda.gridDim.x + cuda.blockIdx.x] = values[0]
+        told[1 + cuda.blockIdx.y * cuda.gridDim.x + cuda.blockIdx.x] = value
         if cuda.blockIdx.x == 0 and cuda.blockIdx.y == 0:
             told[0] = 0.0
 
@@ -201,7 +196,7 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
     warp, lane = t // _LANES, t % _LANES
     first_unit, column = cuda.blockIdx.x * _UNITS, cuda.blockIdx.y * _LANES
     unit, j = first_unit + warp * _BITS, column + lane
-    own_unit, own_lane = np.uint64(warp), np.uint64(lane)
+    own_unit, own_lane = at(warp), at(lane)
     rows, n_visible = s.shape[0], W.shape[0]
     for k in range(_BITS):
         w = W[unit + k, j] if unit + k < n_visible else _ZERO
@@ -223,23 +218,23 @@ def _through_flips(W, s, signed, sparse, gW, gb, c_mean, changes, told):
         cuda.syncthreads()
         n, count = 0, min(_CHUNK, rows - first)
         while n < count:  # Numba's own count of a long loop costs more than this
-            at = np.uint64(n)
+            own = at(n)
             n += 1
-            own_s, own_q = tile[at, 0, own_lane], tile[at, 1, own_lane]
+            own_s, own_q = tile[own, 0, own_lane], tile[own, 1, own_lane]
             total += own_s
             change = _ZERO
             busy = not sparse
             if sparse:
                 for k in range(_BITS):
-                    busy = busy or weights[at, own_unit, k] != _ZERO
+                    busy = busy or weights[own, own_unit, k] != _ZERO
             if busy:
                 for k in range(_BITS):
-                    a = weights[at, own_unit, k]
+                    a = weights[own, own_unit, k]
                     raised = own_s * (down[k] if a < _ZERO else up[k])
                     flipped = quotient(raised, own_q + raised)
                     sums[k] += a * flipped
                     change += abs(a) * (flipped - own_s)
-            shares[own_unit, at, own_lane] = change
+            shares[own_unit, own, own_lane] = change
         for i in range(t, _UNITS, _WALKERS):
             for n in range(_CHUNK):
                 biases[i] += weights[n, i // _BITS, i % _BITS]
@@ -283,27 +278,24 @@ def _change(changes, r, j, rows):
     return change
 
 
-_accumulate_w, _w_row, _w_column = loop(_THROUGH, _on, _change, False)
-_W_ROWS, _W_COLUMNS, _, _W_HEIGHT, _W_WIDTH = _THROUGH
-_W_THREADS = _THROUGH.threads
+_w_sum, _w_row, _w_column = loop(_THROUGH, _on, _change, False)
+_W_ROWS, _W_COLUMNS, _W_HEIGHT, _W_WIDTH = map(at, (*_THROUGH[:2], *_THROUGH[3:]))
+_W_SIZES, _W_THREADS = _THROUGH[3:], at(_THROUGH.threads)
 
 
-@kernel(
-    "uint8[:,::1], float32[:,:,::1], float32[:,::1], float32[::1], float32[::1]",
-    _THROUGH.threads,
-)
+@kernel("uint8[:,::1], float32[:,:,::1], float32[:,::1], float32[::1], float32[::1]", _THROUGH.threads)
 def _through_others(v, changes, gW, gc, b_mean):
     """The flips' effect through all other units: W -= vᵀ change, c -= change over rows; means; v's mean.
 
     A product of 39 million multiply-adds at 784 x 500, bound by reading `changes` once a tile.
     """
-    row, column = cuda.blockIdx.x * _W_ROWS, cuda.blockIdx.y * _W_COLUMNS
-    rows, n_visible = v.shape
-    sums = cuda.local.array((_W_HEIGHT, _W_WIDTH), numba.float32)
+    row, column = at(cuda.blockIdx.x) * _W_ROWS, at(cuda.blockIdx.y) * _W_COLUMNS
+    rows, n_visible = at(v.shape[0]), at(v.shape[1])
+    sums = cuda.local.array(_W_SIZES, numba.float32)
     for n in range(_W_HEIGHT):
         for m in range(_W_WIDTH):
             sums[n, m] = _ZERO
-    _accumulate_w(sums, v, changes, row, n_visible, column, rows)
+    _w_sum(sums, v, changes, row, n_visible, column, rows)
     for n in range(_W_HEIGHT):
         i = row + _w_row(n)
         for m in range(_W_WIDTH):
@@ -314,12 +306,14 @@ def _through_others(v, changes, gW, gc, b_mean):
                 elif i == n_visible:
                     gc[j] = -sums[n, m] / np.float32(rows)
     if cuda.blockIdx.y == 0:
-        for i in range(row + cuda.threadIdx.x, min(row + _W_ROWS, b_mean.size), _W_THREADS):
+        i = row + at(cuda.threadIdx.x)
+        while i < row + _W_ROWS and i < b_mean.size:
             total = _ZERO
             if i < n_visible:
                 for r in range(rows):
                     total += np.float32(v[r, i])
             b_mean[i] = total / np.float32(rows)
+            i += _W_THREADS
 
 
 def _job(squared: bool):
@@ -336,7 +330,8 @@ def _job(squared: bool):
         _prepare(_PREPARED.grid(rows, columns), model.W, model.c, v, model.n_hidden, s)
         _weigh(grid, model.Wt, model.b, v, s, chosen, squared, signed, told)
         _through_flips(
-            (tiles, columns // _LANES), model.W, s, signed, bits is not None, gW, gb, c_mean, changes, told,
+            (tiles, columns // _LANES), model.W, s, signed, bits is not None, gW, gb, c_mean, changes,
+            told,
         )  # fmt: skip
         _through_others(
             _THROUGH.grid(max(units, model.n_visible + 1), columns), v, changes, gW, gc, b_mean
