@@ -2,6 +2,12 @@
 
 Every thread keeps the weight that its own columns and groups gained, in float64, and the block adds
 these up once, at the end.
+
+What bounds 100 chains of 784 x 500 units on an H200, as a prediction for each temperature: the sweep of
+`gibbs`, 4 to 6 us where few units flip, and near the base, where half of the hidden and an eighth of
+the visible units do, 250 rows of 800 columns and 100 of 512, 1 MB a chain and 100 MB, 18 us from the L2;
+and the weights, whose 16 warps of some 40 float64 and 60 float32 instructions take 400 cycles, 0.2 us.
+14,500 temperatures at 6 to 12 us on average are 0.09 to 0.17 s.
 """
 
 import numba
@@ -184,7 +190,7 @@ def _wide_anneal(
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
     drawn = isinstance(start, int)
-    rows = start if drawn else start.shape[0]
+    rows = start if isinstance(start, int) else start.shape[0]
     v, log_weights = empty((rows, model.n_visible), np.uint8), empty(rows, np.float64)
     visible, hidden = model.b.size, model.c.size
     widest = max(visible, hidden)
