@@ -3,12 +3,13 @@
 Each launch takes one of two tiles (see `tile`): the large one where it makes enough blocks for every
 multiprocessor, else the small one. Bits do not depend on which.
 
-What bounds them on an H200. Large tile: a slice of 16 terms costs a thread 1,024 multiply-adds, 64
-vector reads of shared memory and some 200 instructions that fill it, so multiply-adds are 4/5 of what
-is issued. At 784 x 500 with 16,384 chains the columns fill 500/512 and 784/832 of their tiles and the
-drawing costs 45 instructions a unit beside 784 or 500: about 2/3 of the float32 peak, 12.8e9
-multiply-adds a sweep in 0.58 ms. Small tile, 100 chains: 64 or 104 blocks of 2 warps,
-25 slices of about 1,400 cycles (the L2's latency and 32 terms of some 20 cycles) are 18 us a layer.
+What bounds them on an H200 (33.4e12 float32 multiply-adds a second), predicted. Large tile: a slice of 8
+terms costs a thread 512 multiply-adds, 32 vector reads of shared memory and some 140 instructions that
+fill it and count, so multiply-adds are 3/4 of what is issued. At 784 x 500 with 16,384 chains the units
+fill 500/512 and 784/832 of their tiles and drawing costs 45 instructions a unit: 12.8e9 multiply-adds a
+sweep in 0.57 ms, 2/3 of the peak. Small tile, 100 chains: 64 or 100 blocks of 4 warps, 25 or 16 slices
+of some 1,200 cycles (the L2's latency and 32 terms of 14): 15 and 10 us a layer. The contrast of two
+batches of 100: 400 blocks, three a multiprocessor, 8 slices: 5 to 8 us.
 """
 
 import numba

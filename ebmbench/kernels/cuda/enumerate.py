@@ -26,7 +26,7 @@ from ebmbench.models.enumerate import MOST_UNITS, Moments, check_enumerable
 from ebmbench.models.rbm import RBM
 from ebmbench.scalar import exp64
 
-_LOW = 2 if SIMULATED else 8  # bits of a state that are a thread's
+_LOW = 2 if SIMULATED else 7  # bits of a state that are a thread's
 _THREADS = 1 << _LOW
 _COLUMNS = 4 if SIMULATED else 64  # units of the larger layer at once; a product of so many factors fits
 _BLOCKS = 1024  # that share the states
