@@ -60,12 +60,29 @@ if SIMULATED:
     allocate_shared_memory_once()
 ON_GPU = not SIMULATED and state("cuda") == READY
 
+# `EBMBENCH_EMULATED_GPU=1 pytest tests/cuda` runs the kernels' PTX in the emulator (see tests/emulator),
+# `NUMBA_ENABLE_CUDASIM=1 pytest tests/cuda` their Python, as test_cuda_without_gpu.py does.
+if os.environ.get("EBMBENCH_EMULATED_GPU"):
+    from emulator.driver import install
+
+    _EMULATED = install()
+CUDA_STATE = state("cuda")
+
 # Where there is a GPU, the tests of the mathematics run on it too; the simulator would take hours.
 BACKENDS = ("reference", "cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if ON_GPU else []))
 COMPUTED = tuple(name for name in BACKENDS if name != "reference")  # what the oracle is compared with
 FAMILY_ALPHA = 1e-3  # chance of a false alarm in one statistical test, however many parts it has
 
 DATA = os.environ.get("EBMBENCH_DATA")
+
+
+def pytest_collection_modifyitems(items):
+    """The tests of the CUDA backend need a GPU or what stands for one."""
+    for item in items:
+        if "tests/cuda/" in item.path.as_posix():
+            item.add_marker(pytest.mark.gpu)
+            if CUDA_STATE != READY:
+                item.add_marker(pytest.mark.skip(reason=CUDA_STATE))
 
 
 def needs_files(test):
@@ -105,6 +122,18 @@ def k(request):
 def computed(request):
     """Every backend but the reference."""
     return backend(request.param)
+
+
+@pytest.fixture(scope="session")
+def cuda():
+    """The CUDA backend, in the tests of its folder."""
+    return load("cuda")
+
+
+@pytest.fixture(scope="session")
+def cpu():
+    """What the bits of the CUDA backend are compared with."""
+    return load("cpu")
 
 
 @pytest.fixture
