@@ -71,6 +71,7 @@ _TAIL = _F32(1.6)
 # A run whose parameters grow beyond this has diverged: float32 pre-activations of that size no longer
 # resolve what a unit contributes.
 LARGEST_PARAMETER = 1e6
+LARGEST_LOG = _F32(math.log(LARGEST_PARAMETER))  # likewise of a logarithm, on either side
 
 
 def _reinterpret(source, target):
@@ -295,3 +296,27 @@ def normal(u):
     tail = _F32(top / bottom)
     tail = _F32(-tail) if q < _F32(0.0) else tail
     return tail if abs(q) > _CENTRAL[1] else central
+
+
+@jit(forceinline=True)
+def normal_about(mean, spread, u):
+    """The normal variate of this mean and standard deviation that `normal` gives for u, float32."""
+    return _F32(mean + mul(_F32(spread), normal(u)))
+
+
+@jit(forceinline=True)
+def normal_between(base_mean, base_precision, mean, precision, beta):
+    """Mean and standard deviation, float32, of a unit on the path (1 - beta) E_base + beta E.
+
+    Both ends are normal; all but the results and the end's own mean and precision in float64.
+    """
+    old, new = mul(1.0 - beta, base_precision), mul(beta, np.float64(precision))
+    centre = (mul(old, base_mean) + mul(new, np.float64(mean))) / (old + new)
+    return _F32(centre), _F32(1.0 / math.sqrt(old + new))
+
+
+@jit(forceinline=True)
+def quadratic(x, mean, precision):
+    """The energy precision (x - mean)**2 / 2 of a normal unit, float64."""
+    away = x - mean
+    return 0.5 * precision * away * away

@@ -14,11 +14,12 @@ import numba
 import numpy as np
 from numba import cuda
 
+from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.device import get
-from ebmbench.kernels.cuda.launch import kernel
+from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.statistics import moments
 from ebmbench.kernels.cuda.tile import at
@@ -36,6 +37,31 @@ _GROUPS = 64  # blocks that share the states, for each 128 units
 _UNITS = 4 if SIMULATED else 128
 _MOST = MOST_UNITS
 _ONE = at(1)
+
+
+@jit(forceinline=True)
+def add_log(most, total, weight):
+    """A sum of exponentials, e**most times total, with one more."""
+    if weight > most:
+        return weight, total * exp64(most - weight) + 1.0
+    return most, total + exp64(weight - most)
+
+
+@device
+def block_log_sum(most, total, room):
+    """The logarithm of the sum of all threads' sums, for the first thread; room: float64 [threads]."""
+    t = at(cuda.threadIdx.x)
+    room[t] = most + math.log(total) if total > 0.0 else -np.inf
+    cuda.syncthreads()
+    whole = -np.inf
+    if t == at(0):
+        for k in range(at(cuda.blockDim.x)):
+            whole = max(whole, room[k])
+        total = 0.0
+        for k in range(at(cuda.blockDim.x)):
+            total += exp64(room[k] - whole) if room[k] > -np.inf else 0.0
+        whole += math.log(total)
+    return whole
 
 
 @kernel("float64[:,::1], float64[::1], float64[::1], boolean, float64[::1], float64[::1]", _THREADS)
@@ -78,20 +104,10 @@ def _weigh(W, small, large, kept, log_p, sums):
         if number < states:
             if kept:
                 log_p[number] = weight
-            if weight > most:
-                total = total * exp64(most - weight) + 1.0
-                most = weight
-            else:
-                total += exp64(weight - most)
-    room[t] = most + math.log(total) if total > 0.0 else -np.inf
-    cuda.syncthreads()
+            most, total = add_log(most, total, weight)
+    own = block_log_sum(most, total, room)
     if t == at(0):
-        most, total = -np.inf, 0.0
-        for k in range(threads):
-            most = max(most, room[k])
-        for k in range(threads):
-            total += exp64(room[k] - most) if room[k] > -np.inf else 0.0
-        sums[cuda.blockIdx.x] = most + math.log(total)
+        sums[cuda.blockIdx.x] = own
 
 
 @kernel("float64[:,::1], float64[::1], float64[::1], float64, float64[:,:,::1]", _UNITS)
@@ -166,6 +182,19 @@ def log_z(model: RBM) -> float:
     return _log_weights(model if model.n_visible <= model.n_hidden else model.transposed, False)[0]
 
 
+def expectations(W: Array, large: Array, log_p: Array, log_z: float) -> Moments:
+    """Moments of states s with log weights log_p, and of units l whose p(l|s) is sigmoid(large + s W).
+
+    W: float64 [n, units]; large: float64 [units]; log_p: float64 [2**n].
+    """
+    n, units = W.shape
+    groups = min(-(-(2**n) // _RUN), _GROUPS)
+    shares = empty((groups, n + 1, units + 1), np.float64)
+    _expect((groups, -(-(units + 1) // _UNITS)), W, large, log_p, log_z, shares)
+    sums = download(shares).sum(axis=0)
+    return Moments(sums[:n, :units], sums[:n, units], sums[n, :units])
+
+
 def _expected(model: RBM) -> tuple[float, Moments]:
     """Log Z and the model's expected v h, v and h."""
     if model.n_visible > model.n_hidden:
@@ -173,15 +202,11 @@ def _expected(model: RBM) -> tuple[float, Moments]:
         return total, Moments(m.vh.T, m.h, m.v)
     check_enumerable(model)
     total, (W, large), log_p = _log_weights(model, True)
-    n, units = model.n_visible, model.n_hidden
-    groups = min(-(-(2**n) // _RUN), _GROUPS)
-    shares = empty((groups, n + 1, units + 1), np.float64)
-    _expect((groups, -(-(units + 1) // _UNITS)), W, large, log_p, total, shares)
-    sums = download(shares).sum(axis=0)
-    return total, Moments(sums[:n, :units], sums[:n, units], sums[n, :units])
+    return total, expectations(W, large, log_p, total)
 
 
-def _take_off(tree: Tree, name: str, value: np.ndarray) -> None:
+def take_off(tree: Tree, name: str, value: np.ndarray) -> None:
+    """Subtract a host array from the units of a leaf."""
     leaf = np.array(download(tree[name]))
     leaf[..., : value.shape[-1]] -= value
     tree[name] = upload(leaf)
@@ -192,9 +217,9 @@ def exact_gradient(model, v) -> tuple[Phases, float]:
     log_z, expected = _expected(get(model))
     phases = moments(model, v, empty((0, model.n_visible), v.dtype))
     for name, value in zip(("W", "b", "c"), expected, strict=True):
-        _take_off(phases.gradient, name, value)
+        take_off(phases.gradient, name, value)
     for name, value in (("b", expected.v), ("c", expected.h)):
-        _take_off(phases.means, name, -value / 2)
+        take_off(phases.means, name, -value / 2)
     return phases, log_z
 
 

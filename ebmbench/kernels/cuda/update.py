@@ -129,7 +129,8 @@ class _Health:
 _HEALTH: WeakKeyDictionary[Any, _Health] = WeakKeyDictionary()
 
 
-def _health_of(model: Any) -> _Health:
+def health_of(model: Any) -> _Health:
+    """What is known of a model's updates."""
     if model not in _HEALTH:
         _HEALTH[model] = _Health(memory.zeros(1, np.int32))
     return _HEALTH[model]
@@ -151,7 +152,7 @@ def ascend(
     model: Any, velocity: Tree, gradient: Tree, rate: float, momentum: float, decay: float
 ) -> bool:
     """See `Backend.update`; one launch. The GPU is asked at every 100th update whether all is well."""
-    health = _health_of(model)
+    health = health_of(model)
     model.derived.clear()  # made of what changes now
     parts: list[Any] = []
     for name in _NAMES:

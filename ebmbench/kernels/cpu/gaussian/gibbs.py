@@ -1,7 +1,5 @@
 """Block Gibbs sampling, v with its noise: each chain walks all its sweeps by itself."""
 
-import math
-
 import numpy as np
 from numba import prange
 
@@ -10,7 +8,7 @@ from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
-from ebmbench.scalar import normal
+from ebmbench.scalar import normal_about, normal_between
 
 
 @jit(forceinline=True)
@@ -18,7 +16,7 @@ def draw_normal(mean, spread, u, state, chain, step, seed, stream):
     """Sample units of this mean and standard deviation: one pass over the layer."""
     fill_uniforms(u, chain, step, seed, stream)
     for i in range(state.size):
-        state[i] = mean[i] + np.float32(spread[i] * normal(u[i]))
+        state[i] = normal_about(mean[i], spread[i], u[i])
 
 
 @jit(forceinline=True)
@@ -28,9 +26,7 @@ def draw_between(base, x, precision, beta, spread, u, state, chain, step, seed, 
     base: float64 [2, n_visible], mean and precision; beta: float64; spread: float32 scratch.
     """
     for i in range(state.size):
-        old, new = (1.0 - beta) * base[1, i], beta * np.float64(precision[i])
-        x[i] = np.float32((old * base[0, i] + new * np.float64(x[i])) / (old + new))
-        spread[i] = np.float32(1.0 / math.sqrt(old + new))
+        x[i], spread[i] = normal_between(base[0, i], base[1, i], x[i], precision[i], beta)
     draw_normal(x, spread, u, state, chain, step, seed, stream)
 
 

@@ -19,14 +19,14 @@ from ebmbench.kernels.cpu.statistics import (
     visible_input,
 )
 from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.scalar import quadratic as of_unit
 
 
 @jit(forceinline=True)
 def quadratic(mean, precision, state, term):
-    """sum_i precision_i (state_i - mean_i)**2 / 2 in float64; term: float64 scratch, [units]."""
+    """The sum of `scalar.quadratic` over units, in float64; term: float64 scratch, [units]."""
     for i in range(state.size):
-        away = np.float64(state[i]) - np.float64(mean[i])
-        term[i] = 0.5 * np.float64(precision[i]) * away * away
+        term[i] = of_unit(np.float64(state[i]), np.float64(mean[i]), np.float64(precision[i]))
     return total(term, state.size)
 
 
@@ -55,9 +55,8 @@ def _mean_square(v, i, centre):
     """Mean of (v_i - centre)**2 / 2 over rows, in float64; zero without rows."""
     result = 0.0
     for r in range(v.shape[0]):
-        away = np.float64(v[r, i]) - np.float64(centre)
-        result += away * away
-    return 0.5 * result / max(v.shape[0], 1)
+        result += of_unit(np.float64(v[r, i]), np.float64(centre), 1.0)
+    return result / max(v.shape[0], 1)
 
 
 @jit(parallel=True)

@@ -8,9 +8,7 @@ from ebmbench.kernels.cpu.gaussian.device import scale
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.kernels.cpu.update import ascend
 from ebmbench.models.gaussian_rbm import TREE
-from ebmbench.scalar import LARGEST_PARAMETER, exp
-
-_BOUND = np.float32(np.log(LARGEST_PARAMETER))
+from ebmbench.scalar import LARGEST_LOG, exp
 
 
 @jit
@@ -18,7 +16,7 @@ def _exponentials(log_precision, precision):
     healthy = True
     for i in range(precision.size):
         precision[i] = exp(log_precision[i])
-        healthy &= abs(log_precision[i]) < _BOUND  # False for NaN
+        healthy &= abs(log_precision[i]) < LARGEST_LOG  # False for NaN
     return healthy
 
 

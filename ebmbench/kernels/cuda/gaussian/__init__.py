@@ -1,9 +1,19 @@
 """The jobs of a Gaussian-Bernoulli RBM.
 
 v -> h multiplies by precision * W, kept beside W; h -> v adds rows of the transposed W, as for binary
-units. v is float32, or uint8 where the data happen to be binary.
+units. v is float32, or uint8 where the data happen to be binary. Every sum of a chain starts afresh at
+each half-sweep and adds in the order of the cpu backend, so samples have its bits.
 """
 
-from ebmbench.kernels.cuda.gaussian import device
+from ebmbench.kernels.cuda.gaussian import (
+    annealing,
+    device,
+    enumerate,
+    gibbs,
+    score,
+    statistics,
+    tempering,
+    update,
+)
 
-FILES = (device,)
+FILES = (device, gibbs, statistics, score, enumerate, annealing, tempering, update)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmbench.kernels.cuda import device
 from ebmbench.kernels.cuda.device import get_tree, store
 from ebmbench.kernels.cuda.memory import Array, download
 from ebmbench.models.gaussian_rbm import GaussianRBM
@@ -30,24 +31,25 @@ class Model:
     kind: str = GaussianRBM.kind
     derived: dict[str, Any] = field(default_factory=dict)  # what a path makes of W once, by its name
 
+    flat = device.Model.flat
+
 
 def put(model: GaussianRBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    W, Wt, b, c = (store(x) for x in (model.W, model.W.T, model.b, model.c))
-    # As an update forms it: from what is stored, in float32.
-    to_hidden = model.precision.astype(np.float32)[:, None] * model.W.astype(np.float32)
-    log_precision, precision = store(np.log(model.precision)), store(model.precision)
+    names = model.W, model.W.T, model.b, model.c, np.log(model.precision), model.precision
+    W, Wt, b, c, log_precision, precision = map(store, names)
+    # In float32, as an update forms it.
+    to_hidden = store(model.precision.astype(np.float32)[:, None] * model.W.astype(np.float32))
     return Model(
-        model.n_visible, model.n_hidden, arithmetic, W, Wt, store(to_hidden), b, c, log_precision, precision
-    )  # fmt: skip
+        model.n_visible, model.n_hidden, arithmetic, W, Wt, to_hidden, b, c, log_precision, precision
+    )
 
 
 def get(model: Model) -> GaussianRBM:
     """See `Backend.get`."""
     nv, nh = model.n_visible, model.n_hidden
-    return GaussianRBM(
-        download(model.W)[:, :nh], download(model.b)[:nv], download(model.c)[:nh], download(model.precision)[:nv]
-    )  # fmt: skip
+    W, b, c, precision = map(download, (model.W, model.b, model.c, model.precision))
+    return GaussianRBM(W[:, :nh], b[:nv], c[:nh], precision[:nv])
 
 
 JOBS = {"put": put, "get": get, "get_tree": get_tree}
