@@ -9,7 +9,7 @@ from ebmbench.report.cases import REFERENCE, Kind
 from ebmbench.report.section import Cell, Section, Sheet
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks.cells import ranged, times_as_fast
-from ebmbench.report.text import MISSING, count, listing, number
+from ebmbench.report.text import MISSING, count, listing, number, plain
 
 _MEASURED = (
     "seconds", "seconds_low", "seconds_high",
@@ -67,11 +67,20 @@ def _sheet(cases: pd.DataFrame) -> Sheet:
     compared = [f"{_called(one)} against {_called(other)}" for one, other in pairs]
     columns = ["Job", *map(_called, backends), *compared, "Quality"]
     rows = []
-    for job, group in cases.groupby("label", sort=False):
+    for job, group in cases.groupby(_jobs(cases), sort=False):
         times = [_time(group, backend) for backend in backends]
         ratios = [_ratio(group, *pair) for pair in pairs]
         rows.append([Cell(str(job)), *times, *ratios, Cell(_quality(group))])
     return Sheet("", columns, rows)
+
+
+def _jobs(cases: pd.DataFrame) -> "pd.Series[str]":
+    """What a row of the table is called: the job, and what was worked on where that differs."""
+    names = cases["job"].replace(dict(KIND.names or {})).astype(str)
+    for column, word in (("where", "on"), ("batch_size", "batch")):
+        if cases[column].nunique() > 1:
+            names = names + f", {word} " + cases[column].map(plain)
+    return names
 
 
 def _time(group: pd.DataFrame, backend: str) -> Cell:
