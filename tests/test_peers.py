@@ -126,23 +126,24 @@ def states(p, seed=0):
 
 
 def test_draws_from_the_law_pass_and_others_do_not():
-    v = made_up.rows(200, 31).astype(float)
-    h = states(hidden_probability(MODEL, v))
-    found = {"h": h, "v": states(visible_probability(MODEL, h), 1)}
-    conformance.check_first_sweep("x", MODEL, v, found, "float32")
-    without_bias = RBM(MODEL.W, 0 * MODEL.b, MODEL.c)
+    model = made_up.model(200, 120)  # large enough for h to say much about v
+    v = made_up.rows(200, 200).astype(float)
+    h = states(hidden_probability(model, v))
+    found = {"h": h, "v": states(visible_probability(model, h), 1)}
+    conformance.check_first_sweep("x", model, v, found, "float32")
+    without_bias = RBM(model.W, 0 * model.b, model.c)
     wrong = {
         "bias": found | {"v": states(visible_probability(without_bias, h))},
-        "sign": found | {"v": states(visible_probability(RBM(-MODEL.W, MODEL.b, MODEL.c), h))},
+        "sign": found | {"v": states(visible_probability(RBM(-model.W, model.b, model.c), h))},
         "identity": found | {"v": v},
         "inverted": found | {"v": 1 - found["v"]},
-        "grey": found | {"v": visible_probability(MODEL, h)},
-        "hidden": found | {"h": states(hidden_probability(MODEL, v) ** 2)},
+        "grey": found | {"v": visible_probability(model, h)},
+        "hidden": found | {"h": states(hidden_probability(model, v) ** 2)},
         "nan": found | {"v": found["v"] * np.nan},
     }
     for name, faulty in wrong.items():
         with pytest.raises(Red, match=r"x .*(given|law)"):
-            conformance.check_first_sweep("x", MODEL, v, faulty, "float32")
+            conformance.check_first_sweep("x", model, v, faulty, "float32")
         assert name
 
 
