@@ -257,6 +257,12 @@ def test_a_row_of_the_gate_has_the_worst_error(tmp_path):
     assert row["sizes"] == len(findings) == len(gate.SIZES)
 
 
+def test_the_gates_labels_are_those_of_its_findings():
+    sizes = [(3, 2, 2), *gate._ARITHMETICS]
+    found = {one.job for one in gate.findings(harness.api.load("reference"), sizes)}
+    assert found == set(gate.labels())
+
+
 def test_a_red_job_is_a_row_with_its_error(tmp_path, monkeypatch):
     monkeypatch.setitem(gate._Jobs.tolerances, "moments", 1e-30)
     row = run_one(tmp_path, GATE, job="moments")
@@ -305,7 +311,7 @@ def test_the_headline_has_every_job_on_both_backends():
 def test_the_suite_gpu_has_every_job_of_the_gate_and_every_part():
     suite = spec.load("gpu")
     assert suite.needs == "cuda"
-    assert {case.label for case in suite.cases if case.task == "gate"} == set(gate_task.jobs())
+    assert {case.label for case in suite.cases if case.task == "gate"} == set(gate.labels())
     assert {case.task for case in suite.cases} == {
         "ceilings", "gate", "speed", "kernel", "log_z", "train", "tests"
     }  # fmt: skip
