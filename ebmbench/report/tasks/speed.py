@@ -44,7 +44,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 
 def _called(backend: Any) -> str:
-    return _CALLED.get(str(backend), str(backend))
+    return _CALLED.get(backend, backend) if isinstance(backend, str) else "unnamed"
 
 
 def _introduction(done: pd.DataFrame) -> str:
@@ -116,10 +116,10 @@ def _quality(group: pd.DataFrame) -> str:
         return "agrees with the reference"
     values: dict[str, float] = {}
     for _, row in known.iterrows():
-        values.setdefault(str(row["backend"]), row["log_z"])
-        values.setdefault(str(row["against"]), row["against_log_z"])
+        values.setdefault(_called(row["backend"]), row["log_z"])
+        values.setdefault(_called(row["against"]), row["against_log_z"])
     error = known["std_error"].max()
-    told = [f"{_called(name)} {number(value)}" for name, value in values.items() if np.isfinite(value)]
+    told = [f"{name} {number(value)}" for name, value in values.items() if np.isfinite(value)]
     return f"log Z {listing(told)}, ± {number(error)}"
 
 
