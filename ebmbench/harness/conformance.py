@@ -1,9 +1,9 @@
 """Whether what is about to be timed does its job at the size at which it is timed, peers and our own.
 
-States are held against the exact conditional law of the layer they were drawn from. Of n binary draws
-with probabilities p the sum lies within t of the sum of p but for a chance of
-2 exp(-t**2 / (2 s + 2 t / 3)), s the sum of p (1 - p) (Bernstein 1946); t is such that a right sampler
-fails once in a million checks.
+States are held against the exact conditional law of the layer they were drawn from. A sum of binary
+draws with probabilities p and weights of at most 1 lies within t of its mean but for a chance of
+2 exp(-t**2 / (2 s + 2 t / 3)), s its variance (Bernstein 1946); t is such that a right sampler fails once
+in a million checks.
 Beyond it a probability may be off by what its precision rounds. Values and gradients are held against the
 float64 reference.
 """
@@ -38,10 +38,13 @@ def check_states(what: str, states: np.ndarray, p: np.ndarray, precision: str) -
     """Raise `Red` unless binary states [rows, units] may be draws with probabilities p."""
     if not np.isin(states, (0.0, 1.0)).all():
         raise Red(f"{what} drew states other than 0 and 1")
-    rounding, checks = _ROUNDING[precision], p.shape[1] + 1
-    for axis in (0, None):  # each unit by itself, and all together
-        off = np.abs((states - p).sum(axis=axis))
-        allowed = _allowed((p * (1 - p)).sum(axis=axis), checks) + rounding * p.size / np.size(off)
+    # Each unit's mean, the mean of all, and whether states follow p from row to row.
+    checks = [np.ones_like(p), np.ones_like(p), p - p.mean(axis=0)]
+    count = p.shape[1] + 2
+    for weight, axis in zip(checks, (0, None, None), strict=True):
+        off = np.abs((weight * (states - p)).sum(axis=axis))
+        allowed = _allowed((weight**2 * p * (1 - p)).sum(axis=axis), count)
+        allowed = allowed + _ROUNDING[precision] * np.abs(weight).sum(axis=axis)
         if not (off <= allowed).all():
             worst = np.max(off / allowed)
             raise Red(f"{what} does not draw from the conditional law: {worst:.1f} times what is allowed")
@@ -96,5 +99,5 @@ def check_sml(what: str, model: RBM, update: Callable[[float], Arrays]) -> None:
         }
         off = max(float(np.abs(moved[name] - wanted[name]).max()) for name in wanted)
         wrong = not off <= _UPDATE
-    if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > 0:
+    if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > _UPDATE:
         raise Red(f"{what}: an update of SML is off by {off:.2g}, allowed is {_UPDATE:.2g}")

@@ -83,6 +83,15 @@ def findings(
             yield from _compare(gaussian, "gaussian", size, n_hidden, only)
 
 
+def labels() -> list[str]:
+    """What `findings` names, as `gibbs (grid)`, without running anything."""
+    jobs: dict[str, Collection[str]] = {
+        name: _PRODUCTS if name.startswith("bfloat16") else _Jobs.tolerances for name in ARITHMETICS
+    }
+    jobs["gaussian"] = GaussianJobs.tolerances
+    return [f"{job} ({name})" for name, names in jobs.items() for job in names]
+
+
 def _compare(
     jobs: Sequence[Any], label: str, size: tuple, summed: int, only: Collection[str]
 ) -> Iterator[Finding]:

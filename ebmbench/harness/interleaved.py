@@ -153,9 +153,8 @@ def summary(processes: Sequence[Turns], seed: int) -> dict[str, Any]:
     ratio_low, ratio_high: the ends of its 95 % bootstrap interval on logarithms, in which processes are
     drawn with replacement where there are several, and pairs of turns within each.
     """
-    ratios = [
-        np.log(np.array(one.against_seconds) / np.array(one.seconds)) for one in processes
-    ]  # a process each
+    against, ours = (np.array([one[place] for one in processes]) for place in (1, 0))
+    ratios = np.log(against / ours)  # [processes, turns]
     low, high = _bootstrap(ratios, np.random.default_rng(seed))
     return {
         **_quartiles("seconds", [one.seconds for one in processes]),
@@ -171,21 +170,19 @@ def summary(processes: Sequence[Turns], seed: int) -> dict[str, Any]:
     }
 
 
-def _centre(ratios: Sequence[np.ndarray]) -> float:
-    return float(np.median([np.median(one) for one in ratios]))
+def _centre(ratios: np.ndarray) -> np.ndarray:
+    """The median over processes of the median over turns, of [..., processes, turns]."""
+    return np.median(np.median(ratios, axis=-1), axis=-1)
 
 
-def _bootstrap(ratios: Sequence[np.ndarray], random: np.random.Generator) -> tuple[float, float]:
+def _bootstrap(ratios: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
     """The ends of the interval of `_centre`; a single pair of turns gives no interval, so NaN."""
-    if len(ratios) == 1 and len(ratios[0]) == 1:
+    if ratios.size == 1:
         return float("nan"), float("nan")
-    centres = []
-    for _ in range(_RESAMPLES):
-        chosen = random.integers(len(ratios), size=len(ratios))
-        centres.append(
-            _centre([random.choice(ratios[process], len(ratios[process])) for process in chosen])
-        )
-    low, high = np.quantile(centres, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    processes, turns = ratios.shape
+    chosen = random.integers(processes, size=(_RESAMPLES, processes, 1))
+    drawn = ratios[chosen, random.integers(turns, size=(_RESAMPLES, processes, turns))]
+    low, high = np.quantile(_centre(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return float(low), float(high)
 
 

@@ -22,6 +22,7 @@ NAME = "speed"
 AGAINST = {"cpu": "reference", "cuda": "cpu"}
 _KINDS = ("estimator", "method")
 _RATE = 1e-6  # so small that the model stays what it is, however many updates are clocked
+_COUNTED = {"betas": "temperatures"}  # how a table calls a setting of a method
 _EPOCHS = 10**6  # more than anyone can clock
 
 
@@ -89,7 +90,8 @@ class Case(tasks.Case):
         """The estimator as tables call it, or the method with its settings."""
         if self.kind == "estimator":
             return self.config[1].label
-        return tasks.in_words(self.job["method"].upper(), self.settings)
+        told = [f"{value} {_COUNTED.get(name, name)}" for name, value in self.settings.items()]
+        return ", ".join([self.job["method"].replace("_", " ").replace("ais", "AIS"), *told])
 
     @property
     def heading(self) -> str:

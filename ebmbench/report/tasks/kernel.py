@@ -165,17 +165,14 @@ def _rows(axes: Axes, labels: list[str]) -> None:
 
 def _sheet(job: str, group: pd.DataFrame) -> Sheet:
     columns = [
-        "Arithmetic", "Backend", "Time", "Floor", "Reached", "Bound by", "Peer", "Peer's time",
-        "Times as fast", "Put", "Get",
+        "Arithmetic", "Time", "Floor", "Reached", "Peer", "Peer's time", "Times as fast", "Put", "Get",
     ]  # fmt: skip
     rows = [
         [
-            Cell(str(row.arithmetic)),
-            Cell(str(row.backend)),
+            Cell(f"{row.arithmetic} on {row.backend}"),
             ranged(row.seconds, row.seconds_low, row.seconds_high),
             seconds(row.floor_s),
-            part(row.fraction, "beyond the dense floor" if row.fraction > 1 else ""),
-            Cell(row.bound if isinstance(row.bound, str) else MISSING),
+            part(row.fraction, f"by {row.bound}" if isinstance(row.bound, str) else ""),
             Cell(str(row.peer) if row.peer and isinstance(row.peer, str) else MISSING),
             ranged(row.against_seconds, row.against_seconds_low, row.against_seconds_high),
             times_as_fast(row.ratio, row.ratio_low, row.ratio_high),

@@ -9,7 +9,7 @@ from ebmbench.report.cases import REFERENCE, Kind
 from ebmbench.report.section import Cell, Section, Sheet
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks.cells import ranged, times_as_fast
-from ebmbench.report.text import MISSING, count, listing, number
+from ebmbench.report.text import MISSING, count, listing, number, plain
 
 _MEASURED = (
     "seconds", "seconds_low", "seconds_high",
@@ -44,7 +44,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 
 def _called(backend: Any) -> str:
-    return _CALLED.get(str(backend), str(backend))
+    return _CALLED.get(backend, backend) if isinstance(backend, str) else "unnamed"
 
 
 def _introduction(done: pd.DataFrame) -> str:
@@ -67,11 +67,20 @@ def _sheet(cases: pd.DataFrame) -> Sheet:
     compared = [f"{_called(one)} against {_called(other)}" for one, other in pairs]
     columns = ["Job", *map(_called, backends), *compared, "Quality"]
     rows = []
-    for job, group in cases.groupby("label", sort=False):
+    for job, group in cases.groupby(_jobs(cases), sort=False):
         times = [_time(group, backend) for backend in backends]
         ratios = [_ratio(group, *pair) for pair in pairs]
         rows.append([Cell(str(job)), *times, *ratios, Cell(_quality(group))])
     return Sheet("", columns, rows)
+
+
+def _jobs(cases: pd.DataFrame) -> "pd.Series[str]":
+    """What a row of the table is called: the job, and what was worked on where that differs."""
+    names = cases["job"].replace(dict(KIND.names or {})).astype(str)
+    for column, word in (("where", "on"), ("batch_size", "batch")):
+        if cases[column].nunique() > 1:
+            names = names + f", {word} " + cases[column].map(plain)
+    return names
 
 
 def _time(group: pd.DataFrame, backend: str) -> Cell:
@@ -107,10 +116,10 @@ def _quality(group: pd.DataFrame) -> str:
         return "agrees with the reference"
     values: dict[str, float] = {}
     for _, row in known.iterrows():
-        values.setdefault(str(row["backend"]), row["log_z"])
-        values.setdefault(str(row["against"]), row["against_log_z"])
+        values.setdefault(_called(row["backend"]), row["log_z"])
+        values.setdefault(_called(row["against"]), row["against_log_z"])
     error = known["std_error"].max()
-    told = [f"{_called(name)} {number(value)}" for name, value in values.items() if np.isfinite(value)]
+    told = [f"{name} {number(value)}" for name, value in values.items() if np.isfinite(value)]
     return f"log Z {listing(told)}, ± {number(error)}"
 
 

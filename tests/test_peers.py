@@ -1,0 +1,189 @@
+"""Peers: found by their files, refused with a reason, and doing the job that they are timed on."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from conftest import complaint
+
+from ebmbench import peers
+from ebmbench.errors import Unavailable
+from ebmbench.harness import conformance, made_up
+from ebmbench.harness.gate import Red
+from ebmbench.harness.jobs import JOBS
+from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
+from ebmbench.peers import Place, Work
+
+CPU = Place("cpu", "float32")
+ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVICES]
+# torch.compile takes up to a minute a job, so it is tried on one.
+QUICK = [name for name in ON_CPU if name != "torch_compiled"]
+SMALL = {
+    "gibbs": {"chains": 200, "sweeps": 3},
+    "pseudolikelihood": {"rows": 7},
+    "ratio_matching": {"rows": 7},
+    "sml": {"rows": 90, "batch": 20},
+}
+PAIRS = [(name, job) for name in QUICK for job in SMALL if job in peers.known()[name].JOBS]
+MODEL = made_up.model(31, 17)
+
+
+def peer(name, place=CPU):
+    try:
+        return peers.load(name, place)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def conforms(name, job):
+    one, config = peer(name), JOBS[job](**SMALL[job])
+    config.check_peer(one, MODEL)
+    work = config.theirs(one, MODEL)
+    config.check(name, MODEL, work, "float32")
+    return work
+
+
+def test_every_file_is_found():
+    assert set(peers.known()) == {
+        "numpy", "torch_eager", "torch_graph", "torch_compiled", "cupy", "scikit_learn"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "job"), PAIRS)
+def test_a_peer_does_its_jobs(name, job):
+    conforms(name, job)
+
+
+def test_torch_in_bfloat16_samples():
+    one, config = peer("torch_eager", Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
+    config.check_peer(one, MODEL)
+
+
+def test_torch_compiled_samples():
+    try:
+        conforms("torch_compiled", "gibbs")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def test_what_torch_cannot_compile_is_unavailable_with_the_reason(monkeypatch):
+    one = peer("torch_compiled")
+    torch = pytest.importorskip("torch")
+
+    def refuse(step, **options):
+        def run():
+            raise RuntimeError("no\ncompiler")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    config = JOBS["gibbs"](**SMALL["gibbs"])
+    assert complaint(config.check_peer, one, MODEL).endswith("RuntimeError: no compiler")
+
+
+def test_an_epoch_is_all_its_updates():
+    """From the same numbers, 4 updates in one piece are 2 pieces of 2."""
+    rows = made_up.rows(80, 31)
+    found = []
+    for pieces, updates in ((1, 4), (2, 2)):
+        work = peer("numpy").start("sml", MODEL, rows, rows[:20], 20, updates, 0.1, 0.5)
+        for _ in range(pieces):
+            work.run()
+        found.append(work.result()["b"].shape)
+        assert np.abs(work.result()["W"] - MODEL.W).max() > 1e-3
+    assert found == [(31,), (31,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "said"),
+    [
+        ("numpy", Place("cuda", "float32"), "runs on cpu, not on cuda"),
+        ("cupy", Place("cpu", "float32"), "runs on cuda, not on cpu"),
+        ("torch_graph", Place("cpu", "float32"), "runs on cuda"),
+        ("numpyy", CPU, "did you mean 'numpy'"),
+        ("numpy", Place("cpu", "bfloat16"), "'bfloat16'"),
+    ],
+)
+def test_what_a_peer_cannot_do_is_one_sentence(name, place, said):
+    assert said in complaint(peers.load, name, place)
+
+
+def test_a_peer_that_is_not_installed_names_its_package(monkeypatch):
+    monkeypatch.setattr(peers.known()["torch_eager"], "PACKAGE", "no_such_torch")
+    assert complaint(peers.load, "torch_eager", CPU).endswith("needs the package no_such_torch")
+
+
+def test_a_peer_without_the_job_says_so():
+    if importlib.util.find_spec("sklearn"):
+        assert "has no gibbs" in complaint(peer("scikit_learn").start, "gibbs", MODEL)
+
+
+# Conformance: what is wrong is seen. A right sampler fails once in a million checks.
+
+
+def states(p, seed=0):
+    return (np.random.default_rng(seed).random(p.shape) < p).astype(float)
+
+
+def test_draws_from_the_law_pass_and_others_do_not():
+    model = made_up.model(200, 120)  # large enough for h to say much about v
+    v = made_up.rows(200, 200).astype(float)
+    h = states(hidden_probability(model, v))
+    found = {"h": h, "v": states(visible_probability(model, h), 1)}
+    conformance.check_first_sweep("x", model, v, found, "float32")
+    without_bias = RBM(model.W, 0 * model.b, model.c)
+    wrong = {
+        "bias": found | {"v": states(visible_probability(without_bias, h))},
+        "sign": found | {"v": states(visible_probability(RBM(-model.W, model.b, model.c), h))},
+        "identity": found | {"v": v},
+        "inverted": found | {"v": 1 - found["v"]},
+        "grey": found | {"v": visible_probability(model, h)},
+        "hidden": found | {"h": states(hidden_probability(model, v) ** 2)},
+        "nan": found | {"v": found["v"] * np.nan},
+    }
+    for name, faulty in wrong.items():
+        with pytest.raises(Red, match=r"x .*(given|law)"):
+            conformance.check_first_sweep("x", model, v, faulty, "float32")
+        assert name
+
+
+def test_a_wrong_gradient_is_red():
+    work = peer("numpy").start("ratio_matching", MODEL, made_up.rows(7, 31))
+    work.run()
+    found = work.result()
+    check = conformance.check_gradient
+    check("x", "ratio_matching", MODEL, made_up.rows(7, 31), found)
+    for name in ("value", "W", "b", "c"):
+        faulty = found | {name: found[name] * 1.01 + 0.01}
+        with pytest.raises(Red, match=name):
+            check("x", "ratio_matching", MODEL, made_up.rows(7, 31), faulty)
+
+
+@pytest.mark.parametrize("name", ["numpy", "scikit_learn"])
+def test_a_wrong_update_is_red(name):
+    one, rows = peer(name), made_up.rows(90, 31)
+
+    def update(rate, scale=1.0):
+        work = one.start("sml", MODEL, rows, rows[:20], 20, 1, rate * scale, 0.0)
+        work.run()
+        return work.result()
+
+    conformance.check_sml("x", MODEL, update)
+    with pytest.raises(Red, match="SML"):
+        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1.13))
+    with pytest.raises(Red, match="SML"):
+        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1e-9))
+
+
+def test_a_peer_that_is_wrong_is_never_timed(tmp_path, monkeypatch):
+    from test_speed import KERNEL, run_one
+
+    def silent(place, model, v, sweeps):
+        found = {"v": v.astype(float), "h": np.zeros((len(v), model.n_hidden))}
+        return Work(lambda: None, lambda: None, lambda: found)
+
+    monkeypatch.setitem(peers.known()["numpy"].JOBS, "gibbs", silent)
+    row = run_one(tmp_path, KERNEL)
+    assert row["status"] == "red"
+    assert "peer numpy" in row["reason"]
+    assert "ratio" not in row

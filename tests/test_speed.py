@@ -1,0 +1,394 @@
+"""Comparisons in turns, and the tasks that measure a device: speed, kernel, ceilings, gate and tests."""
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import complaint
+
+from ebmbench.errors import Unavailable
+from ebmbench.harness import ceilings, gate, interleaved, spec
+from ebmbench.harness import run as harness
+from ebmbench.harness.clock import Timeout
+from ebmbench.harness.interleaved import System, Turns
+from ebmbench.harness.spec import Suite
+from ebmbench.harness.tasks import ceilings as ceilings_task
+from ebmbench.harness.tasks import gate as gate_task
+from ebmbench.harness.tasks import kernel, speed
+from ebmbench.harness.tasks import tests as tests_task
+from ebmbench.kernels.api import READY, state
+
+SIZES = {"n_visible": 20, "n_hidden": 12, "turns": 3, "turn_s": 1e-3}
+SPEED = speed.Case(backend="cpu", job={"estimator": "cd"}, batch_size=10, rows=100, **SIZES)
+AIS = replace(SPEED, job={"method": "ais", "betas": 20, "chains": 30})
+KERNEL = kernel.Case(
+    backend="cpu", job={"name": "gibbs", "chains": 50, "sweeps": 2}, peer="numpy", **SIZES
+)
+GATE = gate_task.Case(backend="cpu", job="gibbs")
+TESTS = tests_task.Case(backend="cpu", marker="gpu")
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch):
+    monkeypatch.setattr(interleaved, "_REST_S", 0.0)
+    monkeypatch.setattr(ceilings, "_COPIED", {"cpu": 2**20, "cuda": 2**31})
+    monkeypatch.setattr(ceilings, "_SIZES", {"float32": {"cpu": 64}})
+
+
+def run_one(folder, case, **changes):
+    (row,) = harness.run(Suite("tiny", "Tiny", True, (replace(case, **changes),)), folder)
+    return row
+
+
+# Turns and their statistic
+
+
+class MadeUpTime:
+    """A clock that only work moves on, and what worked."""
+
+    def __init__(self):
+        self.now, self.log = 0.0, []
+
+    def system(self, name, seconds, first=0.0, blas=False):
+        """Work of so many seconds a piece, and more for the first one."""
+        started = []
+
+        def run(pieces):
+            self.log.append((name, pieces))
+            self.now += seconds * pieces + (0.0 if started else first)
+            started.append(True)
+
+        return System(run, blas=blas)
+
+
+@pytest.fixture
+def time(monkeypatch):
+    made_up = MadeUpTime()
+    monkeypatch.setattr(interleaved, "perf_counter", lambda: made_up.now)
+    return made_up
+
+
+def test_turns_alternate_and_tell_the_seconds_of_a_piece(time):
+    ours, theirs = time.system("a", 1e-3, first=2.0), time.system("b", 3e-3)
+    found = interleaved.take_turns(ours, theirs, 4, 0.0125, 60.0)
+    assert time.log[-8:] == [(name, {"a": 12, "b": 4}[name]) for name in "abbaabba"]
+    assert found.seconds == pytest.approx([1e-3] * 4)
+    assert found.against_seconds == pytest.approx([3e-3] * 4)
+    assert found.compile_s == pytest.approx(2.0)
+    assert found.blas_threads == [0, 0]
+
+
+def test_a_blas_gets_the_number_of_threads_that_is_faster(time, monkeypatch, threads):
+    limits = []
+    monkeypatch.setattr(interleaved, "threadpool_limits", lambda limits=0, **_: limits_of(limits))
+
+    @contextmanager
+    def limits_of(count):
+        limits.append(count)
+        yield
+
+    def run(pieces):
+        time.now += pieces * (1.0 if limits[-1] == 1 else 3.0)
+
+    if interleaved.numba.get_num_threads() == 1:
+        pytest.skip("there is one thread")
+    found = interleaved.take_turns(time.system("a", 1.0), System(run, blas=True), 2, 0.1, 60.0)
+    assert found.blas_threads == [0, 1]
+    assert found.against_seconds == [1.0, 1.0]
+
+
+def test_turns_stop_at_the_limit(time):
+    with pytest.raises(Timeout, match="after 10 of 1000 turns"):
+        interleaved.take_turns(time.system("a", 1.0), time.system("b", 1.0), 1000, 0.1, 19.5)
+
+
+def turns_of(ratios):
+    return Turns([1.0] * len(ratios), list(ratios), 0.0, [0, 0], 1)
+
+
+def test_the_interval_holds_the_ratio_as_often_as_it_says():
+    """300 experiments of 12 pairs: of 95 % coverage the binomial's 1e-6 quantile is 258.
+
+    The bootstrap of a median of few is a little too narrow or too wide; 12 pairs give about 93 %.
+    """
+    random = np.random.default_rng(0)
+    held = 0
+    for seed in range(300):
+        found = interleaved.summary([turns_of(np.exp(np.log(5) + 0.2 * random.normal(size=12)))], seed)
+        assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
+        held += found["ratio_low"] <= 5 <= found["ratio_high"]
+    assert 258 <= held < 300
+
+
+def test_a_process_is_a_sample():
+    """Processes that differ widen the interval, however well each knows its own ratio."""
+    alone = interleaved.summary([turns_of([2.0, 2.0, 2.0])], 0)
+    assert (alone["ratio"], alone["ratio_low"], alone["ratio_high"]) == pytest.approx((2, 2, 2))
+    found = interleaved.summary([turns_of([r] * 3) for r in (1.0, 2.0, 4.0)], 0)
+    assert found["ratio"] == pytest.approx(2.0)
+    assert found["ratio_low"] == pytest.approx(1.0)
+    assert found["ratio_high"] == pytest.approx(4.0)
+    once = interleaved.summary([turns_of([2.0])], 0)
+    assert np.isnan(once["ratio_low"])
+
+
+# Speed
+
+
+def test_an_update_on_two_backends(tmp_path):
+    row = run_one(tmp_path, SPEED)
+    assert row["status"] == "done", row["reason"]
+    assert (row["job"], row["against"], row["backend"]) == ("CD-1", "reference", "cpu")
+    assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+    (sample,) = row["samples"]
+    ratios = np.array(sample["against_seconds"]) / sample["seconds"]
+    assert row["ratio"] == pytest.approx(np.median(ratios))
+    assert sample["blas_threads"][0] == 0 < sample["blas_threads"][1]
+    assert row["compile_s"] > 0
+    assert "log_z" not in row
+
+
+def test_an_estimate_on_two_backends_is_the_same_estimate(tmp_path):
+    """The same random numbers; what differs is float32."""
+    row = run_one(tmp_path, AIS)
+    assert row["job"] == "AIS, 20 temperatures, 30 chains"
+    assert row["log_z"] == pytest.approx(row["against_log_z"], abs=1e-3)
+    assert row["std_error"] > 0
+
+
+def test_a_process_of_its_own_measures_the_same_case(tmp_path):
+    row = run_one(tmp_path, AIS, processes=2, turns=2)
+    assert row["status"] == "done", row["reason"]
+    assert len({sample["process"] for sample in row["samples"]}) == 2
+    assert row["log_z"] == run_one(tmp_path / "here", AIS, turns=2)["log_z"]
+
+
+def test_a_process_that_fails_tells_its_last_line(monkeypatch):
+    monkeypatch.setattr(interleaved, "asdict", lambda case: {"backend": "cpu", "job": {"estimator": "x"}})
+    with pytest.raises(RuntimeError, match="unknown estimator 'x'"):
+        interleaved.in_processes(SPEED, 1)
+
+
+def test_cuda_is_compared_with_cpu_or_unavailable(tmp_path):
+    row = run_one(tmp_path, SPEED, backend="cuda")
+    assert row["against"] == "cpu"
+    if state("cuda") != READY:
+        assert (row["status"], row["reason"]) == ("unavailable", state("cuda"))
+        assert row["subject"] == "a made-up 20x12 RBM"
+
+
+# Kernels
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"name": "gibbs", "chains": 50, "sweeps": 2},
+        {"name": "pseudolikelihood", "rows": 5},
+        {"name": "ratio_matching", "rows": 5},
+        {"name": "sml", "rows": 50, "batch": 10},
+    ],
+    ids=lambda job: job["name"],
+)
+def test_a_kernel_beside_a_peer(tmp_path, job):
+    row = run_one(tmp_path, KERNEL, job=job)
+    assert row["status"] == "done", row["reason"]
+    assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+    assert row["fraction"] == pytest.approx(row["floor_s"] / row["seconds"])
+    assert row["bound"] in ("operations", "bytes")
+    assert row["put_s"] > 0
+    assert row["get_s"] > 0
+    assert row["peer_version"].startswith("numpy ")
+
+
+def test_a_kernel_without_a_peer_has_no_ratio(tmp_path):
+    row = run_one(tmp_path, KERNEL, job={"name": "ais", "chains": 20, "betas": 10}, peer="")
+    assert row["status"] == "done", row["reason"]
+    assert "ratio" not in row
+    assert np.isfinite(row["log_z"])
+    assert row["seconds"] > 0
+
+
+def test_the_floor_is_the_larger_of_two(monkeypatch):
+    top = ceilings.Ceilings(copy=1e9, float32=1e9, bfloat16=None, by="me")
+    monkeypatch.setattr(ceilings, "measure", lambda backend: top)
+    found = kernel._floor("cpu", kernel.Cost(2e9, 1e6, 5e8), "float32", 4, 1)
+    assert (found["floor_s"], found["bound"]) == (2.0, "operations")
+    found = kernel._floor("cpu", kernel.Cost(1e6, 1e9, 1e9), "float32", 4, 2)
+    assert (found["floor_s"], found["bound"], found["operations"]) == (5.0, "bytes", 2e6)
+    assert kernel._floor("cpu", kernel.Cost(1.0, 1.0, 1.0), "bfloat16", 2, 1)["floor_s"] is None
+
+
+def test_operations_are_those_of_the_products(tmp_path):
+    row = run_one(tmp_path, KERNEL)
+    assert row["operations"] == 2 * 50 * 2 * 2 * 20 * 12  # sweeps, chains, products, flops of one
+
+
+def test_our_own_kernel_that_is_wrong_is_red(tmp_path, monkeypatch):
+    from ebmbench.kernels.api import Backend
+
+    original = Backend.gibbs
+    monkeypatch.setattr(Backend, "gibbs", lambda k, model, v, *rest: (v, original(k, model, v, *rest)[1]))
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    row = run_one(tmp_path, KERNEL, job={"name": "gibbs", "chains": 500, "sweeps": 1})
+    assert row["status"] == "red"
+    assert "backend cpu" in row["reason"]
+
+
+# Ceilings, gate and tests
+
+
+def test_ceilings_of_the_processor(tmp_path):
+    row = run_one(tmp_path, ceilings_task.Case(backend="cpu"))
+    assert row["status"] == "done", row["reason"]
+    assert row["copy_per_s"] > 1e8
+    assert row["float32_per_s"] > 1e7
+    assert row["bfloat16_per_s"] is None
+
+
+def test_a_row_of_the_gate_has_the_worst_error(tmp_path):
+    row = run_one(tmp_path, GATE, job="moments")
+    findings = list(gate.findings(harness.api.load("cpu"), only={"moments (float)"}))
+    assert row["error"] == max(one.error for one in findings)
+    assert row["sizes"] == len(findings) == len(gate.SIZES)
+
+
+def test_the_gates_labels_are_those_of_its_findings():
+    sizes = [(3, 2, 2), *gate._ARITHMETICS]
+    found = {one.job for one in gate.findings(harness.api.load("reference"), sizes)}
+    assert found == set(gate.labels())
+
+
+def test_a_red_job_is_a_row_with_its_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(gate._Jobs.tolerances, "moments", 1e-30)
+    row = run_one(tmp_path, GATE, job="moments")
+    assert row["status"] == "red"
+    assert row["error"] > row["tolerance"]
+    assert run_one(tmp_path, GATE)["status"] == "done"
+
+
+def pytest_that_says(monkeypatch, out, status):
+    done = subprocess.CompletedProcess([], status, out, "")
+    monkeypatch.setattr(tests_task.subprocess, "run", lambda *args, **options: done)
+
+
+def test_tests_are_counted(tmp_path, monkeypatch):
+    pytest_that_says(monkeypatch, "...\n12 passed, 3 skipped, 200 deselected in 4.21s\n", 0)
+    row = run_one(tmp_path, TESTS)
+    assert (row["status"], row["passed"], row["failed"], row["skipped"]) == ("done", 12, 0, 3)
+    pytest_that_says(monkeypatch, "E  boom\n1 failed, 12 passed, 2 errors in 4.21s\n", 1)
+    row = run_one(tmp_path / "again", TESTS)
+    assert (row["status"], row["failed"], row["errors"]) == ("red", 1, 2)
+    assert row["reason"].startswith("3 of the tests marked gpu")
+    assert "boom" in row["tail"]
+
+
+def test_no_tests_are_unavailable(tmp_path, monkeypatch):
+    pytest_that_says(monkeypatch, "no tests ran in 0.1s\n", 5)
+    assert run_one(tmp_path, TESTS)["reason"] == "no test is marked gpu"
+    monkeypatch.setattr(tests_task, "FOLDER", tmp_path / "nowhere")
+    row = run_one(tmp_path / "again", TESTS)
+    assert row["status"] == "unavailable"
+    assert "checkout" in row["reason"]
+
+
+# Suites
+
+
+def test_the_headline_has_every_job_on_both_backends():
+    cases = spec.load("headline").cases
+    for backend, other in speed.AGAINST.items():
+        own = [case for case in cases if case.backend == backend]
+        assert {case.label.split(",")[0] for case in own} == {"CD-1", "SML-1", "RM", "NCE-10", "AIS"}
+        assert {case.other for case in own} == {other}
+        assert {(case.n_visible, case.n_hidden, case.batch_size) for case in own} == {(784, 500, 100)}
+
+
+def test_the_suite_gpu_has_every_job_of_the_gate_and_every_part():
+    suite = spec.load("gpu")
+    assert suite.needs == "cuda"
+    assert {case.label for case in suite.cases if case.task == "gate"} == set(gate.labels())
+    assert {case.task for case in suite.cases} == {
+        "ceilings", "gate", "speed", "kernel", "log_z", "train", "tests"
+    }  # fmt: skip
+    (paper,) = [case for case in suite.cases if case.task == "log_z"]
+    assert (paper.truth, paper.settings["betas"]) == (451.23, "paper")
+
+
+def test_a_suite_that_needs_a_backend_says_so_before_it_does_anything(tmp_path):
+    if state("cuda") == READY:
+        pytest.skip("there is a GPU")
+    with pytest.raises(Unavailable) as caught:
+        harness.run(spec.load("gpu"), tmp_path / "out")
+    assert str(caught.value) == state("cuda")
+    assert not (tmp_path / "out").exists()
+
+
+def test_needs_must_name_a_backend(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('needs = "cudda"\n[[ceilings]]\nbackend = "cpu"\n')
+    assert "did you mean 'cuda'" in complaint(spec.load, str(path))
+
+
+BLOCKED = """
+import sys
+blocked = {"pooch", "asv", "dask", "arviz", "arviz_stats", "torch", "cupy", "sklearn"}
+class Blocker:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in blocked:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+sys.meta_path.insert(0, Blocker)
+from ebmbench import cli, datasets, estimators, partition, peers, report
+from ebmbench.harness import run, spec, tasks, worker
+from ebmbench.report import page
+for found in (datasets.names, estimators.known, partition.known, peers.known, tasks.known):
+    found()
+suite = spec.load("gpu")
+print(len(suite.cases))
+"""
+
+
+def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
+    done = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == len(spec.load("gpu").cases)
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "named"),
+    [
+        (SPEED, {"job": {"k": 1}}, "job"),
+        (SPEED, {"job": {"estimator": "cdd"}}, "'cdd'"),
+        (SPEED, {"job": {"estimator": "cd", "kk": 1}}, "'kk'"),
+        (SPEED, {"job": {"method": "ais", "betas": 1}}, "temperatures"),
+        (SPEED, {"job": {"method": "ais", "estimator": "cd"}}, "job"),
+        (SPEED, {"backend": "reference"}, "unknown backend ''"),
+        (SPEED, {"against": "cpu"}, "itself"),
+        (SPEED, {"against": "cpuu"}, "'cpuu'"),
+        (SPEED, {"turns": 0}, "turns"),
+        (SPEED, {"processes": 0}, "processes"),
+        (KERNEL, {"job": {"name": "gibs"}}, "'gibs'"),
+        (KERNEL, {"job": {"chains": 3}}, "name"),
+        (KERNEL, {"job": {"name": "gibbs", "chains": 0}}, "chains"),
+        (KERNEL, {"job": {"name": "sml", "rows": 5, "batch": 6}}, "batch"),
+        (KERNEL, {"job": {"name": "ais", "betas": 1}, "peer": ""}, "betas"),
+        (KERNEL, {"job": {"name": "ais"}}, "no peer"),
+        (KERNEL, {"peer": "nump"}, "'nump'"),
+        (KERNEL, {"peer": {"name": "numpy", "precision": "float16"}}, "'float16'"),
+        (KERNEL, {"peer": {"name": "numpy", "prec": 1}}, "prec"),
+        (KERNEL, {"arithmetic": "flot"}, "'flot'"),
+        (KERNEL, {"turn_s": 0.0}, "turn_s"),
+        (GATE, {"job": "gibs"}, "'gibs (float)'"),
+    ],
+)
+def test_a_bad_option_is_one_sentence_that_names_it(case, changes, named):
+    assert named in complaint(replace, case, **changes)
+
+
+def test_every_row_is_json(tmp_path):
+    run_one(tmp_path, KERNEL)
+    assert json.loads((tmp_path / "rows.jsonl").read_text())["task"] == "kernel"
