@@ -65,7 +65,9 @@ ON_GPU = not SIMULATED and state("cuda") == READY
 if os.environ.get("EBMBENCH_EMULATED_GPU"):
     from emulator.driver import install
 
-    _EMULATED = install()
+    EMULATOR, _installed = install()
+else:
+    EMULATOR = None
 CUDA_STATE = state("cuda")
 
 # Where there is a GPU, the tests of the mathematics run on it too; the simulator would take hours.
@@ -134,6 +136,12 @@ def cuda():
 def cpu():
     """What the bits of the CUDA backend are compared with."""
     return load("cpu")
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """The emulated GPU, which counts what its driver is asked for; None where there is none."""
+    return EMULATOR
 
 
 @pytest.fixture

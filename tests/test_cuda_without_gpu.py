@@ -1,6 +1,6 @@
 """The CUDA backend's tests without a GPU: its Python in Numba's simulator, its PTX on an emulated GPU.
 
-Each in a process of its own, since either takes the driver's place.
+Each in a process of its own, since either takes the driver's place, and both at once.
 """
 
 import os
@@ -10,22 +10,37 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED
+from conftest import ON_GPU, SIMULATED
 
 pytestmark = pytest.mark.skipif(
-    find_spec("numba_cuda") is None or SIMULATED, reason="numba-cuda is not installed, or is simulating"
+    find_spec("numba_cuda") is None or SIMULATED or ON_GPU,
+    reason="numba-cuda is not installed, or runs in a simulator or on a GPU already",
 )
+WAYS = ("NUMBA_ENABLE_CUDASIM", "EBMBENCH_EMULATED_GPU")
 
 
-@pytest.mark.parametrize("variable", ["NUMBA_ENABLE_CUDASIM", "EBMBENCH_EMULATED_GPU"])
-def test_the_backend(variable):
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The running tests by the variable that says how."""
     folder = Path(__file__).parent / "cuda"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "--durations=5", str(folder)],
-        env={**os.environ, variable: "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    print(done.stdout[-4000:], done.stderr[-2000:])
-    assert done.returncode == 0
+    started = {}
+    for way in WAYS:
+        log = tmp_path_factory.mktemp("cuda") / "log.txt"
+        command = [sys.executable, "-m", "pytest", "--durations=5", "-p", "no:cacheprovider", str(folder)]
+        environment = {**os.environ, way: "1", "NUMBA_NUM_THREADS": "1"}
+        with log.open("w") as out:
+            started[way] = (
+                subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT),
+                log,
+            )
+    yield started
+    for process, _ in started.values():
+        process.kill()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_backend(runs, way):
+    process, log = runs[way]
+    code = process.wait()
+    print(log.read_text()[-6000:])
+    assert code == 0
