@@ -65,13 +65,13 @@ def _answer(done: pd.DataFrame) -> Answer:
     compared = done[done["ratio"].notna()]
     sentences = []
     for job, group in done.groupby("where", sort=False):
-        best = group.loc[group["seconds"].idxmin()]
+        best = group.sort_values("seconds").iloc[0]
         text = f"{job}: {duration(best['seconds'])} in {best['arithmetic']} on {best['backend']}"
         if np.isfinite(best["fraction"]):
             text += f", {percent(best['fraction'])} of the floor"
         rivals = group[group["ratio"].notna()]
         if len(rivals):
-            near = rivals.loc[rivals["ratio"].idxmin()]
+            near = rivals.sort_values("ratio").iloc[0]
             text += (
                 f"; nearest is {near['peer']} beside {near['arithmetic']}, "
                 f"{significant(near['ratio'])} times our time"
@@ -144,8 +144,8 @@ def _draw_ratios(job: str, group: pd.DataFrame, peers: Looks) -> Figure:
             axes.plot([row.ratio_low, row.ratio_high], [y, y], color=colour, linewidth=2.0)
         axes.plot([row.ratio], [y], peers.marker(row.peer), color=colour, markersize=6)
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
-    ends = group[["ratio", "ratio_low", "ratio_high"]]
-    axes.set_xlim(min(0.7 * ends.min(axis=None), 0.7), max(1.4 * ends.max(axis=None), 1.5))
+    ends = group[["ratio", "ratio_low", "ratio_high"]].to_numpy(float)
+    axes.set_xlim(min(0.7 * np.nanmin(ends), 0.7), max(1.4 * np.nanmax(ends), 1.5))
     _rows(axes, [f"{row.arithmetic}, {row.backend}\nagainst {row.peer}" for row in records(group)])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.set_xlabel("times as fast as the peer")
