@@ -254,7 +254,7 @@ def test_a_row_of_the_gate_has_the_worst_error(tmp_path):
     row = run_one(tmp_path, GATE, job="moments")
     findings = list(gate.findings(harness.api.load("cpu"), only={"moments (float)"}))
     assert row["error"] == max(one.error for one in findings)
-    assert row["sizes"] == len(findings) == len(gate.SIZES)
+    assert row["sizes"] == len(findings) > 1
 
 
 def test_the_gates_labels_are_those_of_its_findings():

@@ -19,7 +19,7 @@ def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarr
     def job(build: Callable[..., Work]) -> Callable[..., Work]:
         return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
 
-    found = {"gibbs": gibbs, "sml": sml}
+    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml}
     found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
     return {name: job(build) for name, build in found.items()}
 
@@ -68,8 +68,8 @@ def sml(
     velocity = [xp.zeros_like(x) for x in parameters]
     data, v = xp.asarray(rows, xp.float32), xp.asarray(chains, xp.float32)
     random = xp.random.default_rng(0)
-    order = iter(())
-    last = {}
+    order: Any = iter(())
+    last: dict[str, Array] = {}
 
     def run() -> None:
         nonlocal v, order

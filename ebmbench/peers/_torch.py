@@ -20,7 +20,7 @@ Prepare = Callable[[Any, Callable[[], None], int], Callable[[], None]]
 
 def jobs(prepare: Prepare) -> dict[str, Any]:
     """The jobs by name."""
-    found = {"gibbs": gibbs, "sml": sml}
+    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml}
     found |= {name: partial(flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
     return {name: partial(build, prepare) for name, build in found.items()}
 
@@ -73,13 +73,13 @@ def _draw(torch: Any, out: Any, p: Any, bias: Any, given: Any, W: Any) -> None:
     out.uniform_().lt_(p)
 
 
-def gibbs(prepare: Prepare, place: Place, model: RBM, v: np.ndarray, sweeps: int) -> Work:
+def gibbs(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, sweeps: int) -> Work:
     """See the package."""
     torch = _torch()
     with torch.no_grad():
         torch.manual_seed(0)
         W, b, c = _model(torch, place, model)
-        v = _tensor(torch, place, v)
+        v = _tensor(torch, place, rows)
         h = v.new_empty(len(v), model.n_hidden)
         p_v, p_h = torch.empty_like(v), torch.empty_like(h)
 
@@ -145,13 +145,13 @@ def sml(
     return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v)
 
 
-def flips(prepare: Prepare, place: Place, model: RBM, v: np.ndarray, objective: str) -> Work:
+def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objective: str) -> Work:
     """See the package; vectorised, a tensor [rows, n_visible, n_hidden], and a gradient tape."""
     torch = _torch()
     softplus, logsigmoid = torch.nn.functional.softplus, torch.nn.functional.logsigmoid
     parameters = [x.requires_grad_() for x in _model(torch, place, model)]
     W, b, c = parameters
-    v = _tensor(torch, place, v)
+    v = _tensor(torch, place, rows)
     found = [torch.empty_like(x, requires_grad=False) for x in parameters]
     value = v.new_empty(())
 

@@ -16,7 +16,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.harness import ceilings, interleaved, made_up, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.interleaved import System
-from ebmbench.harness.jobs import JOBS, Cost, Job
+from ebmbench.harness.jobs import JOBS, Cost
 from ebmbench.kernels import api
 from ebmbench.peers import Place, Work
 
@@ -65,7 +65,7 @@ class Case(tasks.Case):
             options.require(bool(self.config.peers_job), peer)
 
     @property
-    def config(self) -> Job | Any:
+    def config(self) -> Any:
         """The job with its settings; `UserError` for what is not known."""
         return options.build(
             JOBS[self.job["name"]], tasks.settings_of(self.job), f"job {self.job['name']}"

@@ -129,11 +129,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
 def measure(case: Case) -> dict[str, Any]:
     """The turns of both backends in this process, and the estimates of a method by both."""
     ours, theirs = _Work(case, case.backend), _Work(case, case.other)
-    systems = (
-        System(work.run, backend != "cuda", backend == "reference")
-        for work, backend in ((ours, case.backend), (theirs, case.other))
-    )
-    turns = interleaved.take_turns(*systems, case.turns, case.turn_s, case.timeout_s)
+    turns = interleaved.take_turns(ours.system, theirs.system, case.turns, case.turn_s, case.timeout_s)
     estimates: dict[str, Any] = {}
     if ours.estimate and theirs.estimate:
         one, other = ours.estimate, theirs.estimate
@@ -157,6 +153,11 @@ class _Work:
                 self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(_RATE, 0.5),
                 _EPOCHS, case.batch_size, case.seed,
             )  # fmt: skip
+
+    @property
+    def system(self) -> System:
+        """As `interleaved` takes it."""
+        return System(self.run, self.k.name != "cuda", self.k.name == "reference")
 
     def run(self, pieces: int) -> None:
         """Do them and wait for the device."""

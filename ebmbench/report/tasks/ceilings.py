@@ -5,7 +5,7 @@ import pandas as pd
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Cell, Section, Sheet
 from ebmbench.report.style import Looks
-from ebmbench.report.tasks.cells import rounded
+from ebmbench.report.tasks.cells import records, rounded
 from ebmbench.report.text import MISSING
 
 KIND = Kind(
@@ -33,7 +33,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
             rounded(row.bfloat16_per_s / 1e12),
             Cell(row.measured_by if isinstance(row.measured_by, str) else MISSING),
         ]
-        for row in done.itertuples()
+        for row in records(done)
     ]
     found.sheets = [Sheet("", columns, rows)]
     found.method = [

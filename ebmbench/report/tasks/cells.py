@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,11 @@ def rounded(value: float) -> Cell:
 def whole(value: float) -> Cell:
     """A count."""
     return Cell(number(value, 0), value)
+
+
+def records(rows: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, with a field each column."""
+    yield from rows.itertuples(index=False)
 
 
 def times_as_fast(value: float, low: float, high: float) -> Cell:

@@ -5,7 +5,7 @@ import pandas as pd
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Section, Sheet
 from ebmbench.report.style import Looks
-from ebmbench.report.tasks.cells import rounded
+from ebmbench.report.tasks.cells import records, rounded
 from ebmbench.report.text import count, listing
 
 KIND = Kind(
@@ -23,7 +23,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         return found
     red = known[known["status"] != "done"]
     agree = f"{len(known) - len(red)} of {count(len(known), 'job')} agree with the float64 reference"
-    wrong = [f"{row.job} ({row.arithmetic}) on {row.backend}" for row in red.itertuples()]
+    wrong = [f"{row.job} ({row.arithmetic}) on {row.backend}" for row in records(red)]
     found.answer = Answer("Gate", agree, [f"Red: {listing(wrong)}."] if wrong else [])
     columns = ["Job", "Arithmetic", "Backend", "Largest difference", "Allowed", "At size", "Verdict"]
     rows = [
@@ -36,7 +36,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
             Cell(str(row.size) if isinstance(row.size, str) else ""),
             Cell("agrees" if row.status == "done" else str(row.status)),
         ]
-        for row in known.itertuples()
+        for row in records(known)
     ]
     found.sheets = [Sheet("", columns, rows)]
     found.method = [

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
-from ebmbench.report.tasks.cells import first, part, ranged, seconds, times_as_fast
+from ebmbench.report.tasks.cells import first, part, ranged, records, seconds, times_as_fast
 from ebmbench.report.text import MISSING, count, duration, listing, percent, significant, slug, tick
 
 KIND = Kind(
@@ -65,13 +65,13 @@ def _answer(done: pd.DataFrame) -> Answer:
     compared = done[done["ratio"].notna()]
     sentences = []
     for job, group in done.groupby("where", sort=False):
-        best = group.loc[group["seconds"].idxmin()]
+        best = group.sort_values("seconds").iloc[0]
         text = f"{job}: {duration(best['seconds'])} in {best['arithmetic']} on {best['backend']}"
         if np.isfinite(best["fraction"]):
             text += f", {percent(best['fraction'])} of the floor"
         rivals = group[group["ratio"].notna()]
         if len(rivals):
-            near = rivals.loc[rivals["ratio"].idxmin()]
+            near = rivals.sort_values("ratio").iloc[0]
             text += (
                 f"; nearest is {near['peer']} beside {near['arithmetic']}, "
                 f"{significant(near['ratio'])} times our time"
@@ -94,7 +94,7 @@ def _reached(done: pd.DataFrame) -> pd.DataFrame:
 def _floors(reached: pd.DataFrame) -> Drawing:
     figure, axes = panel("Fraction of the floor that kernels reach", 1.2 + 0.34 * len(reached))
     axes.set_xscale("log")
-    for y, row in enumerate(reached.itertuples()):
+    for y, row in enumerate(records(reached)):
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
         axes.annotate(
             percent(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
@@ -102,7 +102,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
     axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))
-    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in reached.itertuples()]
+    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
     _rows(axes, labels)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
     axes.set_xlabel("floor over time")
@@ -126,7 +126,7 @@ def _ratios(name: str, job: str, group: pd.DataFrame, peers: Looks) -> Drawing:
     figure = _draw_ratios(job, group, peers)
     told = [
         f"{row.arithmetic} on {row.backend} is {significant(row.ratio)} times as fast as {row.peer}"
-        for row in group.itertuples()
+        for row in records(group)
     ]
     caption = (
         f"{job}: how many times as fast as a peer, with the 95 % interval. To the right of the line we "
@@ -138,15 +138,15 @@ def _ratios(name: str, job: str, group: pd.DataFrame, peers: Looks) -> Drawing:
 def _draw_ratios(job: str, group: pd.DataFrame, peers: Looks) -> Figure:
     figure, axes = panel(job, 1.2 + 0.34 * len(group))
     axes.set_xscale("log")
-    for y, row in enumerate(group.itertuples()):
+    for y, row in enumerate(records(group)):
         colour = peers.colour(row.peer)
         if np.isfinite(row.ratio_low) and np.isfinite(row.ratio_high):
             axes.plot([row.ratio_low, row.ratio_high], [y, y], color=colour, linewidth=2.0)
         axes.plot([row.ratio], [y], peers.marker(row.peer), color=colour, markersize=6)
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
-    ends = group[["ratio", "ratio_low", "ratio_high"]]
-    axes.set_xlim(min(0.7 * ends.min(axis=None), 0.7), max(1.4 * ends.max(axis=None), 1.5))
-    _rows(axes, [f"{row.arithmetic}, {row.backend}\nagainst {row.peer}" for row in group.itertuples()])
+    ends = group[["ratio", "ratio_low", "ratio_high"]].to_numpy(float)
+    axes.set_xlim(min(0.7 * np.nanmin(ends), 0.7), max(1.4 * np.nanmax(ends), 1.5))
+    _rows(axes, [f"{row.arithmetic}, {row.backend}\nagainst {row.peer}" for row in records(group)])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.set_xlabel("times as fast as the peer")
     return figure
@@ -179,6 +179,6 @@ def _sheet(job: str, group: pd.DataFrame) -> Sheet:
             seconds(row.put_s),
             seconds(row.get_s),
         ]
-        for row in group.itertuples()
+        for row in records(group)
     ]
     return Sheet(job, columns, rows)
