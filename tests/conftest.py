@@ -6,8 +6,6 @@ chance that a right implementation had of failing when its seed was chosen.
 
 import dataclasses
 import os
-import sys
-import threading
 from pathlib import Path
 
 import numba
@@ -15,60 +13,11 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
+from ways import CUDA_STATE, EMULATOR, ON_GPU
 
 from ebmbench.errors import UserError
-from ebmbench.kernels.api import READY, Unavailable, load, state
+from ebmbench.kernels.api import READY, Unavailable, load
 from ebmbench.models.rbm import RBM
-
-
-class _Once(dict):
-    """The simulator looks a block's shared array up, and makes it where there is none: as one step."""
-
-    def __init__(self):
-        super().__init__()
-        self.lock = threading.Lock()
-
-    def get(self, key):
-        self.lock.acquire()
-        found = super().get(key)
-        if found is not None:
-            self.lock.release()
-        return found
-
-    def __setitem__(self, key, value):
-        super().__setitem__(key, value)
-        self.lock.release()
-
-
-def allocate_shared_memory_once():
-    """Else two threads of a simulated block that come at once get an array each."""
-    from numba.cuda.simulator.kernelapi import FakeCUDAShared
-
-    before = FakeCUDAShared.__init__
-
-    def init(self, size):
-        before(self, size)
-        self._allocations = _Once()
-
-    FakeCUDAShared.__init__ = init
-
-
-SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
-if SIMULATED:
-    # The simulator's threads wait for each other at every barrier: let Python change over at once.
-    sys.setswitchinterval(1e-5)
-    allocate_shared_memory_once()
-ON_GPU = not SIMULATED and state("cuda") == READY
-
-# `EBMBENCH_EMULATED_GPU=1 pytest tests/cuda` runs the kernels' PTX in the emulator (see tests/emulator),
-# `NUMBA_ENABLE_CUDASIM=1 pytest tests/cuda` their Python, as test_cuda_without_gpu.py does.
-if os.environ.get("EBMBENCH_EMULATED_GPU"):
-    from emulator.driver import install
-
-    EMULATOR, _installed = install()
-else:
-    EMULATOR = None
-CUDA_STATE = state("cuda")
 
 # Where there is a GPU, the tests of the mathematics run on it too; the simulator would take hours.
 BACKENDS = ("reference", "cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if ON_GPU else []))

@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from conftest import ON_GPU, SIMULATED
+from ways import ON_GPU, SIMULATED
 
 from ebmbench import nvidia
 from ebmbench.harness import machine

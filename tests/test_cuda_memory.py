@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import ON_GPU, SIMULATED
+from ways import ON_GPU, SIMULATED
 
 if find_spec("numba_cuda") is None or SIMULATED or ON_GPU:
     pytest.skip("needs numba-cuda, and neither its simulator nor a GPU", allow_module_level=True)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ON_GPU, SIMULATED
+from ways import ON_GPU, SIMULATED
 
 pytestmark = pytest.mark.skipif(
     find_spec("numba_cuda") is None or SIMULATED or ON_GPU,

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import SIMULATED
+from ways import SIMULATED
 
 if find_spec("numba_cuda") is None or SIMULATED:
     pytest.skip("numba-cuda is not installed, or is simulating", allow_module_level=True)

@@ -4,8 +4,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, random_rows
+from conftest import random_rows
 from test_tensor_tiling import laid_out
+from ways import SIMULATED
 
 if find_spec("numba_cuda") is None or SIMULATED:
     pytest.skip("numba-cuda is not installed, or is simulating", allow_module_level=True)

@@ -1,7 +1,7 @@
 """The gate's jobs one by one, on ragged sizes, beside the float64 reference."""
 
 import pytest
-from conftest import ON_GPU
+from ways import ON_GPU
 
 from ebmbench.harness import gate
 from ebmbench.harness.gate_gaussian import GaussianJobs
