@@ -8,11 +8,9 @@ library's does not vectorise inside a compiled loop.
 import math
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.instructions import bits32, bits64, float32, float64, mul
 
 _U32 = np.uint32
 _U64 = np.uint64
@@ -74,83 +72,11 @@ LARGEST_PARAMETER = 1e6
 LARGEST_LOG = _F32(math.log(LARGEST_PARAMETER))  # likewise of a logarithm, on either side
 
 
-def _reinterpret(source, target):
-    """A compiled function that gives a number's bits another type of the same width."""
-
-    @intrinsic
-    def cast(typingctx, value):
-        def codegen(context, builder, signature, args):
-            return builder.bitcast(args[0], context.get_value_type(target))
-
-        return target(source), codegen
-
-    return cast
-
-
-_bits32 = _reinterpret(types.float32, types.uint32)
-_float32 = _reinterpret(types.uint32, types.float32)
-_bits64 = _reinterpret(types.float64, types.uint64)
-_float64 = _reinterpret(types.uint64, types.float64)
-
-
-@intrinsic
-def _mul(typingctx, a, b):
-    if a != b or a not in (types.float32, types.float64):
-        return None
-
-    def codegen(context, builder, signature, args):
-        if not builder.module.triple.startswith("nvptx"):
-            return builder.fmul(*args)
-        kind = args[0].type
-        name = f"llvm.nvvm.mul.rn.{'f' if a == types.float32 else 'd'}"
-        rounded = builder.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind, kind]))
-        return builder.call(rounded, args)
-
-    return a(a, a), codegen
-
-
-@jit(forceinline=True)
-def mul(a, b):
-    """a * b for two float32 or two float64, rounded by itself.
-
-    A GPU's compiler turns a product and a sum into one fused operation, with one rounding instead of
-    two, unless the product says that it is to be rounded. Wherever bits must not depend on the
-    backend, a product that goes into a sum is therefore written so.
-    """
-    return _mul(a, b)
-
-
-@intrinsic
-def _quotient(typingctx, a, b):
-    if a != b or a != types.float32:
-        return None
-
-    def codegen(context, builder, signature, args):
-        if not builder.module.triple.startswith("nvptx"):
-            return builder.fdiv(*args)
-        kind = args[0].type
-        function = ir.FunctionType(kind, [kind, kind])
-        name = "llvm.nvvm.div.approx.ftz.f"
-        return builder.call(builder.module.declare_intrinsic(name, (), function), args)
-
-    return a(a, a), codegen
-
-
-@jit(forceinline=True)
-def quotient(a, b):
-    """a / b for two float32 to 2 units in the last place, b within 2**+-126, 0 for a below 2**-126.
-
-    On a GPU two instructions, where a division takes about ten; not for what must have the same bits
-    on every backend.
-    """
-    return _quotient(a, b)
-
-
 @jit(forceinline=True)
 def normalised(x):
     """(m, n) with x = m 2**n and m in [1, 2), for a positive normal float32; for NaN m is NaN."""
-    exponent = _U32(_bits32(x) >> _U32(23))
-    inverse = _float32(_U32(_U32(_U32(254) - exponent) << _U32(23)))
+    exponent = _U32(bits32(x) >> _U32(23))
+    inverse = float32(_U32(_U32(_U32(254) - exponent) << _U32(23)))
     return _F32(x * inverse), np.int32(exponent) - np.int32(127)
 
 
@@ -185,7 +111,7 @@ def exp(x):
     p = _F32(mul(_F32(p * r), r) + r)
     p = _F32(p + _ONE)
     # 2**n, assembled in the exponent's bits; for NaN the bits are noise and p carries the NaN.
-    scale = _float32(_U32(_U32(_bits32(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
+    scale = float32(_U32(_U32(bits32(shifted) - _ROUND_BITS + _U32(127)) << _U32(23)))
     return _F32(p * scale)
 
 
@@ -203,7 +129,7 @@ def exp64(x):
     square = r * r
     p = r * (mul(mul(_P064, square) + _P164, square) + 1.0)
     q = mul(mul(mul(_Q064, square) + _Q164, square) + _Q264, square) + 2.0
-    scale = _float64((_bits64(shifted) - _ROUND64_BITS + _U64(1023)) << _U64(52))
+    scale = float64((bits64(shifted) - _ROUND64_BITS + _U64(1023)) << _U64(52))
     return (1.0 + mul(2.0, p / (q - p))) * scale
 
 
@@ -256,10 +182,10 @@ def log(x):
 
     Cephes library (Moshier 1989): x = m 2**e with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.
     """
-    bits = _U32(_bits32(x) - _SQRT_HALF_BITS)
+    bits = _U32(bits32(x) - _SQRT_HALF_BITS)
     # The exponent, taken from 127 above so that no sign is lost; exact in float32.
     e = _F32(_F32(_U32(_U32(bits + _U32(0x3F800000)) >> _U32(23))) - _F32(127.0))
-    m = _float32(_U32(_U32(bits & _MANTISSA) + _SQRT_HALF_BITS))
+    m = float32(_U32(_U32(bits & _MANTISSA) + _SQRT_HALF_BITS))
     z = _F32(m - _ONE)
     p = _LOG[0]
     for c in _LOG[1:]:

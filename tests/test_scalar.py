@@ -6,6 +6,7 @@ from scipy.special import ndtri
 
 from ebmbench import scalar
 from ebmbench.compile import jit
+from ebmbench.instructions import quotient
 from ebmbench.randomness import Key, uniforms
 from ebmbench.randomness import normals as float64_normals
 
@@ -187,3 +188,32 @@ def test_normals_of_a_key_are_those_of_its_uniforms():
     found = applied(normals, uniforms(key, 40, 30).ravel())
     np.testing.assert_allclose(found, float64_normals(key, 40, 30).ravel(), rtol=6 * ULP)
     assert (float64_normals(key, 40, 30, 1) != float64_normals(key, 40, 30)).all()
+
+
+def test_normalised_splits_a_number_exactly():
+    x = np.exp(np.random.default_rng(0).uniform(-80, 80, 1000)).astype(np.float32)
+    for value in x:
+        mantissa, exponent = scalar.normalised(value)
+        assert 1.0 <= mantissa < 2.0
+        assert np.ldexp(np.float64(mantissa), exponent) == value
+    assert np.isnan(scalar.normalised(np.float32(np.nan))[0])
+
+
+def test_a_quotient_is_that_of_a_division():
+    a, b = np.exp(np.random.default_rng(1).uniform(-40, 40, (2, 100))).astype(np.float32)
+    assert [quotient(*pair) for pair in zip(a, b, strict=True)] == list(a / b)
+
+
+def test_a_normal_between_two_has_the_energy_of_the_path():
+    """(1 - beta) E_base + beta E and the energy of the result differ by a constant: two differences."""
+    rng = np.random.default_rng(2)
+    for base_mean, mean, beta in zip(*rng.normal(size=(2, 20)), rng.uniform(0, 1, 20), strict=True):
+        base_precision, precision = rng.uniform(0.5, 3.0, 2)
+        given = np.float32(mean), np.float32(precision)
+        centre, spread = scalar.normal_between(base_mean, base_precision, *given, beta)
+        x = np.array([-1.0, 0.0, 2.0])
+        path = (1 - beta) * base_precision * (x - base_mean) ** 2 + beta * precision * (x - mean) ** 2
+        np.testing.assert_allclose(np.diff(path), np.diff(((x - centre) / spread) ** 2), atol=2e-5)
+        assert scalar.normal_about(centre, spread, np.float32(0.5)) == centre
+        energy = scalar.quadratic(2.0, base_mean, base_precision)
+        assert energy == pytest.approx(base_precision * (2.0 - base_mean) ** 2 / 2)

@@ -109,7 +109,7 @@ def _wide_anneal(
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
     drawn = isinstance(start, int)
-    rows = start if drawn else start.shape[0]
+    rows = start if isinstance(start, int) else start.shape[0]
     v, log_weights = empty((rows, model.n_visible)), empty(rows, np.float64)
     visible, hidden = model.b.size, model.c.size
     widest = max(visible, hidden)

@@ -89,8 +89,8 @@ def _walk(
 
 _ARGUMENTS = (
     "uint8[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], "
-    "float64[:,::1], float64[::1], rows[:,::1], float32[:,::1], int64[:,::1], int64, int64, int64, int64, "
-    "uint64, int64"
+    "float64[:,::1], float64[::1], rows[:,::1], float32[:,::1], int64[:,::1], int64, int64, int64, "
+    "int64, uint64, int64"
 )
 
 
