@@ -16,7 +16,7 @@ from typing import Any
 import numba
 
 PACKAGE = Path(__file__).parent
-_KEPT_VERSIONS = 4
+_KEPT_VERSIONS = 8
 
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
