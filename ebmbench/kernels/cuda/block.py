@@ -59,4 +59,5 @@ def launch_blocks(
         inside(blocks, *arguments, threads=threads, shared=size)
         return
     blocks = min(blocks, IN_TURN)
+    threads = min(threads, outside.threads)  # it may need more registers
     outside(blocks, empty((blocks, size), np.uint8), *arguments, threads=threads)
