@@ -191,7 +191,7 @@ def log(x):
     for c in _LOG[1:]:
         p = _F32(mul(p, z) + c)
     square = _F32(z * z)
-    p = _F32(_F32(p * z) * square)
+    p = mul(_F32(p * z), square)
     p = _F32(p + mul(e, _LN2_LO))
     p = _F32(p - mul(_HALF, square))
     return _F32(_F32(z + p) + mul(e, _LN2_HI))

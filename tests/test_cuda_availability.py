@@ -197,7 +197,7 @@ def test_packages_that_numba_cuda_needs_are_missing(here, broken, error):
     first = str(error).splitlines()[0].rstrip(".")
     assert said == (
         f"backend cuda needs all of numba-cuda, which does not start ({type(error).__name__}: {first}): "
-        "pip install 'ebmbench[cuda]'"
+        "pip install 'ebmbench[cuda]', or CUDA_HOME where a CUDA toolkit is installed"
     )
 
 

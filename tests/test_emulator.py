@@ -17,7 +17,7 @@ from emulator.warps import GROUP, MEMBER, mma_m16n8k16
 from numba import cuda
 
 from ebmbench.kernels.cuda.launch import Kernel
-from ebmbench.scalar import four_uniforms, normal, sigmoid
+from ebmbench.scalar import four_uniforms, normal, sigmoid, unit_interval
 
 THREADS = 96
 
@@ -75,10 +75,15 @@ def divergent(values, out):
     out[t] = total
 
 
+def normals(words, out):
+    t = cuda.grid(1)
+    out[t] = normal(unit_interval(words[t]))
+
+
 def run(body, signature, *arrays, order="lockstep", blocks=1):
     """The arrays after a launch."""
     text = ptx.compile_ptx(Kernel(body, signature, THREADS), 0, (9, 0))
-    heap = Heap(1 << 16)
+    heap = Heap(1 << 19)
     flat, places = [], []
     for array in arrays:
         address = heap.allocate(array.nbytes)
@@ -109,6 +114,16 @@ def test_scalars_have_the_bits_of_the_cpu():
         a, b, c, d = four_uniforms(words[t], np.uint32(t), *map(np.uint32, (7, 8, 9, 1)))
         wanted = [sigmoid(x[t]), normal(a), np.float32(b) / np.float32(c), d]
         assert found[t].tolist() == np.array(wanted, np.float32).tolist()
+
+
+def test_normal_variates_have_the_bits_of_the_cpu_far_into_the_tails():
+    blocks = 300
+    tails = np.random.default_rng(3).integers(0, 2**28, blocks * THREADS, np.uint32)
+    words = np.where(np.arange(tails.size) % 2, tails, ~tails)
+    none = np.zeros(words.size, np.float32)
+    found = run(normals, "uint32[::1], float32[::1]", words, none, blocks=blocks)
+    wanted = np.array([normal(unit_interval(word)) for word in words])
+    assert (found[-1] == wanted).all()
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=["lockstep", "1", "2", "3"])

@@ -10,7 +10,7 @@ from ebmbench.models.rbm import RBM, on_grid
 
 ARITHMETICS = ("float", "grid", "bfloat16", "bfloat16x2")
 
-_TERMS = {"bfloat16": 1, "bfloat16x2": 2}
+TERMS = {"bfloat16": 1, "bfloat16x2": 2}
 _BITS = 8  # of a bfloat16's significand, the hidden one counted
 _LOWEST_EXPONENT = -125  # of `frexp`, for the smallest normal number, 2**-126
 
@@ -23,8 +23,8 @@ def rounded(model: RBM, arithmetic: str) -> RBM:
     """
     if arithmetic == "grid":
         return on_grid(model)
-    if arithmetic in _TERMS:
-        return RBM(to_bfloat16(model.W, _TERMS[arithmetic]), model.b, model.c)
+    if arithmetic in TERMS:
+        return RBM(to_bfloat16(model.W, TERMS[arithmetic]), model.b, model.c)
     return model
 
 

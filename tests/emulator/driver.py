@@ -90,12 +90,14 @@ def install(order="lockstep"):
     from numba.cuda.cudadrv import driver as numba_driver
 
     from ebmbench.kernels import cuda as backend
-    from ebmbench.kernels.cuda import launch, memory
+    from ebmbench.kernels.cuda import direct, launch, memory
 
     emulator = Emulator(order)
     driver = numba_driver.driver
     stack = ExitStack()
     stack.callback(memory._free.clear)
+    stack.callback(direct.parts.cache_clear)
+    direct.parts.cache_clear()
     stack.callback(lambda: [kernel._compiled.clear() for kernel in launch.KERNELS])
     for target, name, value in (
         (driver, "is_initialized", True),

@@ -77,12 +77,14 @@ def _missing(driver: nvidia.Driver | None) -> str | None:
             from numba.cuda.cudadrv import nvrtc, nvvm
 
             nvvm.NVVM()
-            nvrtc.get_supported_ccs()  # type: ignore[attr-defined]
-    except (
-        Exception
-    ) as error:  # ImportError, what its parts raise of their own, and what old ones trip on
+            # Not every version has this, and one that has not may still be whole.
+            getattr(nvrtc, "get_supported_ccs", lambda: None)()
+    except Exception as error:  # ImportError, what its parts raise, and what old ones trip on
         said = f"{type(error).__name__}: {error}".strip().splitlines()[0].rstrip(".")
-        return f"backend cuda needs all of numba-cuda, which does not start ({said}): {_install(driver)}"
+        return (
+            f"backend cuda needs all of numba-cuda, which does not start ({said}): "
+            f"{_install(driver)}, or CUDA_HOME where a CUDA toolkit is installed"
+        )
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.cuda import direct
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.faults import explained
 from ebmbench.kernels.cuda.launch import kernel
@@ -137,6 +138,7 @@ def describe() -> dict[str, Any]:
             "library": f"numba-cuda {version('numba-cuda')}",
             "compute_capability": ".".join(map(str, gpu.compute_capability)),
             "multiprocessors": gpu.MULTIPROCESSOR_COUNT,
+            "launches": "direct" if direct.parts() else "by Numba",
         }
 
 

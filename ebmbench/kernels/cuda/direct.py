@@ -7,7 +7,7 @@ and the rest is the same call of CUDA's own library that Numba makes.
 
 import ctypes
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from numba import types
@@ -23,6 +23,23 @@ _SCALARS = {
 }
 
 
+@cache
+def parts() -> tuple[Any, ...] | None:
+    """What a launch is made with: CUDA's own function, its configuration, and the stream.
+
+    None where this version of Numba is built differently.
+    """
+    try:
+        from cuda.core import LaunchConfig
+        from numba.cuda import dispatcher
+        from numba.cuda.cudadrv.driver import _to_core_stream  # type: ignore[attr-defined]
+
+        LaunchConfig(grid=1, block=32, shmem_size=0)
+        return dispatcher.launch, LaunchConfig, _to_core_stream(0)  # type: ignore[attr-defined]
+    except (ImportError, AttributeError, TypeError):
+        return None
+
+
 def _laid_out(array: Any) -> tuple[int, ...]:
     """An array as a kernel takes it: no owner, size, bytes an element, address, shape, strides."""
     fields = (0, 0, array.size, array.dtype.itemsize, array.device_ctypes_pointer.value or 0)
@@ -35,22 +52,16 @@ def launcher(compiled: Any, declared: tuple) -> Callable[..., None] | None:
 
     compiled: Numba's dispatcher of one signature; declared: the types of its arguments.
     """
-    try:
-        from cuda.core import LaunchConfig
-        from numba.cuda import dispatcher
-        from numba.cuda.cudadrv.driver import _to_core_stream  # type: ignore[attr-defined]
-
-        function = next(iter(compiled.overloads.values()))._codelibrary.get_cufunc().kernel
-        stream = _to_core_stream(0)
-        launch = dispatcher.launch  # type: ignore[attr-defined]  # cuda.core's, where Numba uses that
-        LaunchConfig(grid=1, block=32, shmem_size=0)
-    except (ImportError, AttributeError, TypeError):
+    found = parts()
+    if found is None:
         return None
+    launch, configuration, stream = found
+    function = next(iter(compiled.overloads.values()))._codelibrary.get_cufunc().kernel
     kinds = [None if isinstance(kind, types.Array) else _SCALARS[kind] for kind in declared]
 
     @lru_cache(maxsize=256)
     def configured(blocks: int | tuple[int, int], threads: int, shared: int) -> Any:
-        return LaunchConfig(grid=blocks, block=threads, shmem_size=shared)
+        return configuration(grid=blocks, block=threads, shmem_size=shared)
 
     def call(blocks: int | tuple[int, int], threads: int, shared: int, arguments: tuple) -> None:
         values: list[Any] = []

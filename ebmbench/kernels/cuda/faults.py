@@ -36,7 +36,10 @@ def explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise explain(error) from error
+        meant = explain(error)
+        if meant is error:
+            raise
+        raise meant from error
 
 
 def check() -> None:

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numba import cuda
 
+from ebmbench.kernels.cuda import tensor
 from ebmbench.kernels.cuda.block import SHARED, THREADS, threads_for
 from ebmbench.kernels.cuda.chain import (
     chain_arrays,
@@ -34,14 +35,11 @@ from ebmbench.kernels.cuda.drawing import (
 )
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import empty
-from ebmbench.kernels.cuda.tensor import TERMS, sweeps
-from ebmbench.kernels.cuda.tiles import ROWS
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
-# From so many chains on, 4 for each multiprocessor of an H200, sweeps of dense layers are quicker; tensor
-# cores take over where their first tile is full. Neither is a property of the GPU at hand, since in float
-# arithmetic the ways round differently.
-_MANY, _MANY_FOR_TENSOR_CORES = 528, ROWS
+# From so many chains on, 4 for each multiprocessor of an H200, sweeps of dense layers are quicker. Not a
+# property of the GPU at hand, since in float arithmetic the ways round differently.
+_MANY = 528
 
 _U32 = np.uint32
 _U64 = np.uint64
@@ -110,8 +108,8 @@ def _memory(model) -> int:
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`; here the way is chosen."""
     rows = v.shape[0]
-    if model.arithmetic in TERMS and rows >= _MANY_FOR_TENSOR_CORES and v.dtype == np.uint8:
-        return sweeps(model, v, steps, key, beta)
+    if tensor.applies(model, v):
+        return tensor.sweeps(model, v, steps, key, beta)
     last, h = empty((rows, model.n_visible), np.uint8), empty((rows, model.n_hidden), np.uint8)
     if rows:
         few = rows < _MANY and _memory(model) <= SHARED

@@ -6,11 +6,11 @@ units, each state taken twice: the same kernel with twice the steps. `tiles` say
 
 States travel as bytes and become bfloat16 in registers, one byte permutation and one multiplication for
 two of them: half the traffic of bfloat16 states, and what comes out is what goes in. What bounds a sweep
-of 16,384 chains at 784 x 500 with one term on an H200, as a prediction: 27.4e9 operations, padded to
-tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that mma.sync reaches at best; 12 KiB
+of 16,384 chains at 784 x 500 with one term on an H200 (a prediction: no GPU has run this yet): 27.4e9
+operations, padded to tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that mma.sync reaches at best; 12 KiB
 a block's step are 0.33 GB from the L2, 61 us at 5.5 TB/s; 21 million units drawn with about 55
 instructions each and 27,000 block's steps of 700 are 53 us of all schedulers. Two blocks share a
-multiprocessor (206 registers, 36 KiB), so that one draws while the other multiplies: 61 us where all
+multiprocessor (208 registers, 36 KiB), so that one draws while the other multiplies: 61 us where all
 that overlaps, 95 us where little does: 54 or 34 % of the ceiling. Two terms double the first two.
 """
 
@@ -25,12 +25,11 @@ from ebmbench.kernels.cuda import mma, tiles
 from ebmbench.kernels.cuda.device import Model, blocks, describe, padded
 from ebmbench.kernels.cuda.launch import SIMULATED, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
+from ebmbench.models.arithmetic import TERMS
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import four_uniforms, mul, sigmoid
 
-TERMS = {"bfloat16": 1, "bfloat16x2": 2}
 CAPABILITY = (8, 0)  # the first with these products
-UNEXECUTED = True  # so far on no GPU: the numbers above are predictions
 
 _SHARED = tiles.SHARED_BYTES // 4  # floats
 _ONE, _ZERO = np.uint32(1), np.uint32(0)
@@ -42,7 +41,8 @@ def applies(model: Model, v: Array) -> bool:
     Chains that fill no tile, grey rows, and all in the simulator are left to the float32 kernels, which
     draw from the same rounded model. Raises `Unavailable` on a GPU without bfloat16 products.
     """
-    if model.arithmetic not in TERMS or SIMULATED:
+    tall = len(v) >= tiles.ROWS and v.dtype == np.uint8
+    if SIMULATED or not tall or model.arithmetic not in TERMS:
         return False
     if tuple(cuda.get_current_device().compute_capability) < CAPABILITY:
         facts = describe()
@@ -51,7 +51,7 @@ def applies(model: Model, v: Array) -> bool:
             f"{CAPABILITY[0]}.{CAPABILITY[1]} or newer, but {facts['device']} has "
             f"{facts['compute_capability']}"
         )
-    return len(v) >= tiles.ROWS and v.dtype == np.uint8
+    return True
 
 
 @kernel("float32[:,::1], int64, int64, uint16[::1]")
