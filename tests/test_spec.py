@@ -40,6 +40,16 @@ def test_every_combination_is_a_case(suite):
     assert {case.label for case in found.cases} == {"CD-1", "SML-1"}
 
 
+def test_a_backend_runs_where_tables_name_it_or_else_everywhere(suite):
+    table = SUITE[SUITE.index("[[train]]") :]
+    one = SUITE.replace('["reference", "cpu"]', '"cpu"')
+    both = one + table.replace('["reference", "cpu"]', '"reference"').replace("[3, 4]", "[5, 6, 7]")
+    found = {name: suite(both, backends=[name, name], seeds=1).cases for name in ("cpu", "reference")}
+    assert {name: len(cases) for name, cases in found.items()} == {"cpu": 4, "reference": 6}
+    assert all(case.backend == name for name, cases in found.items() for case in cases)
+    assert [case.backend for case in suite(both, backends=["cuda"], seeds=1).cases] == ["cuda"] * 10
+
+
 def test_backends_alternate_and_every_other_seed_runs_backwards(suite):
     cases = suite(SUITE).cases
     assert [case.backend for case in cases[:4]] == ["reference", "cpu"] * 2

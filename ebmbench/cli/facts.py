@@ -5,6 +5,7 @@ import os
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ebmbench.cli.console import answer, busy
@@ -34,7 +35,7 @@ def list_names(as_json: Json = False) -> None:
     for title, entries in found.items():
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         for name, text in entries.items():
-            table.add_row(name, text)
+            table.add_row(name, escape(text))
         answer.print(table, "")
 
 
@@ -64,7 +65,7 @@ def doctor(as_json: Json = False) -> int:
         table = Table(show_header=False, box=None)
         for name, value in found.items():
             for label, text in _lines(name, value):
-                table.add_row(label, text)
+                table.add_row(escape(label), escape(text))
         answer.print(table)
     return 1 if any(state.startswith("red") for state in backends.values()) else 0
 

@@ -127,10 +127,8 @@ def _suite(
         made = [(task, table) for task, table in tables if dataset in np.atleast_1d(table["dataset"])]
         tables = made or tables[-1:]
     cases: list[Case] = []
-    for task, table in tables:
+    for task, table in _on(backends, tables):
         table = {"timeout_s": head["timeout_s"], **table}
-        if backends:
-            table["backend"] = backends
         if dataset:
             table["dataset"] = dataset
         cases += _interleave(list(_product(task, table)), count)
@@ -138,6 +136,20 @@ def _suite(
     unique = dict.fromkeys(case.canonical() for case in cases)
     require(len(unique) == len(cases), "two of its cases are the same")
     return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"])
+
+
+def _on(
+    backends: list[str] | None, tables: list[tuple[ModuleType, dict[str, Any]]]
+) -> list[tuple[ModuleType, dict[str, Any]]]:
+    """The tables on these backends only; one that no table names takes the place of theirs everywhere."""
+    if not backends:
+        return tables
+    theirs = [np.atleast_1d(table.get("backend", [])).tolist() for _, table in tables]
+    named = set(itertools.chain(*theirs))
+    kept = [[b for b in dict.fromkeys(backends) if b in own or b not in named] for own in theirs]
+    return [
+        (task, table | {"backend": own}) for (task, table), own in zip(tables, kept, strict=True) if own
+    ]
 
 
 def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:

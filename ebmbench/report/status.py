@@ -29,9 +29,10 @@ def unfinished(cases: pd.DataFrame) -> list[str]:
         f"{where} with {label}{on} ({status}{_seeds(seeds)})"
         for (where, label, on, status), seeds in groups
     ]
-    more = len(names) - _NAMED
-    if more > 0:
-        names = [*names[:_NAMED], f"and {count(more, 'more group')}, all listed below"]
+    if len(names) > _NAMED:
+        pairs = (known["on"].str.strip() + " (" + known["status"] + ")").value_counts(sort=False)
+        told = listing([f"{n} {words}" for words, n in pairs.items()])
+        names = [f"{told}, each with its reason below"]
     verb = "is" if len(left) == 1 else "are"
     return [f"{count(len(left), 'case')} {verb} not done: {'; '.join(names)}."]
 

@@ -5,13 +5,14 @@ of the rounded model up to the order of a float32 sum. A sum over two terms is o
 units, each state taken twice: the same kernel with twice the steps. `tiles` says who holds what.
 
 States travel as bytes and become bfloat16 in registers, one byte permutation and one multiplication for
-two of them: half the traffic of bfloat16 states, and what comes out is what goes in. What bounds a sweep
-of 16,384 chains at 784 x 500 with one term on an H200 (a prediction: no GPU has run this yet): 27.4e9
-operations, padded to tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that mma.sync reaches at best; 12 KiB
-a block's step are 0.33 GB from the L2, 61 us at 5.5 TB/s; 21 million units drawn with about 55
-instructions each and 27,000 block's steps of 700 are 53 us of all schedulers. Two blocks share a
-multiprocessor (208 registers, 36 KiB), so that one draws while the other multiplies: 61 us where all
-that overlaps, 95 us where little does: 54 or 34 % of the ceiling. Two terms double the first two.
+two of them: half the traffic of bfloat16 states, and what comes out is what goes in. What bounds a
+sweep of 16,384 chains at 784 x 500 with one term on an H200 (a prediction: no GPU has run this yet):
+27.4e9 operations, padded to tiles, take 35 us at a ceiling of 790 TF and 56 us at the 62 % of it that
+mma.sync reaches at best; 12 KiB a block's step are 0.33 GB from the L2, 61 us at 5.5 TB/s; 21 million
+units drawn with about 55 instructions each and 27,000 block's steps of 700 are 53 us of all schedulers.
+Two blocks share a multiprocessor (208 registers, 36 KiB), so that one draws while the other multiplies:
+61 us where all that overlaps, 95 us where little does: 54 or 34 % of the ceiling. Two terms double the
+first two.
 """
 
 from typing import Any

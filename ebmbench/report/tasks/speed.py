@@ -65,12 +65,12 @@ def _sheet(cases: pd.DataFrame) -> Sheet:
     backends = [*_BACKENDS, *(name for pair in pairs for name in pair if name not in _BACKENDS)]
     backends = list(dict.fromkeys(backends))
     compared = [f"{_called(one)} against {_called(other)}" for one, other in pairs]
-    columns = ["Job", *map(_called, backends), *compared, "Quality"]
+    columns = ["Job", *compared, *map(_called, backends), "Quality"]  # ratios also on a narrow screen
     rows = []
     for job, group in cases.groupby(_jobs(cases), sort=False):
         times = [_time(group, backend) for backend in backends]
         ratios = [_ratio(group, *pair) for pair in pairs]
-        rows.append([Cell(str(job)), *times, *ratios, Cell(_quality(group))])
+        rows.append([Cell(str(job)), *ratios, *times, Cell(_quality(group))])
     return Sheet("", columns, rows)
 
 
