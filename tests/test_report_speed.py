@@ -161,7 +161,7 @@ def test_a_red_job_of_the_gate_is_named_with_its_error(tmp_path):
 
 
 def test_tests_and_ceilings_are_told(tmp_path):
-    seen = page_of(tmp_path, [*tests_run(), *ceilings()])
+    seen = page_of(tmp_path, [*of_tests(), *ceilings()])
     assert "Of the tests marked gpu on cuda, 812 passed, 0 failed and 3 were skipped, in 91 s." in seen
     _, gpu, cpu = table_of(tmp_path, "Ceilings of the devices")
     assert gpu[:4] == ["cuda", "4,300", "50.0", "780"]

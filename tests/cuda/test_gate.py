@@ -1,7 +1,7 @@
 """The gate's jobs one by one, on ragged sizes, beside the float64 reference."""
 
 import pytest
-from ways import ON_GPU
+from ways import ON_GPU, SIMULATED
 
 from ebmbench.harness import gate
 from ebmbench.harness.gate_gaussian import GaussianJobs
@@ -22,7 +22,8 @@ LONG_SIZES = SIZES if ON_GPU else [(7, 1, 1)]
 def sizes_of(job):
     """Where a job is tried."""
     if "bfloat16" in job:
-        return [(31, 33, 7), (37, 21, 130)]  # 130 chains fill a tile of the tensor cores
+        # 130 chains fill a tile of the tensor cores, which the simulator has not.
+        return [(31, 33, 7)] if SIMULATED else [(31, 33, 7), (37, 21, 130)]
     return LONG_SIZES if job.startswith(LONG) else SIZES
 
 
