@@ -1,6 +1,7 @@
 """The CUDA backend's tests without a GPU: its Python in Numba's simulator, its PTX on an emulated GPU.
 
-Each in a process of its own, since either takes the driver's place, and both at once.
+Each in a process of its own, since either takes the driver's place, and both at once. What takes long
+is left to a run of the folder itself, such as CI's job of that name.
 """
 
 import os
@@ -26,7 +27,16 @@ def runs(tmp_path_factory):
     started = {}
     for way in WAYS:
         log = tmp_path_factory.mktemp("cuda") / "log.txt"
-        command = [sys.executable, "-m", "pytest", "--durations=5", "-p", "no:cacheprovider", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-m",
+            "not long",
+            "-p",
+            "no:cacheprovider",
+            str(folder),
+        ]
         environment = {**os.environ, way: "1", "NUMBA_NUM_THREADS": "1"}
         with log.open("w") as out:
             started[way] = (

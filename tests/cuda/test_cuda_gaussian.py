@@ -73,6 +73,7 @@ def answers(k, model, rows):
     return [{name: k.get_rows(value) for name, value in tree.items()} for tree in found]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("binary", [False, True], ids=["real", "binary"])
 def test_gradients_agree_twice_and_their_padding_is_zero(cuda, binary):
     """Sums of 33 terms of size up to 10 in float32, over 3 rows: see the gate's tolerances."""
@@ -110,6 +111,7 @@ def test_what_is_made_of_the_weights_follows_an_update(cuda):
     np.testing.assert_allclose(precision[:33], np.exp(log_precision[:33]), rtol=3e-7)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [20.0, -20.0, np.nan])
 def test_a_precision_out_of_bounds_is_told_within_a_hundred_updates(cuda, rate):
     model = cuda.put(gaussian(3, 2))

@@ -68,6 +68,7 @@ def test_what_was_made_of_the_weights_is_made_anew(cuda):
     assert model.derived == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("bad", "patience"), [(1e7, 100), (np.nan, 4)])
 def test_divergence_is_told_within_a_hundred_updates(cuda, monkeypatch, bad, patience):
     looks = []
