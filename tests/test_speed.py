@@ -271,25 +271,52 @@ def test_a_red_job_is_a_row_with_its_error(tmp_path, monkeypatch):
     assert run_one(tmp_path, GATE)["status"] == "done"
 
 
-def pytest_that_says(monkeypatch, out, status):
-    done = subprocess.CompletedProcess([], status, out, "")
-    monkeypatch.setattr(tests_task.subprocess, "run", lambda *args, **options: done)
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """write(text): a checkout whose tests are this text, with the options that this package's has."""
+    folder = tmp_path / "checkout" / "tests"
+    folder.mkdir(parents=True)
+    (folder / "conftest.py").touch()
+    options = '[tool.pytest.ini_options]\naddopts = "-q"\nmarkers = ["gpu"]\n'
+    (folder.parent / "pyproject.toml").write_text(options)
+    monkeypatch.setattr(tests_task, "FOLDER", folder)
+    marked = "import pytest, time\npytestmark = pytest.mark.gpu\n"
+    return lambda text: (folder / "test_it.py").write_text(marked + text)
 
 
-def test_tests_are_counted(tmp_path, monkeypatch):
-    pytest_that_says(monkeypatch, "...\n12 passed, 3 skipped, 200 deselected in 4.21s\n", 0)
-    row = run_one(tmp_path, TESTS)
-    assert (row["status"], row["passed"], row["failed"], row["skipped"]) == ("done", 12, 0, 3)
-    pytest_that_says(monkeypatch, "E  boom\n1 failed, 12 passed, 2 errors in 4.21s\n", 1)
+def counted(row):
+    return [row[name] for name in ("passed", "failed", "skipped", "errors")]
+
+
+def test_tests_are_counted(tmp_path, checkout):
+    checkout("def test_a(): pass\ndef test_b(): pytest.skip('no')\n")
+    row = run_one(tmp_path / "out", TESTS)
+    assert (row["status"], counted(row), row["tail"]) == ("done", [1, 0, 1, 0], "")
+    checkout("def test_a(): pass\ndef test_b(): raise ValueError('boom')\ndef test_c(missing): pass\n")
     row = run_one(tmp_path / "again", TESTS)
-    assert (row["status"], row["failed"], row["errors"]) == ("red", 1, 2)
-    assert row["reason"].startswith("3 of the tests marked gpu")
+    assert (row["status"], counted(row)) == ("red", [1, 1, 0, 1])
+    assert row["reason"].startswith("2 of the tests marked gpu")
     assert "boom" in row["tail"]
 
 
-def test_no_tests_are_unavailable(tmp_path, monkeypatch):
-    pytest_that_says(monkeypatch, "no tests ran in 0.1s\n", 5)
-    assert run_one(tmp_path, TESTS)["reason"] == "no test is marked gpu"
+def test_tests_that_do_not_end_are_counted_as_far_as_they_came(tmp_path, checkout):
+    checkout("def test_a(): pass\ndef test_b(): time.sleep(60)\n")
+    row = run_one(tmp_path / "out", TESTS, timeout_s=4.0)
+    assert row["status"] == "timeout"
+    assert row["passed"] == 1
+    assert "1 passed" in row["reason"]
+
+
+def test_tests_of_which_none_is_run_are_red(tmp_path, checkout):
+    checkout("def test_a(): pytest.skip('no')\n")
+    row = run_one(tmp_path / "out", TESTS)
+    assert (row["status"], counted(row)) == ("red", [0, 0, 1, 0])
+    assert row["reason"].startswith("none of the tests marked gpu was run: 0 passed")
+
+
+def test_no_tests_are_unavailable(tmp_path, checkout, monkeypatch):
+    checkout("")
+    assert run_one(tmp_path / "out", TESTS)["reason"] == "no test is marked gpu"
     monkeypatch.setattr(tests_task, "FOLDER", tmp_path / "nowhere")
     row = run_one(tmp_path / "again", TESTS)
     assert row["status"] == "unavailable"
