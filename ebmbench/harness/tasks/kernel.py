@@ -106,8 +106,7 @@ class Case(tasks.Case):
         if row["fraction"] is not None:
             text += f", {100 * row['fraction']:.3g} % of the floor"
         if self.peer:
-            ends = f"[{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]"
-            text += f", {row['ratio']:.3g} times as fast as the peer {ends}"
+            text += f", {row['ratio']:.3g} times as fast as the peer {interleaved.told(row)}"
         return text
 
     def facts(self) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
             case.turns, case.turn_s, case.timeout_s,
         )  # fmt: skip
         row["compile_s"] += turns.compile_s
-        found = interleaved.summary([turns], case.seed)
+        found = interleaved.summary([turns])
     row |= found | ours.facts() | _floor(case.backend, job.cost(model), precision, size, products)
     row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
     row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}

@@ -102,7 +102,7 @@ class Case(tasks.Case):
         """The ratio and its interval, and the seconds."""
         text = (
             f"{row['ratio']:.3g} times as fast as {self.other} "
-            f"[{row['ratio_low']:.3g}, {row['ratio_high']:.3g}], "
+            f"{interleaved.told(row)}, "
             f"{1e3 * row['seconds']:.4g} ms against {1e3 * row['against_seconds']:.4g} ms"
         )
         if row.get("log_z") is not None:
@@ -123,7 +123,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     found = [measure(case)] if case.processes == 1 else interleaved.in_processes(case, case.processes)
     turns = [Turns(**one["turns"]) for one in found]
     row["compile_s"] += turns[0].compile_s
-    row |= interleaved.summary(turns, case.seed) | found[0]["estimates"]
+    row |= interleaved.summary(turns) | found[0]["estimates"]
 
 
 def measure(case: Case) -> dict[str, Any]:

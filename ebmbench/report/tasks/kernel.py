@@ -79,7 +79,7 @@ def _answer(done: pd.DataFrame) -> Answer:
         sentences.append(f"{text}.")
     if compared.empty:
         return Answer("Kernels", f"{count(len(done), 'kernel')} timed, beside no peer", first(sentences))
-    ahead = int((compared["ratio_low"].fillna(compared["ratio"]) > 1).sum())
+    ahead = int((compared["ratio_low"] > 1).sum())
     headline = f"Faster than the peer in {ahead} of {count(len(compared), 'comparison')}"
     return Answer("Kernels", headline, first(sentences))
 
