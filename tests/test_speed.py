@@ -174,6 +174,24 @@ def test_an_estimate_on_two_backends_is_the_same_estimate(tmp_path):
     assert row["std_error"] > 0
 
 
+def test_estimates_that_differ_are_red(tmp_path, monkeypatch):
+    """By 2 nats, of which five combined standard errors are fewer."""
+    from ebmbench.kernels.api import Backend
+
+    original = Backend.anneal
+
+    def off(k, *given):
+        found = original(k, *given)
+        return found._replace(log_weights=found.log_weights + 2.0 * (k.name == "cpu"))
+
+    monkeypatch.setattr(Backend, "anneal", off)
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    row = run_one(tmp_path, AIS)
+    assert row["status"] == "red"
+    assert 5 * np.hypot(row["std_error"], row["against_std_error"]) < 2.0
+    assert row["reason"].startswith("log Z by cpu and by reference are 2 apart")
+
+
 def test_a_process_of_its_own_measures_the_same_case(tmp_path):
     row = run_one(tmp_path, AIS, processes=2, turns=2)
     assert row["status"] == "done", row["reason"]
@@ -407,6 +425,8 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (SPEED, {"job": {"estimator": "cd", "kk": 1}}, "'kk'"),
         (SPEED, {"job": {"method": "ais", "betas": 1}}, "temperatures"),
         (SPEED, {"job": {"method": "ais", "estimator": "cd"}}, "job"),
+        (SPEED, {"job": {"method": "ais", "betas": "adaptive"}}, "given betas"),
+        (SPEED, {"job": {"method": "reverse_ais"}}, "reverse_ais"),
         (SPEED, {"backend": "reference"}, "unknown backend ''"),
         (SPEED, {"against": "cpu"}, "itself"),
         (SPEED, {"against": "cpuu"}, "'cpuu'"),
