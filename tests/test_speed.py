@@ -15,7 +15,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.harness import ceilings, gate, interleaved, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.clock import Timeout
-from ebmbench.harness.interleaved import System, Turns
+from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import ceilings as ceilings_task
 from ebmbench.harness.tasks import gate as gate_task
@@ -75,7 +75,7 @@ def time(monkeypatch):
 
 def test_turns_alternate_and_tell_the_seconds_of_a_piece(time):
     ours, theirs = time.system("a", 1e-3, first=2.0), time.system("b", 3e-3)
-    found = interleaved.take_turns(ours, theirs, 4, 0.0125, 60.0)
+    found = interleaved.take_turns(ours, theirs, 4, 0.0125, Limit(60.0))
     assert time.log[-8:] == [(name, {"a": 12, "b": 4}[name]) for name in "abbaabba"]
     assert found.seconds == pytest.approx([1e-3] * 4)
     assert found.against_seconds == pytest.approx([3e-3] * 4)
@@ -97,14 +97,30 @@ def test_a_blas_gets_the_number_of_threads_that_is_faster(time, monkeypatch, thr
 
     if interleaved.numba.get_num_threads() == 1:
         pytest.skip("there is one thread")
-    found = interleaved.take_turns(time.system("a", 1.0), System(run, blas=True), 2, 0.1, 60.0)
+    found = interleaved.take_turns(time.system("a", 1.0), System(run, blas=True), 2, 0.1, Limit(60.0))
     assert found.blas_threads == [0, 1]
     assert found.against_seconds == [1.0, 1.0]
 
 
 def test_turns_stop_at_the_limit(time):
+    """4 s go by while both warm up."""
     with pytest.raises(Timeout, match="after 10 of 1000 turns"):
-        interleaved.take_turns(time.system("a", 1.0), time.system("b", 1.0), 1000, 0.1, 19.5)
+        interleaved.take_turns(time.system("a", 1.0), time.system("b", 1.0), 1000, 0.1, Limit(23.5))
+
+
+def test_the_limit_counts_from_where_a_case_starts(time):
+    limit = Limit(30.0)
+    time.now += 20.0
+    with pytest.raises(Timeout, match="30 s were used up before the first turn"):
+        interleaved.take_turns(time.system("a", 1.0, 10.0), time.system("b", 1.0), 4, 0.1, limit)
+    assert time.log == [("a", 1)]
+
+
+def test_the_limit_holds_while_a_kernel_is_checked(tmp_path):
+    for peer in ("", "numpy"):
+        row = run_one(tmp_path / peer, KERNEL, peer=peer, timeout_s=1e-9)
+        assert row["status"] == "timeout"
+        assert "checked" in row["reason"]
 
 
 def turns_of(ratios):

@@ -70,36 +70,52 @@ class _Warm(NamedTuple):
             return _timed(self.system.run, self.pieces) / self.pieces
 
 
-def take_turns(ours: System, theirs: System, turns: int, turn_s: float, limit_s: float) -> Turns:
-    """Measure both in this process; raises `Timeout` where the limit was passed before a turn."""
-    warm = [_warm(one, turn_s) for one in (ours, theirs)]
+class Limit:
+    """The wall time of a case, which runs from where this is made: over checks and warming up too."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self._made = perf_counter()
+
+    def check(self, when: str) -> None:
+        """Raise `Timeout` where it is over."""
+        if perf_counter() - self._made > self.limit_s:
+            raise Timeout(f"{self.limit_s:g} s were used up {when}")
+
+
+def take_turns(ours: System, theirs: System, turns: int, turn_s: float, limit: Limit) -> Turns:
+    """Measure both in this process; the limit is looked at before each turn and each piece to warm up."""
+    warm = [_warm(one, turn_s, limit) for one in (ours, theirs)]
     samples: tuple[list[float], list[float]] = ([], [])
-    started = perf_counter()
     for turn in range(turns):
         for place in (0, 1) if turn % 2 == 0 else (1, 0):
-            if perf_counter() - started > limit_s:
-                raise Timeout(f"{limit_s:g} s were used up after {turn} of {turns} turns")
+            limit.check(f"after {turn} of {turns} turns")
             samples[place].append(warm[place].turn())
     return Turns(*samples, warm[0].compile_s, [one.blas_threads for one in warm], os.getpid())
 
 
-def _warm(system: System, turn_s: float) -> _Warm:
+def _warm(system: System, turn_s: float, limit: Limit) -> _Warm:
     """Compile, choose the BLAS's threads, and find how many pieces a turn has."""
     every = numba.get_num_threads()
     choices = dict.fromkeys((every, 1)) if system.blas else [0]
     times: dict[int, float] = {}
     first = 0.0
+
+    def timed(pieces: int) -> float:
+        limit.check("before the first turn")
+        return _timed(system.run, pieces)
+
     for threads in choices:
         with _blas(threads):
-            first = first or _timed(system.run, 1)
-            times[threads] = _timed(system.run, 1)
+            first = first or timed(1)
+            times[threads] = timed(1)
     best = min(times, key=times.__getitem__)
     pieces, seconds = 1, times[best]
     compile_s = max(0.0, first - next(iter(times.values())))
     with _blas(best):
         if seconds < turn_s:  # a single piece waits for the device by itself, so many take less each
             pieces = _pieces(turn_s, seconds)
-            pieces = _pieces(turn_s, _timed(system.run, pieces) / pieces)
+            pieces = _pieces(turn_s, timed(pieces) / pieces)
     return _Warm(system, pieces, best, compile_s)
 
 

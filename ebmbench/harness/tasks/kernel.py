@@ -12,10 +12,9 @@ import numpy as np
 
 from ebmbench import options, peers
 from ebmbench.discovery import unknown
-from ebmbench.errors import Unavailable
 from ebmbench.harness import ceilings, interleaved, made_up, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
-from ebmbench.harness.interleaved import System
+from ebmbench.harness.interleaved import Limit, System
 from ebmbench.harness.jobs import JOBS, Cost
 from ebmbench.kernels import api
 from ebmbench.peers import Place, Work
@@ -117,25 +116,28 @@ class Case(tasks.Case):
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     """Fill in seconds, ratio, floor and moves; raises `Red` where a result is wrong."""
+    limit = Limit(case.timeout_s)
     k, job = api.load(case.backend), case.config
     model = made_up.model(case.n_visible, case.n_hidden)
     precision, size, products = _WAYS[case.arithmetic]
-    if case.arithmetic not in api.ARITHMETICS:
-        raise Unavailable(f"backend {case.backend} has no arithmetic {case.arithmetic} in this version")
     there = None
     if case.peer:
         name, wanted = case.peer_place
         peer = peers.load(name, Place("cuda" if case.backend == "cuda" else "cpu", wanted))
         row["peer_version"] = peer.version
         job.check_peer(peer, model)
+        limit.check("while the peer was checked")
         there = job.theirs(peer, model)
         job.check(f"peer {name}", model, there, wanted)
+        limit.check("while the peer was checked")
     ours = job.ours(k, model, case.arithmetic, case.seed)
     job.check(f"backend {case.backend}", model, ours.work, precision)
+    limit.check("while ours was checked")
     if there is None:
         row["compile_s"] += warm_up(k, ours.work.run)
         watch = Stopwatch(k, case.timeout_s)
-        for _ in range(case.turns):
+        for turn in range(case.turns):
+            limit.check(f"after {turn} of {case.turns} turns")
             watch.time(ours.work.run)
         found = watch.summary("seconds")
     else:
@@ -143,7 +145,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
         turns = interleaved.take_turns(
             System(_pieces(ours.work), on_cpu, case.backend == "reference"),
             System(_pieces(there), on_cpu, on_cpu),
-            case.turns, case.turn_s, case.timeout_s,
+            case.turns, case.turn_s, limit,
         )  # fmt: skip
         row["compile_s"] += turns.compile_s
         found = interleaved.summary([turns])

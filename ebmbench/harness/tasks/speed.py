@@ -15,7 +15,7 @@ from ebmbench import estimators, partition
 from ebmbench.discovery import unknown
 from ebmbench.harness import gate, interleaved, made_up, tasks
 from ebmbench.harness.gate import Red
-from ebmbench.harness.interleaved import System, Turns
+from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.kernels import api
 from ebmbench.options import require
 from ebmbench.partition import LogZ, ais, base_rates, log_z_base
@@ -39,7 +39,7 @@ class Case(tasks.Case):
 
     job: `{ estimator = "cd", k = 1 }`, of which an update is a piece of work, or
     `{ method = "ais", betas = 300 }`, of which annealing all chains is one; against: the backend that
-    `backend` is compared with, by default NumPy's (reference) for cpu and cpu for cuda; rows: of the data;
+    `backend` is compared with, by default reference (NumPy) for cpu and cpu for cuda; rows: of data;
     processes: how many samples there are, each a process of its own, or 1, which is this one; turns: of
     each backend in a process; turn_s: about the least seconds that a turn takes.
     """
@@ -140,8 +140,9 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
 
 def measure(case: Case) -> dict[str, Any]:
     """The turns of both backends in this process, and the estimates of a method by both."""
+    limit = Limit(case.timeout_s)
     ours, theirs = _Work(case, case.backend), _Work(case, case.other)
-    turns = interleaved.take_turns(ours.system, theirs.system, case.turns, case.turn_s, case.timeout_s)
+    turns = interleaved.take_turns(ours.system, theirs.system, case.turns, case.turn_s, limit)
     estimates: dict[str, Any] = {}
     if case.kind == "method":
         one, other = ours.estimate(), theirs.estimate()
