@@ -287,6 +287,30 @@ def test_our_own_kernel_that_is_wrong_is_red(tmp_path, monkeypatch):
     assert "backend cpu" in row["reason"]
 
 
+def test_bfloat16_of_ours_has_no_slack_but_its_weights(tmp_path, monkeypatch):
+    """A bias off by 0.1 moves a probability of an eighth by 0.01, less than what a peer may round."""
+    from ebmbench.kernels.api import Backend
+
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    changes = {"job": {"name": "gibbs", "chains": 1000, "sweeps": 1}, "n_visible": 200, "peer": ""}
+    row = run_one(tmp_path, KERNEL, arithmetic="bfloat16", **changes)
+    assert row["status"] == "done", row["reason"]
+    original = Backend.put
+    shifted = lambda k, model, *given: original(k, replace(model, b=model.b + 0.1), *given)  # noqa: E731
+    monkeypatch.setattr(Backend, "put", shifted)
+    row = run_one(tmp_path / "again", KERNEL, arithmetic="bfloat16", **changes)
+    assert row["status"] == "red"
+
+
+def test_a_floor_in_bfloat16_is_of_tensor_cores_only():
+    def job(**changes):
+        return replace(KERNEL, **changes).config.on_tensor_cores
+
+    assert not job()  # 50 chains
+    assert job(job={"name": "gibbs", "chains": 128})
+    assert not job(job={"name": "ais", "chains": 500}, peer="")
+
+
 # Ceilings, gate and tests
 
 

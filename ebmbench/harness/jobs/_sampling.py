@@ -1,6 +1,6 @@
 """Jobs that sample: Gibbs sweeps and annealing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,14 @@ from scipy.special import logsumexp
 from ebmbench.harness import conformance, made_up
 from ebmbench.harness.jobs._job import Cost, Job, Ours
 from ebmbench.kernels.api import Backend
+from ebmbench.models.arithmetic import rounded
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import base_rates, log_z_base
 from ebmbench.peers import Peer, Work
 from ebmbench.randomness import Key, Stream
+
+_TILE = 128  # chains from which on the backend cuda samples on tensor cores
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Gibbs(Job):
     def label(self) -> str:
         """As tables and figures call it."""
         return f"Gibbs, {self.chains:,} chains, {self.sweeps:,} sweeps"
+
+    @property
+    def on_tensor_cores(self) -> bool:
+        """Where the chains fill a tile."""
+        return self.chains >= _TILE
 
     def cost(self, model: RBM) -> Cost:
         """Two products a sweep; v and h of each chain, a byte a unit, read and written once."""
@@ -65,13 +73,20 @@ class Gibbs(Job):
         work.run()
         conformance.check_gibbs(what, model, work.result(), precision)
 
+    def check_ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> None:
+        """One sweep from known rows."""
+        work = replace(self, sweeps=1).ours(k, model, arithmetic, seed).work
+        self._check_first("backend " + k.name, rounded(model, arithmetic), work, "float32")
+
     def check_peer(self, peer: Peer, model: RBM) -> None:
         """One sweep from known rows."""
-        rows = made_up.rows(self.chains, model.n_visible)
-        work = peer.start("gibbs", model, rows, 1)
+        work = replace(self, sweeps=1).theirs(peer, model)
+        self._check_first(f"peer {peer.name}", model, work, peer.place.precision)
+
+    def _check_first(self, what: str, model: RBM, work: Work, precision: str) -> None:
         work.run()
-        found, precision = work.result(), peer.place.precision
-        conformance.check_first_sweep(f"peer {peer.name}", model, rows, found, precision)
+        rows = made_up.rows(self.chains, model.n_visible)
+        conformance.check_first_sweep(what, model, rows, work.result(), precision)
 
 
 @dataclass(frozen=True)
