@@ -205,7 +205,11 @@ def test_estimates_that_differ_are_red(tmp_path, monkeypatch):
     row = run_one(tmp_path, AIS)
     assert row["status"] == "red"
     assert 5 * np.hypot(row["std_error"], row["against_std_error"]) < 2.0
-    assert row["reason"].startswith("log Z by cpu and by reference are 2 apart")
+    assert row["reason"].startswith("cpu and reference: log Z are 2 apart")
+    job = {"name": "ais", "chains": 30, "betas": 20}
+    row = run_one(tmp_path / "kernel", KERNEL, job=job, peer="")
+    assert row["status"] == "red"
+    assert "AIS of backend cpu" in row["reason"]
 
 
 def test_a_process_of_its_own_measures_the_same_case(tmp_path):

@@ -28,6 +28,7 @@ _ROUNDING = {"float32": 1e-5, "bfloat16": 0.02}
 _VALUE, _GRADIENT = 1e-5, 5e-5  # relative; of sums of 392,000 float32 terms, and of their means
 _UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
 _RATE = 0.1
+_APART = 5.0  # standard errors
 
 
 def _allowed(variance: np.ndarray, checks: int) -> np.ndarray:
@@ -86,6 +87,13 @@ def _reference(job: str, model: RBM, rows: int) -> dict[str, np.ndarray]:
     handle = k.put(model)
     phases, value = getattr(k, job)(handle, k.put_rows(made_up.rows(rows, model.n_visible)))
     return {"value": np.asarray(value), **k.get_tree(handle, phases.gradient)}
+
+
+def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float]) -> None:
+    """Two estimates of log Z of one model and their standard errors, from the same random numbers."""
+    apart, allowed = abs(one[0] - other[0]), _APART * float(np.hypot(one[1], other[1]))
+    if not apart <= allowed:
+        raise Red(f"{what}: log Z are {apart:.3g} apart, allowed is {allowed:.3g}")
 
 
 def check_sml(what: str, model: RBM, update: Callable[[float], Arrays]) -> None:

@@ -1,8 +1,8 @@
 """One kernel: seconds beside the floor of its device, and how many times faster than a peer it is.
 
 The peer's result is checked, and ours, before the two take turns; how, says `Job.check` of each job. Of
-ours annealing and epochs must only be finite here: the gate checks them on small models. Moving inputs to
-the device and results back is timed apart.
+ours an epoch must only be finite here: the gate checks training on small models. Moving inputs to the
+device and results back is timed apart.
 """
 
 from dataclasses import dataclass, field

@@ -9,12 +9,9 @@ agree.
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ebmbench import estimators, partition
 from ebmbench.discovery import unknown
-from ebmbench.harness import gate, interleaved, made_up, tasks
-from ebmbench.harness.gate import Red
+from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
 from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.kernels import api
 from ebmbench.options import require
@@ -30,7 +27,6 @@ _KINDS = ("estimator", "method")
 _RATE = 1e-6  # so small that the model stays what it is, however many updates are clocked
 _COUNTED = {"betas": "temperatures"}  # how a table calls a setting of a method
 _EPOCHS = 10**6  # more than anyone can clock
-_APART = 5.0  # standard errors between estimates that agree; they are from the same random numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +129,10 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     turns = [Turns(**one["turns"]) for one in found]
     row["compile_s"] += turns[0].compile_s
     row |= interleaved.summary(turns) | found[0]["estimates"]
-    for one in found:
-        if one["estimates"]:
-            _demand_agreement(case, one["estimates"])
+    for z in (one["estimates"] for one in found):
+        if z:
+            pair = [(z[f"{side}log_z"], z[f"{side}std_error"]) for side in ("", "against_")]
+            conformance.check_log_z(f"{case.backend} and {case.other}", *pair)
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -149,16 +146,6 @@ def measure(case: Case) -> dict[str, Any]:
         estimates = {"log_z": one.log_z, "std_error": one.std_error, "ess": one.ess}
         estimates |= {"against_log_z": other.log_z, "against_std_error": other.std_error}
     return {"turns": turns._asdict(), "estimates": estimates}
-
-
-def _demand_agreement(case: Case, found: dict[str, Any]) -> None:
-    """Raise `Red` where the two estimates of log Z cannot be of the same model."""
-    apart = abs(found["log_z"] - found["against_log_z"])
-    allowed = _APART * float(np.hypot(found["std_error"], found["against_std_error"]))
-    if not apart <= allowed:
-        raise Red(
-            f"log Z by {case.backend} and by {case.other} are {apart:.3g} apart, allowed is {allowed:.3g}"
-        )
 
 
 class _Work:

@@ -52,8 +52,9 @@ _METHOD = (
     "are those of the plain dense algorithm, each input read once: a kernel that adds only the rows of "
     "units that are on or have flipped, or whose bytes stay in a cache, may stand above 100 %. A peer's "
     "result, and ours, are checked before they take turns: states of up to 1,000 of the chains against "
-    "the exact conditional law of their layer, values and gradients against the float64 reference. Of "
-    "annealing and of epochs of ours the result must be finite; the gate checks them on small models."
+    "the exact conditional law of their layer, values and gradients against the float64 reference. Log Z "
+    "by AIS is held to that of another backend at few temperatures; an epoch of ours must be finite, as "
+    "the gate checks training on small models."
 )
 
 
