@@ -85,13 +85,33 @@ def test_an_epoch_is_all_its_updates():
     """From the same numbers, 4 updates in one piece are 2 pieces of 2."""
     rows = made_up.rows(80, 31)
     found = []
-    for pieces, updates in ((1, 4), (2, 2)):
+    for pieces, updates in ((1, 4), (2, 2), (1, 3)):
         work = peer("numpy").start("sml", MODEL, rows, rows[:20], 20, updates, 0.1, 0.5)
         for _ in range(pieces):
             work.run()
-        found.append(work.result()["b"].shape)
-        assert np.abs(work.result()["W"] - MODEL.W).max() > 1e-3
-    assert found == [(31,), (31,)]
+        found.append(work.result())
+    for name in ("W", "b", "c"):
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+        assert np.abs(found[0][name] - found[2][name]).max() > 1e-4
+
+
+def test_an_update_has_momentum():
+    """Updates by hand from the batches and chains that were used; each rounds parameters of up to 8."""
+    rows = made_up.rows(80, 31)
+    work = peer("numpy").start("sml", MODEL, rows, rows[:20], 20, 1, 0.1, 0.5)
+    wanted = {name: getattr(MODEL, name) for name in ("W", "b", "c")}
+    speed = dict.fromkeys(wanted, 0.0)
+    for update in range(1, 4):
+        work.run()
+        found = work.result()
+        v = {side: found[side] for side in ("batch", "chains")}
+        p = {side: hidden_probability(RBM(**wanted), x) for side, x in v.items()}
+        means = {side: (v[side].T @ p[side] / 20, v[side].mean(0), p[side].mean(0)) for side in v}
+        for place, name in enumerate(wanted):
+            contrast = means["batch"][place] - means["chains"][place]
+            speed[name] = 0.5 * speed[name] + 0.1 * contrast
+            wanted[name] = wanted[name] + speed[name]
+            np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=update * 2**-20)
 
 
 @pytest.mark.parametrize(

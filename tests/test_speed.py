@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import complaint
+from scipy.stats import binom
 
 from ebmbench.errors import Unavailable
 from ebmbench.harness import ceilings, gate, interleaved, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.clock import Timeout
-from ebmbench.harness.interleaved import System, Turns
+from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import ceilings as ceilings_task
 from ebmbench.harness.tasks import gate as gate_task
@@ -74,7 +75,7 @@ def time(monkeypatch):
 
 def test_turns_alternate_and_tell_the_seconds_of_a_piece(time):
     ours, theirs = time.system("a", 1e-3, first=2.0), time.system("b", 3e-3)
-    found = interleaved.take_turns(ours, theirs, 4, 0.0125, 60.0)
+    found = interleaved.take_turns(ours, theirs, 4, 0.0125, Limit(60.0))
     assert time.log[-8:] == [(name, {"a": 12, "b": 4}[name]) for name in "abbaabba"]
     assert found.seconds == pytest.approx([1e-3] * 4)
     assert found.against_seconds == pytest.approx([3e-3] * 4)
@@ -96,44 +97,73 @@ def test_a_blas_gets_the_number_of_threads_that_is_faster(time, monkeypatch, thr
 
     if interleaved.numba.get_num_threads() == 1:
         pytest.skip("there is one thread")
-    found = interleaved.take_turns(time.system("a", 1.0), System(run, blas=True), 2, 0.1, 60.0)
+    found = interleaved.take_turns(time.system("a", 1.0), System(run, blas=True), 2, 0.1, Limit(60.0))
     assert found.blas_threads == [0, 1]
     assert found.against_seconds == [1.0, 1.0]
 
 
 def test_turns_stop_at_the_limit(time):
+    """4 s go by while both warm up."""
     with pytest.raises(Timeout, match="after 10 of 1000 turns"):
-        interleaved.take_turns(time.system("a", 1.0), time.system("b", 1.0), 1000, 0.1, 19.5)
+        interleaved.take_turns(time.system("a", 1.0), time.system("b", 1.0), 1000, 0.1, Limit(23.5))
+
+
+def test_the_limit_counts_from_where_a_case_starts(time):
+    limit = Limit(30.0)
+    time.now += 20.0
+    with pytest.raises(Timeout, match="30 s were used up before the first turn"):
+        interleaved.take_turns(time.system("a", 1.0, 10.0), time.system("b", 1.0), 4, 0.1, limit)
+    assert time.log == [("a", 1)]
+
+
+def test_the_limit_holds_while_a_kernel_is_checked(tmp_path):
+    for peer in ("", "numpy"):
+        row = run_one(tmp_path / peer, KERNEL, peer=peer, timeout_s=1e-9)
+        assert row["status"] == "timeout"
+        assert "checked" in row["reason"]
 
 
 def turns_of(ratios):
     return Turns([1.0] * len(ratios), list(ratios), 0.0, [0, 0], 1)
 
 
-def test_the_interval_holds_the_ratio_as_often_as_it_says():
-    """300 experiments of 12 pairs: of 95 % coverage the binomial's 1e-6 quantile is 258.
+COUNTS = {
+    (getattr(case, "processes", 1), case.turns)
+    for suite in spec.known_suites()
+    for case in spec.load(suite).cases
+    if case.task == "speed" or (case.task == "kernel" and case.peer)
+}
 
-    The bootstrap of a median of few is a little too narrow or too wide; 12 pairs give about 93 %.
-    """
-    random = np.random.default_rng(0)
+
+@pytest.mark.parametrize(("processes", "turns"), sorted(COUNTS))
+def test_the_interval_holds_the_ratio_as_often_as_it_says(processes, turns):
+    """1000 experiments at the suites' own counts; a right interval fails once in 10**6 on either side."""
+    random = np.random.default_rng(processes + 100 * turns)
     held = 0
-    for seed in range(300):
-        found = interleaved.summary([turns_of(np.exp(np.log(5) + 0.2 * random.normal(size=12)))], seed)
-        assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
+    for _ in range(1000):
+        apart = 0.2 * random.normal(size=(processes, 1)) * (processes > 1)
+        ratios = np.exp(np.log(5) + apart + 0.1 * random.normal(size=(processes, turns)))
+        found = interleaved.summary([turns_of(r) for r in ratios])
         held += found["ratio_low"] <= 5 <= found["ratio_high"]
-    assert 258 <= held < 300
+    assert binom.ppf(1e-6, 1000, 0.95) <= held <= binom.ppf(1 - 1e-6, 1000, 0.95)
 
 
 def test_a_process_is_a_sample():
     """Processes that differ widen the interval, however well each knows its own ratio."""
-    alone = interleaved.summary([turns_of([2.0, 2.0, 2.0])], 0)
+    alone = interleaved.summary([turns_of([2.0, 2.0, 2.0])])
     assert (alone["ratio"], alone["ratio_low"], alone["ratio_high"]) == pytest.approx((2, 2, 2))
-    found = interleaved.summary([turns_of([r] * 3) for r in (1.0, 2.0, 4.0)], 0)
+    found = interleaved.summary([turns_of([r] * 3) for r in (1.0, 2.0, 4.0)])
+    reach = 4.302653 * np.log(2) / np.sqrt(3)  # Student's t of 2 degrees of freedom, from a table
     assert found["ratio"] == pytest.approx(2.0)
-    assert found["ratio_low"] == pytest.approx(1.0)
-    assert found["ratio_high"] == pytest.approx(4.0)
-    once = interleaved.summary([turns_of([2.0])], 0)
-    assert np.isnan(once["ratio_low"])
+    assert found["ratio_low"] == pytest.approx(2 * np.exp(-reach))
+    assert found["ratio_high"] == pytest.approx(2 * np.exp(reach))
+
+
+def test_too_few_samples_have_no_interval():
+    for few in ([turns_of([2.0, 2.1])], [turns_of([2.0, 2.1, 2.2])] * 2):
+        found = interleaved.summary(few)
+        assert np.isnan([found["ratio_low"], found["ratio_high"]]).all()
+        assert interleaved.told(found) == "[–]"
 
 
 # Speed
@@ -146,7 +176,7 @@ def test_an_update_on_two_backends(tmp_path):
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
     (sample,) = row["samples"]
     ratios = np.array(sample["against_seconds"]) / sample["seconds"]
-    assert row["ratio"] == pytest.approx(np.median(ratios))
+    assert row["ratio"] == pytest.approx(np.exp(np.log(ratios).mean()))
     assert sample["blas_threads"][0] == 0 < sample["blas_threads"][1]
     assert row["compile_s"] > 0
     assert "log_z" not in row
@@ -158,6 +188,28 @@ def test_an_estimate_on_two_backends_is_the_same_estimate(tmp_path):
     assert row["job"] == "AIS, 20 temperatures, 30 chains"
     assert row["log_z"] == pytest.approx(row["against_log_z"], abs=1e-3)
     assert row["std_error"] > 0
+
+
+def test_estimates_that_differ_are_red(tmp_path, monkeypatch):
+    """By 2 nats, of which five combined standard errors are fewer."""
+    from ebmbench.kernels.api import Backend
+
+    original = Backend.anneal
+
+    def off(k, *given):
+        found = original(k, *given)
+        return found._replace(log_weights=found.log_weights + 2.0 * (k.name == "cpu"))
+
+    monkeypatch.setattr(Backend, "anneal", off)
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    row = run_one(tmp_path, AIS)
+    assert row["status"] == "red"
+    assert 5 * np.hypot(row["std_error"], row["against_std_error"]) < 2.0
+    assert row["reason"].startswith("cpu and reference: log Z are 2 apart")
+    job = {"name": "ais", "chains": 30, "betas": 20}
+    row = run_one(tmp_path / "kernel", KERNEL, job=job, peer="")
+    assert row["status"] == "red"
+    assert "AIS of backend cpu" in row["reason"]
 
 
 def test_a_process_of_its_own_measures_the_same_case(tmp_path):
@@ -239,6 +291,30 @@ def test_our_own_kernel_that_is_wrong_is_red(tmp_path, monkeypatch):
     assert "backend cpu" in row["reason"]
 
 
+def test_bfloat16_of_ours_has_no_slack_but_its_weights(tmp_path, monkeypatch):
+    """A bias off by 0.1 moves a probability of an eighth by 0.01, less than what a peer may round."""
+    from ebmbench.kernels.api import Backend
+
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    changes = {"job": {"name": "gibbs", "chains": 1000, "sweeps": 1}, "n_visible": 200, "peer": ""}
+    row = run_one(tmp_path, KERNEL, arithmetic="bfloat16", **changes)
+    assert row["status"] == "done", row["reason"]
+    original = Backend.put
+    shifted = lambda k, model, *given: original(k, replace(model, b=model.b + 0.1), *given)  # noqa: E731
+    monkeypatch.setattr(Backend, "put", shifted)
+    row = run_one(tmp_path / "again", KERNEL, arithmetic="bfloat16", **changes)
+    assert row["status"] == "red"
+
+
+def test_a_floor_in_bfloat16_is_of_tensor_cores_only():
+    def job(**changes):
+        return replace(KERNEL, **changes).config.on_tensor_cores
+
+    assert not job()  # 50 chains
+    assert job(job={"name": "gibbs", "chains": 128})
+    assert not job(job={"name": "ais", "chains": 500}, peer="")
+
+
 # Ceilings, gate and tests
 
 
@@ -271,25 +347,52 @@ def test_a_red_job_is_a_row_with_its_error(tmp_path, monkeypatch):
     assert run_one(tmp_path, GATE)["status"] == "done"
 
 
-def pytest_that_says(monkeypatch, out, status):
-    done = subprocess.CompletedProcess([], status, out, "")
-    monkeypatch.setattr(tests_task.subprocess, "run", lambda *args, **options: done)
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """write(text): a checkout whose tests are this text, with the options that this package's has."""
+    folder = tmp_path / "checkout" / "tests"
+    folder.mkdir(parents=True)
+    (folder / "conftest.py").touch()
+    options = '[tool.pytest.ini_options]\naddopts = "-q"\nmarkers = ["gpu"]\n'
+    (folder.parent / "pyproject.toml").write_text(options)
+    monkeypatch.setattr(tests_task, "FOLDER", folder)
+    marked = "import pytest, time\npytestmark = pytest.mark.gpu\n"
+    return lambda text: (folder / "test_it.py").write_text(marked + text)
 
 
-def test_tests_are_counted(tmp_path, monkeypatch):
-    pytest_that_says(monkeypatch, "...\n12 passed, 3 skipped, 200 deselected in 4.21s\n", 0)
-    row = run_one(tmp_path, TESTS)
-    assert (row["status"], row["passed"], row["failed"], row["skipped"]) == ("done", 12, 0, 3)
-    pytest_that_says(monkeypatch, "E  boom\n1 failed, 12 passed, 2 errors in 4.21s\n", 1)
+def counted(row):
+    return [row[name] for name in ("passed", "failed", "skipped", "errors")]
+
+
+def test_tests_are_counted(tmp_path, checkout):
+    checkout("def test_a(): pass\ndef test_b(): pytest.skip('no')\n")
+    row = run_one(tmp_path / "out", TESTS)
+    assert (row["status"], counted(row), row["tail"]) == ("done", [1, 0, 1, 0], "")
+    checkout("def test_a(): pass\ndef test_b(): raise ValueError('boom')\ndef test_c(missing): pass\n")
     row = run_one(tmp_path / "again", TESTS)
-    assert (row["status"], row["failed"], row["errors"]) == ("red", 1, 2)
-    assert row["reason"].startswith("3 of the tests marked gpu")
+    assert (row["status"], counted(row)) == ("red", [1, 1, 0, 1])
+    assert row["reason"].startswith("2 of the tests marked gpu")
     assert "boom" in row["tail"]
 
 
-def test_no_tests_are_unavailable(tmp_path, monkeypatch):
-    pytest_that_says(monkeypatch, "no tests ran in 0.1s\n", 5)
-    assert run_one(tmp_path, TESTS)["reason"] == "no test is marked gpu"
+def test_tests_that_do_not_end_are_counted_as_far_as_they_came(tmp_path, checkout):
+    checkout("def test_a(): pass\ndef test_b(): time.sleep(60)\n")
+    row = run_one(tmp_path / "out", TESTS, timeout_s=4.0)
+    assert row["status"] == "timeout"
+    assert row["passed"] == 1
+    assert "1 passed" in row["reason"]
+
+
+def test_tests_of_which_none_is_run_are_red(tmp_path, checkout):
+    checkout("def test_a(): pytest.skip('no')\n")
+    row = run_one(tmp_path / "out", TESTS)
+    assert (row["status"], counted(row)) == ("red", [0, 0, 1, 0])
+    assert row["reason"].startswith("none of the tests marked gpu was run: 0 passed")
+
+
+def test_no_tests_are_unavailable(tmp_path, checkout, monkeypatch):
+    checkout("")
+    assert run_one(tmp_path / "out", TESTS)["reason"] == "no test is marked gpu"
     monkeypatch.setattr(tests_task, "FOLDER", tmp_path / "nowhere")
     row = run_one(tmp_path / "again", TESTS)
     assert row["status"] == "unavailable"
@@ -366,6 +469,8 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (SPEED, {"job": {"estimator": "cd", "kk": 1}}, "'kk'"),
         (SPEED, {"job": {"method": "ais", "betas": 1}}, "temperatures"),
         (SPEED, {"job": {"method": "ais", "estimator": "cd"}}, "job"),
+        (SPEED, {"job": {"method": "ais", "betas": "adaptive"}}, "given betas"),
+        (SPEED, {"job": {"method": "reverse_ais"}}, "reverse_ais"),
         (SPEED, {"backend": "reference"}, "unknown backend ''"),
         (SPEED, {"against": "cpu"}, "itself"),
         (SPEED, {"against": "cpuu"}, "'cpuu'"),

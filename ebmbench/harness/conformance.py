@@ -21,12 +21,14 @@ from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
 Arrays = Mapping[str, np.ndarray]
 
 _FALSE_ALARM = 1e-6
-# By how much a probability may be off. bfloat16 has 8 bits: the weights, the pre-activations, the
-# probability and the uniform it is compared with each add up to 2**-8.
+_CHAINS = 1000
+# By how much a probability may be off. bfloat16, a peer's, has 8 bits: the weights, the pre-activations,
+# the probability and the uniform it is compared with each add up to 2**-8.
 _ROUNDING = {"float32": 1e-5, "bfloat16": 0.02}
 _VALUE, _GRADIENT = 1e-5, 5e-5  # relative; of sums of 392,000 float32 terms, and of their means
 _UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
 _RATE = 0.1
+_APART = 5.0  # standard errors
 
 
 def _allowed(variance: np.ndarray, checks: int) -> np.ndarray:
@@ -50,20 +52,28 @@ def check_states(what: str, states: np.ndarray, p: np.ndarray, precision: str) -
             raise Red(f"{what} does not draw from the conditional law: {worst:.1f} times what is allowed")
 
 
+def _some(rows: np.ndarray) -> np.ndarray:
+    """The places of at most `_CHAINS` rows, evenly spread: a float64 product of all takes seconds."""
+    return np.unique(np.linspace(0, len(rows) - 1, _CHAINS).astype(int))
+
+
 def check_gibbs(what: str, model: RBM, found: Arrays, precision: str) -> None:
     """A last sweep: v was drawn given h."""
-    check_states(f"{what} (v given h)", found["v"], visible_probability(model, found["h"]), precision)
+    some = _some(found["h"])
+    p = visible_probability(model, found["h"][some])
+    check_states(f"{what} (v given h)", found["v"][some], p, precision)
 
 
 def check_first_sweep(what: str, model: RBM, v: np.ndarray, found: Arrays, precision: str) -> None:
     """One sweep from known rows v: h was drawn given v, and then v given h."""
-    check_states(f"{what} (h given v)", found["h"], hidden_probability(model, v), precision)
+    some = _some(v)
+    check_states(f"{what} (h given v)", found["h"][some], hidden_probability(model, v[some]), precision)
     check_gibbs(what, model, found, precision)
 
 
 def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays) -> None:
-    """Value and gradient of rows v, those of the reference."""
-    wanted = _reference(job, model.n_visible, model.n_hidden, len(v))
+    """Value and gradient of the made-up rows v, those of the reference."""
+    wanted = _reference(job, model, len(v))
     for name, value in wanted.items():
         allowed = _VALUE * abs(float(value)) if name == "value" else _GRADIENT
         off = float(np.abs(found[name] - value).max())
@@ -72,11 +82,18 @@ def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays
 
 
 @cache
-def _reference(job: str, n_visible: int, n_hidden: int, rows: int) -> dict[str, np.ndarray]:
+def _reference(job: str, model: RBM, rows: int) -> dict[str, np.ndarray]:
     k = load("reference")
-    handle = k.put(made_up.model(n_visible, n_hidden))
-    phases, value = getattr(k, job)(handle, k.put_rows(made_up.rows(rows, n_visible)))
+    handle = k.put(model)
+    phases, value = getattr(k, job)(handle, k.put_rows(made_up.rows(rows, model.n_visible)))
     return {"value": np.asarray(value), **k.get_tree(handle, phases.gradient)}
+
+
+def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float]) -> None:
+    """Two estimates of log Z of one model and their standard errors, from the same random numbers."""
+    apart, allowed = abs(one[0] - other[0]), _APART * float(np.hypot(one[1], other[1]))
+    if not apart <= allowed:
+        raise Red(f"{what}: log Z are {apart:.3g} apart, allowed is {allowed:.3g}")
 
 
 def check_sml(what: str, model: RBM, update: Callable[[float], Arrays]) -> None:

@@ -9,13 +9,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import perf_counter, sleep
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from ebmbench.compile import PACKAGE
@@ -23,9 +24,9 @@ from ebmbench.harness.clock import Timeout
 from ebmbench.harness.tasks import Case
 
 COVERAGE = 0.95
+LEAST = 3  # samples of an interval
 _REST_S = 0.2  # until the threads of the system before have stopped spinning
 _MOST_PIECES = 10_000  # of one turn
-_RESAMPLES = 2_000
 
 
 class System(NamedTuple):
@@ -69,36 +70,52 @@ class _Warm(NamedTuple):
             return _timed(self.system.run, self.pieces) / self.pieces
 
 
-def take_turns(ours: System, theirs: System, turns: int, turn_s: float, limit_s: float) -> Turns:
-    """Measure both in this process; raises `Timeout` where the limit was passed before a turn."""
-    warm = [_warm(one, turn_s) for one in (ours, theirs)]
+class Limit:
+    """The wall time of a case, which runs from where this is made: over checks and warming up too."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self._made = perf_counter()
+
+    def check(self, when: str) -> None:
+        """Raise `Timeout` where it is over."""
+        if perf_counter() - self._made > self.limit_s:
+            raise Timeout(f"{self.limit_s:g} s were used up {when}")
+
+
+def take_turns(ours: System, theirs: System, turns: int, turn_s: float, limit: Limit) -> Turns:
+    """Measure both in this process; the limit is looked at before each turn and each piece to warm up."""
+    warm = [_warm(one, turn_s, limit) for one in (ours, theirs)]
     samples: tuple[list[float], list[float]] = ([], [])
-    started = perf_counter()
     for turn in range(turns):
         for place in (0, 1) if turn % 2 == 0 else (1, 0):
-            if perf_counter() - started > limit_s:
-                raise Timeout(f"{limit_s:g} s were used up after {turn} of {turns} turns")
+            limit.check(f"after {turn} of {turns} turns")
             samples[place].append(warm[place].turn())
     return Turns(*samples, warm[0].compile_s, [one.blas_threads for one in warm], os.getpid())
 
 
-def _warm(system: System, turn_s: float) -> _Warm:
+def _warm(system: System, turn_s: float, limit: Limit) -> _Warm:
     """Compile, choose the BLAS's threads, and find how many pieces a turn has."""
     every = numba.get_num_threads()
     choices = dict.fromkeys((every, 1)) if system.blas else [0]
     times: dict[int, float] = {}
     first = 0.0
+
+    def timed(pieces: int) -> float:
+        limit.check("before the first turn")
+        return _timed(system.run, pieces)
+
     for threads in choices:
         with _blas(threads):
-            first = first or _timed(system.run, 1)
-            times[threads] = _timed(system.run, 1)
+            first = first or timed(1)
+            times[threads] = timed(1)
     best = min(times, key=times.__getitem__)
     pieces, seconds = 1, times[best]
     compile_s = max(0.0, first - next(iter(times.values())))
     with _blas(best):
         if seconds < turn_s:  # a single piece waits for the device by itself, so many take less each
             pieces = _pieces(turn_s, seconds)
-            pieces = _pieces(turn_s, _timed(system.run, pieces) / pieces)
+            pieces = _pieces(turn_s, timed(pieces) / pieces)
     return _Warm(system, pieces, best, compile_s)
 
 
@@ -146,20 +163,19 @@ def in_processes(case: Case, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def summary(processes: Sequence[Turns], seed: int) -> dict[str, Any]:
+def summary(processes: Sequence[Turns]) -> dict[str, Any]:
     """The fields of a row: quartiles of both systems' seconds, and the ratio theirs to ours.
 
-    ratio: the median over processes of the median over pairs of turns, above 1 where ours is faster;
-    ratio_low, ratio_high: the ends of its 95 % bootstrap interval on logarithms, in which processes are
-    drawn with replacement where there are several, and pairs of turns within each.
+    ratio: the geometric mean over pairs of turns, above 1 where ours is faster; ratio_low, ratio_high:
+    the ends of its interval at `COVERAGE`, see `_interval`, or NaN where samples are too few for one.
     """
     against, ours = (np.array([one[place] for one in processes]) for place in (1, 0))
     ratios = np.log(against / ours)  # [processes, turns]
-    low, high = _bootstrap(ratios, np.random.default_rng(seed))
+    low, high = _interval(ratios.mean(axis=1) if len(ratios) > 1 else ratios[0])
     return {
         **_quartiles("seconds", [one.seconds for one in processes]),
         **_quartiles("against_seconds", [one.against_seconds for one in processes]),
-        "ratio": float(np.exp(_centre(ratios))),
+        "ratio": float(np.exp(ratios.mean())),
         "ratio_low": float(np.exp(low)),
         "ratio_high": float(np.exp(high)),
         "samples": [
@@ -170,20 +186,19 @@ def summary(processes: Sequence[Turns], seed: int) -> dict[str, Any]:
     }
 
 
-def _centre(ratios: np.ndarray) -> np.ndarray:
-    """The median over processes of the median over turns, of [..., processes, turns]."""
-    return np.median(np.median(ratios, axis=-1), axis=-1)
-
-
-def _bootstrap(ratios: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
-    """The ends of the interval of `_centre`; a single pair of turns gives no interval, so NaN."""
-    if ratios.size == 1:
+def _interval(samples: np.ndarray) -> tuple[float, float]:
+    """Student's interval of a mean, as a bootstrap of so few is too narrow: of 4 it holds 87 %."""
+    if len(samples) < LEAST:
         return float("nan"), float("nan")
-    processes, turns = ratios.shape
-    chosen = random.integers(processes, size=(_RESAMPLES, processes, 1))
-    drawn = ratios[chosen, random.integers(turns, size=(_RESAMPLES, processes, turns))]
-    low, high = np.quantile(_centre(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
+    spread = samples.std(ddof=1) / np.sqrt(len(samples))
+    reach = float(student.ppf((1 + COVERAGE) / 2, len(samples) - 1) * spread)
+    return float(samples.mean()) - reach, float(samples.mean()) + reach
+
+
+def told(row: Mapping[str, Any]) -> str:
+    """A row's interval in words; a dash where there is none."""
+    ends = row["ratio_low"], row["ratio_high"]
+    return f"[{ends[0]:.3g}, {ends[1]:.3g}]" if np.isfinite(ends).all() else "[–]"
 
 
 def _quartiles(name: str, seconds: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -67,7 +67,8 @@ def sml(
     W, b, c = parameters
     velocity = [xp.zeros_like(x) for x in parameters]
     data, v = xp.asarray(rows, xp.float32), xp.asarray(chains, xp.float32)
-    random = xp.random.default_rng(0)
+    # CuPy's Generator cannot permute; its RandomState can.
+    random, shuffle = xp.random.default_rng(0), xp.random.RandomState(0)
     order: Any = iter(())
     last: dict[str, Array] = {}
 
@@ -76,7 +77,7 @@ def sml(
         for _ in range(updates):
             index = next(order, None)
             if index is None:
-                shuffled = xp.random.permutation(len(data))
+                shuffled = shuffle.permutation(len(data))
                 order = (shuffled[i : i + batch] for i in range(0, len(data) - batch + 1, batch))
                 index = next(order)
             positive = data[index]
@@ -122,8 +123,11 @@ def flips(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, objective: s
         d = -sign * b - (_softplus(xp, moved) - _softplus(xp, x)[:, None, :]).sum(2)
         value, a = _OBJECTIVES[objective](xp, d)
         flipped = _sigmoid(xp, moved)
-        change = xp.einsum("bi,bij->bj", a, flipped) - a.sum(1, keepdims=True) * _sigmoid(xp, x)
-        gradient = -xp.einsum("bi,bij->ij", a * sign, flipped) - v.T @ change
+        # Sums over units and over rows as products, which a BLAS does; einsum would not.
+        over_units = (a[:, None, :] @ flipped)[:, 0]
+        over_rows = ((a * sign).T[:, None, :] @ flipped.transpose(1, 0, 2))[:, 0]
+        change = over_units - a.sum(1, keepdims=True) * _sigmoid(xp, x)
+        gradient = -over_rows - v.T @ change
         last.update(value=value.sum(1).mean(), W=gradient / len(v))
         last.update(b=-(a * sign).mean(0), c=-change.mean(0))
 

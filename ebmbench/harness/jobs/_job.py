@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from ebmbench.kernels.api import Backend
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
-from ebmbench.peers import Work
+from ebmbench.peers import Peer, Work
 
 
 class Cost(NamedTuple):
@@ -34,6 +36,38 @@ class Job:
 
     name: ClassVar[str]
     peers_job: ClassVar[str] = ""  # what a peer calls it; empty where no peer has it
+
+    @property
+    def label(self) -> str:
+        """As tables and figures call it."""
+        raise NotImplementedError
+
+    @property
+    def on_tensor_cores(self) -> bool:
+        """Whether a bfloat16 arithmetic computes in bfloat16, not in float32 with rounded weights."""
+        return False
+
+    def cost(self, model: RBM) -> Cost:
+        """See `Cost`."""
+        raise NotImplementedError
+
+    def ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> Ours:
+        """See `Ours`."""
+        raise NotImplementedError
+
+    def theirs(self, peer: Peer, model: RBM) -> Work:
+        """The same by a peer; only where `peers_job` says that one has it."""
+        raise NotImplementedError
+
+    def check(self, what: str, model: RBM, work: Work, precision: str) -> None:
+        """Do a piece of it; raise `Red` where its result is not that of this model in this precision."""
+        raise NotImplementedError
+
+    def check_ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> None:
+        """What a piece as long as the timed one cannot show of a backend; by default nothing."""
+
+    def check_peer(self, peer: Peer, model: RBM) -> None:
+        """The same of a peer."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

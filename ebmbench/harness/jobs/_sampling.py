@@ -1,6 +1,6 @@
 """Jobs that sample: Gibbs sweeps and annealing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,18 @@ from scipy.special import logsumexp
 
 from ebmbench.harness import conformance, made_up
 from ebmbench.harness.jobs._job import Cost, Job, Ours
-from ebmbench.kernels.api import Backend
+from ebmbench.kernels.api import Backend, load
+from ebmbench.models.arithmetic import rounded
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import base_rates, log_z_base
+from ebmbench.partition._weights import summarise
 from ebmbench.peers import Peer, Work
 from ebmbench.randomness import Key, Stream
+
+_FEW = 50  # temperatures of a check
+_JUDGES = {"cpu": "reference"}  # of other backends the cpu
+_TILE = 128  # chains from which on the backend cuda samples on tensor cores
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class Gibbs(Job):
     def label(self) -> str:
         """As tables and figures call it."""
         return f"Gibbs, {self.chains:,} chains, {self.sweeps:,} sweeps"
+
+    @property
+    def on_tensor_cores(self) -> bool:
+        """Where the chains fill a tile."""
+        return self.chains >= _TILE
 
     def cost(self, model: RBM) -> Cost:
         """Two products a sweep; v and h of each chain, a byte a unit, read and written once."""
@@ -65,13 +76,20 @@ class Gibbs(Job):
         work.run()
         conformance.check_gibbs(what, model, work.result(), precision)
 
+    def check_ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> None:
+        """One sweep from known rows."""
+        work = replace(self, sweeps=1).ours(k, model, arithmetic, seed).work
+        self._check_first("backend " + k.name, rounded(model, arithmetic), work, "float32")
+
     def check_peer(self, peer: Peer, model: RBM) -> None:
         """One sweep from known rows."""
-        rows = made_up.rows(self.chains, model.n_visible)
-        work = peer.start("gibbs", model, rows, 1)
+        work = replace(self, sweeps=1).theirs(peer, model)
+        self._check_first(f"peer {peer.name}", model, work, peer.place.precision)
+
+    def _check_first(self, what: str, model: RBM, work: Work, precision: str) -> None:
         work.run()
-        found, precision = work.result(), peer.place.precision
-        conformance.check_first_sweep(f"peer {peer.name}", model, rows, found, precision)
+        rows = made_up.rows(self.chains, model.n_visible)
+        conformance.check_first_sweep(what, model, rows, work.result(), precision)
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,8 @@ class Annealing(Job):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.betas >= 2, f"betas of job {self.name} must be at least 2, but is {self.betas}")
+        for name, value in vars(self).items():
+            require(value >= 2, f"{name} of job {self.name} must be at least 2, but is {value}")
 
     @property
     def label(self) -> str:
@@ -113,7 +132,16 @@ class Annealing(Job):
         work = Work(run, k.synchronize, lambda: {"log_weights": last["found"].log_weights})
         return Ours(work, lambda: k.put(model, arithmetic), lambda: k.get_rows(last["found"].v), facts)
 
+    def check_ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> None:
+        """Log Z of as many chains and few temperatures, that of another backend."""
+        few, found = replace(self, betas=min(self.betas, _FEW)), []
+        for one in (k, load(_JUDGES.get(k.name, "cpu"))):
+            work = few.ours(one, model, arithmetic, seed).work
+            work.run()
+            found.append(summarise(work.result()["log_weights"])[:2])
+        conformance.check_log_z(f"AIS of backend {k.name} beside another", *found)
+
     def check(self, what: str, model: RBM, work: Work, precision: str) -> None:
-        """A piece of it: the weights are finite; the gate checks them on small models."""
+        """A piece of it: the weights are finite."""
         work.run()
         require(bool(np.isfinite(work.result()["log_weights"]).all()), f"{what}: a weight is not finite")

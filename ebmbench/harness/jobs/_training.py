@@ -64,9 +64,6 @@ class _Flips(Job):
         rows = made_up.rows(self.rows, model.n_visible)
         conformance.check_gradient(what, self.name, model, rows, work.result())
 
-    def check_peer(self, peer: Peer, model: RBM) -> None:
-        """Nothing beyond `check`."""
-
 
 @dataclass(frozen=True)
 class Pseudolikelihood(_Flips):

@@ -1,8 +1,9 @@
 """How many times faster one backend is than another: an update of training, or an estimate of log Z.
 
 Both backends take turns on the same made-up model and rows (see `harness.made_up`), after both have
-agreed with the reference, so a row needs no data and says the same of any machine. Of a method for
-log Z both estimates stand in the row, from the same random numbers.
+agreed with the reference, so a row needs no data and says the same of any machine. Of annealed
+importance sampling both estimates of log Z stand in the row, from the same random numbers, and must
+agree.
 """
 
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from typing import Any
 
 from ebmbench import estimators, partition
 from ebmbench.discovery import unknown
-from ebmbench.harness import gate, interleaved, made_up, tasks
-from ebmbench.harness.interleaved import System, Turns
+from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
+from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.kernels import api
 from ebmbench.options import require
-from ebmbench.partition import LogZ, base_rates
+from ebmbench.partition import LogZ, ais, base_rates, log_z_base
+from ebmbench.partition._works import Walks
+from ebmbench.randomness import Key, Stream
 from ebmbench.training.fit import Fit
 from ebmbench.training.sgd import SGD
 
@@ -31,8 +34,8 @@ class Case(tasks.Case):
     """One piece of work on two backends.
 
     job: `{ estimator = "cd", k = 1 }`, of which an update is a piece of work, or
-    `{ method = "ais", betas = 300 }`, of which an estimate is one; against: the backend that `backend`
-    is compared with, by default NumPy's (reference) for cpu and cpu for cuda; rows: of the data;
+    `{ method = "ais", betas = 300 }`, of which annealing all chains is one; against: the backend that
+    `backend` is compared with, by default reference (NumPy) for cpu and cpu for cuda; rows: of data;
     processes: how many samples there are, each a process of its own, or 1, which is this one; turns: of
     each backend in a process; turn_s: about the least seconds that a turn takes.
     """
@@ -59,7 +62,9 @@ class Case(tasks.Case):
             "job must be a table that names an estimator or a method, such as "
             f"{{ estimator = 'cd', k = 1 }}, but is {self.job}",
         )
-        _ = self.config
+        _, config = self.config
+        annealed = self.kind == "estimator" or (self.job["method"] == ais.NAME and not config.adaptive)
+        require(annealed, f"job must be an estimator or ais at given betas, but is {self.job}")
         if self.other not in api.BACKENDS:
             raise unknown("backend", self.other, list(api.BACKENDS))
         require(self.other != self.backend, f"backend {self.backend} cannot be compared with itself")
@@ -102,7 +107,7 @@ class Case(tasks.Case):
         """The ratio and its interval, and the seconds."""
         text = (
             f"{row['ratio']:.3g} times as fast as {self.other} "
-            f"[{row['ratio_low']:.3g}, {row['ratio_high']:.3g}], "
+            f"{interleaved.told(row)}, "
             f"{1e3 * row['seconds']:.4g} ms against {1e3 * row['against_seconds']:.4g} ms"
         )
         if row.get("log_z") is not None:
@@ -117,42 +122,48 @@ class Case(tasks.Case):
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
-    """Fill in both backends' seconds, their ratio, and the estimates of a method."""
+    """Fill in both backends' seconds, their ratio, and the estimates of a method; raises `Red`."""
     row["against_device"] = api.load(case.other).describe()
     gate.demand(case.other)
     found = [measure(case)] if case.processes == 1 else interleaved.in_processes(case, case.processes)
     turns = [Turns(**one["turns"]) for one in found]
     row["compile_s"] += turns[0].compile_s
-    row |= interleaved.summary(turns, case.seed) | found[0]["estimates"]
+    row |= interleaved.summary(turns) | found[0]["estimates"]
+    for z in (one["estimates"] for one in found):
+        if z:
+            pair = [(z[f"{side}log_z"], z[f"{side}std_error"]) for side in ("", "against_")]
+            conformance.check_log_z(f"{case.backend} and {case.other}", *pair)
 
 
 def measure(case: Case) -> dict[str, Any]:
     """The turns of both backends in this process, and the estimates of a method by both."""
+    limit = Limit(case.timeout_s)
     ours, theirs = _Work(case, case.backend), _Work(case, case.other)
-    turns = interleaved.take_turns(ours.system, theirs.system, case.turns, case.turn_s, case.timeout_s)
+    turns = interleaved.take_turns(ours.system, theirs.system, case.turns, case.turn_s, limit)
     estimates: dict[str, Any] = {}
-    if ours.estimate and theirs.estimate:
-        one, other = ours.estimate, theirs.estimate
+    if case.kind == "method":
+        one, other = ours.estimate(), theirs.estimate()
         estimates = {"log_z": one.log_z, "std_error": one.std_error, "ess": one.ess}
-        estimates["against_log_z"] = other.log_z
+        estimates |= {"against_log_z": other.log_z, "against_std_error": other.std_error}
     return {"turns": turns._asdict(), "estimates": estimates}
 
 
 class _Work:
-    """A case's work on one backend: `run(n)` does n updates or estimates, and keeps the last estimate."""
+    """A case's work on one backend: `run(n)` does n updates or annealings, and keeps the last weights."""
 
     def __init__(self, case: Case, backend: str) -> None:
         self.k, self.case = api.load(backend), case
         self.model = made_up.model(case.n_visible, case.n_hidden)
         self.rows = made_up.rows(case.rows, case.n_visible)
         self.base = base_rates(self.rows, "made-up rows")
-        self.estimate: LogZ | None = None
         self.fit: Fit | None = None
         if case.kind == "estimator":
             self.fit = Fit(
                 self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(_RATE, 0.5),
                 _EPOCHS, case.batch_size, case.seed,
             )  # fmt: skip
+        else:
+            self.handle = self.k.put(self.model, case.config[1].arithmetic)
 
     @property
     def system(self) -> System:
@@ -164,7 +175,13 @@ class _Work:
         if self.fit:
             self.fit.advance(pieces)
         else:
-            module, config = self.case.config
+            _, config = self.case.config
+            betas, key = config.schedule.betas, Key(self.case.seed, Stream.ANNEALING)
             for _ in range(pieces):
-                self.estimate = module.estimate(self.k, self.model, config, self.base, self.case.seed)
+                self.found = self.k.anneal(self.handle, self.base.bias, betas, config.chains, key)
         self.k.synchronize()
+
+    def estimate(self) -> LogZ:
+        """Log Z from the last weights."""
+        log_weights = self.found.log_weights + log_z_base(self.model, self.base)
+        return ais.of_walks(Walks(log_weights, self.case.config[1].schedule), self.base)

@@ -91,9 +91,10 @@ def records(rows: pd.DataFrame) -> Iterator[Any]:
 
 
 def times_as_fast(value: float, low: float, high: float) -> Cell:
-    """A ratio and its interval."""
+    """A ratio and its interval, a dash where there is none."""
     known = np.isfinite(low) and np.isfinite(high)
-    return Cell(significant(value), value, f"[{significant(low)}, {significant(high)}]" if known else "")
+    ends = f"[{significant(low)}, {significant(high)}]" if known else f"[{MISSING}]"
+    return Cell(significant(value), value, ends if np.isfinite(value) else "")
 
 
 def ranged(value: float, low: float, high: float) -> Cell:

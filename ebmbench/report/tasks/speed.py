@@ -140,8 +140,9 @@ def _method(done: pd.DataFrame) -> str:
     return (
         "Two backends that are compared take turns (A B B A ...) on the same made-up model and rows, "
         "whose shares of units that are on are those of MNIST and a model of it. The ratio is the "
-        f"median over processes ({told[0]}) of the median over pairs of turns ({told[1]} in each "
-        "process); its interval is a bootstrap over both. Times lie between the quartiles of all turns. "
+        f"geometric mean over processes ({told[0]}) and pairs of turns ({told[1]} in each process); its "
+        "interval is Student's, from the logarithms of the processes' means, or of turns where there is "
+        "one process; fewer than 3 give none. Times lie between the quartiles of all turns. "
         "NumPy computes in float64, and its BLAS has one thread or all, whichever was faster just "
         "before."
     )
