@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -51,21 +52,27 @@ def pretended(capability):
         yield
 
 
-def compile_ptx(kernel, version, capability):
-    """The PTX of one version of a kernel."""
-    from numba import cuda
+@cache
+def _library(kernel, version):
+    """A version of a kernel as far as it does not depend on the capability: types and LLVM's code."""
+    from numba.cuda import compiler
 
-    with pretended(capability):
-        text, _ = cuda.compile(
+    with pretended(CAPABILITIES[0]):
+        library, _ = compiler._compile_pyfunc_with_fixup(
             kernel.body,
             kernel.signatures[version],
-            cc=capability,
-            output="ptx",
+            cc=CAPABILITIES[0],
             device=False,
             abi="numba",
             launch_bounds=kernel.threads,
         )
-    return text
+    return library
+
+
+def compile_ptx(kernel, version, capability):
+    """The PTX of one version of a kernel."""
+    with pretended(capability):
+        return _library(kernel, version).get_asm_str(cc=capability)
 
 
 def assembler():
