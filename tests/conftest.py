@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
-from ways import CUDA_STATE, EMULATOR, ON_GPU
+from ways import CUDA_STATE, EMULATOR, ON_GPU, QUICK
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import READY, Unavailable, load
@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/cuda/" in item.path.as_posix():
             item.add_marker(pytest.mark.gpu)
+            if item.path.stem not in QUICK:
+                item.add_marker(pytest.mark.long)
             if CUDA_STATE != READY:
                 item.add_marker(pytest.mark.skip(reason=CUDA_STATE))
 
