@@ -23,6 +23,11 @@ _COUNTED = {"failure": "failed", "skipped": "skipped", "error": "errors"}
 _TAIL = 4000  # letters that are kept of what pytest said
 _NOTHING_SELECTED = 5  # pytest's exit status
 _GRACE_S = 20.0  # to end after the limit
+# A process that was started in the background inherits that interrupts are ignored.
+_PYTEST = (
+    "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "sys.exit(pytest.main(sys.argv[1:]))"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
 
 def _pytest(case: Case, counted: Path) -> tuple[str, int | None]:
     """What pytest said, and its status; None where it was stopped at the limit."""
-    command = [sys.executable, "-m", "pytest", "-m", case.marker, "-p", "no:cacheprovider"]
+    command = [sys.executable, "-c", _PYTEST, "-m", case.marker, "-p", "no:cacheprovider"]
     with subprocess.Popen(
         [*command, f"--junitxml={counted}", str(FOLDER)], cwd=FOLDER.parent, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
