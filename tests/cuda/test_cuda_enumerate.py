@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
+from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.api import load
 from ebmbench.models.rbm import RBM
 
 SIZES = [(5, 9), (9, 4), (1, 6), (6, 6)]
-
-
-def random_rows(count, units, seed=0):
-    """Fair coins, uint8."""
-    return np.random.default_rng([seed, count]).integers(0, 2, (count, units), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

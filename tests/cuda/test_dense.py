@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import dense, device, memory
@@ -9,11 +10,6 @@ from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 5)]
 KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
-
-
-def random_rows(count, units, seed=0):
-    """Fair coins, uint8."""
-    return np.random.default_rng([seed, count]).integers(0, 2, (count, units), dtype=np.uint8)
 
 
 @pytest.fixture(params=["LARGE", "SMALL"])

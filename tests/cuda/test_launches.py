@@ -1,7 +1,7 @@
 """What a training step asks of the GPU's driver: few launches, no copies, no memory."""
 
-import numpy as np
 import pytest
+from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import launch
@@ -11,11 +11,6 @@ from ebmbench.training.sgd import SGD
 # take, gibbs, p(h|v) of both phases, the gradient, the update; centring takes two more.
 PLAIN, CENTRED = 5, 7
 UPDATES = 3
-
-
-def random_rows(count, units, seed=0):
-    """Fair coins, uint8."""
-    return np.random.default_rng([seed, count]).integers(0, 2, (count, units), dtype=np.uint8)
 
 
 @pytest.fixture

@@ -2,16 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import memory, update
 from ebmbench.training.fit import Diverged, Fit
 from ebmbench.training.sgd import SGD
-
-
-def random_rows(count, units, seed=0):
-    """Fair coins, uint8."""
-    return np.random.default_rng([seed, count]).integers(0, 2, (count, units), dtype=np.uint8)
 
 
 def gradient_of(model, host, seed=0):
