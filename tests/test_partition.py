@@ -118,15 +118,18 @@ def test_temperatures_that_fall_are_weighed_too(computed):
 
 
 def test_a_run_in_segments_is_the_run_as_a_whole(k):
-    """A segment repeats its last temperature, so that the state gets its sweep before the next one."""
+    """A segment repeats its last temperature, so that the state gets its sweep before the next one.
+
+    In grid arithmetic, where it plays no part that a segment's first sums start anew.
+    """
     betas, key, rows = np.linspace(0.0, 1.0, 10), Key(6, Stream.ANNEALING), 20
-    whole = k.anneal(k.put(MODEL), MODEL.b, betas, rows, key)
+    whole = k.anneal(k.put(MODEL, "grid"), MODEL.b, betas, rows, key)
     parts, state = [], rows
     for first, last in ((0, 4), (4, 7)):
         segment = np.append(betas[first : last + 1], betas[last])
-        weights, state = k.anneal(k.put(MODEL), MODEL.b, segment, state, key.advance(first))
+        weights, state = k.anneal(k.put(MODEL, "grid"), MODEL.b, segment, state, key.advance(first))
         parts.append(weights)
-    weights, state = k.anneal(k.put(MODEL), MODEL.b, betas[7:], state, key.advance(7))
+    weights, state = k.anneal(k.put(MODEL, "grid"), MODEL.b, betas[7:], state, key.advance(7))
     np.testing.assert_allclose(sum(parts) + weights, whole.log_weights, rtol=0, atol=1e-12)
     assert (k.get_rows(state) == k.get_rows(whole.v)).all()
 

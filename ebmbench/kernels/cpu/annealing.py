@@ -7,27 +7,45 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
+from ebmbench.kernels.cpu.chain import REFRESH, follow
 from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.gibbs import draw, draw_between, linear_gain
-from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.simd import product
+from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
+from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
-# While |delta x| stays below this, the series for e**-(delta x) below is exact to 1e-12 and a
-# product of 1,000 factors stays within e**+-63.
+# While |delta x| stays below this, the series for e**-(delta x) - 1 below is exact to 2**-28 of itself
+# and a product of 1,000 factors stays within e**+-63.
 _SERIES_REACH = 0.0625
 _LOG_BLOCK = 1000
+_HALF, _THIRD, _FOURTH, _FIFTH = (np.float32(1 / n) for n in (2, 3, 4, 5))
+_ONE = np.float32(1.0)
 
 
 @jit(forceinline=True)
-def gain(x, n, after, before, factor):
+def linear_gain(base, b, state, term):
+    """(b - base).v of one state, in float64; term: float64 scratch [at least units]."""
+    for i in range(state.size):
+        term[i] = (np.float64(b[i]) - np.float64(base[i])) * state[i]
+    return total(term, state.size)
+
+
+@jit(forceinline=True)
+def probabilities(x, beta, p):
+    """Write sigmoid(beta x) to p."""
+    for j in range(p.size):
+        p[j] = sigmoid(np.float32(beta * x[j]))
+
+
+@jit(forceinline=True)
+def gain(x, p, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 
-    With s = sigmoid(after x) and d = (after - before) x each difference is -log(1 + s (e**-d - 1)):
-    one multiply-add a unit and, as the factors stay near 1, one logarithm a thousand of them.
+    With p = sigmoid(after x), which is at hand, and d = (after - before) x each difference is
+    -log(1 + p (e**-d - 1)): p (e**-d - 1) in float32, whose rounding is 2**-22 of itself and so of the
+    gain, and, as the factors stay near 1, one logarithm a thousand of them in float64.
     """
     delta = after - before
     widest = np.float32(0.0)
@@ -37,12 +55,14 @@ def gain(x, n, after, before, factor):
     if not widest * abs(delta) < _SERIES_REACH:
         scratch = np.empty((2, SOFTPLUS_BLOCK))
         return sum_softplus(x, n, after, scratch) - sum_softplus(x, n, before, scratch)
-    scale = np.float32(after)
+    slope = np.float32(-delta)
     for j in range(n):
-        d = -delta * np.float64(x[j])
-        s = np.float64(sigmoid(np.float32(scale * x[j])))
-        expm1 = d * (1 + d / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6)))))
-        factor[j] = 1.0 + s * expm1
+        d = np.float32(slope * x[j])
+        tail = np.float32(_ONE + np.float32(d * _FIFTH))
+        tail = np.float32(_ONE + np.float32(np.float32(d * _FOURTH) * tail))
+        tail = np.float32(_ONE + np.float32(np.float32(d * _THIRD) * tail))
+        tail = np.float32(_ONE + np.float32(np.float32(d * _HALF) * tail))
+        factor[j] = 1.0 + np.float64(np.float32(np.float32(p[j] * d) * tail))
     gain = 0.0
     for first in range(0, n, _LOG_BLOCK):
         count = min(n - first, _LOG_BLOCK)
@@ -55,23 +75,27 @@ def _anneal(W, Wt, b, c, base, betas, nh, drawn, v, log_weights, seed, stream, s
     for r in prange(v.shape[0]):
         state = v[r]
         h = np.empty(nh, np.uint8)
+        last_v, last_h = np.empty(state.size, np.uint8), np.empty(nh, np.uint8)
         widest = max(b.size, c.size)
-        index = np.empty(widest, np.int32)
-        xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
-        xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
-        factor = np.empty(nh)
+        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
+        u = np.empty(widest, np.float32)
+        xh, ph, uh = np.empty(c.size, np.float32), np.empty(nh, np.float32), u[: c.size]
+        xv, uv = np.empty(b.size, np.float32), u[: b.size]
+        factor, term = np.empty(nh), np.empty(state.size)
         if drawn:
             draw(base, np.float32(1.0), uv, state, chain + r, step, seed, stream + VISIBLE)
         weight = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
-            add_rows(c, W, state, index, xh)
-            weight += (after - before) * linear_gain(base, b, state) + gain(xh, nh, after, before, factor)
+            now, fresh = step + np.uint64(k), k % REFRESH == 1
+            follow(c, W, state, last_v, fresh, up, down, xh)
+            probabilities(xh, np.float32(after), ph)
+            rise = linear_gain(base, b, state, term)
+            weight += (after - before) * rise + gain(xh, ph, nh, after, before, factor)
             if k == betas.size - 1:
                 break
-            now = step + np.uint64(k)
-            draw(xh, np.float32(after), uh, h, chain + r, now, seed, stream + HIDDEN)
-            add_rows(b, Wt, h, index, xv)
+            draw_from(ph, uh, h, chain + r, now, seed, stream + HIDDEN)
+            follow(b, Wt, h, last_h, fresh, up, down, xv)
             draw_between(base, xv, after, uv, state, chain + r, now, seed, stream + VISIBLE)
         log_weights[r] = weight
 

@@ -4,53 +4,31 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.chain import REFRESH, follow
+from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
-from ebmbench.scalar import sigmoid
-
-
-@jit(forceinline=True)
-def draw(x, beta, u, state, chain, step, seed, stream):
-    """Sample units with pre-activations x at inverse temperature beta: one pass over the layer."""
-    fill_uniforms(u, chain, step, seed, stream)
-    for j in range(state.size):
-        state[j] = u[j] < sigmoid(np.float32(beta * x[j]))
-
-
-@jit(forceinline=True)
-def draw_between(base, x, beta, u, state, chain, step, seed, stream):
-    """`draw` on the path from base to x: at pre-activations (1 - beta) base + beta x, left in x."""
-    rest, beta = np.float32(1.0 - beta), np.float32(beta)
-    for i in range(state.size):
-        x[i] = np.float32(rest * base[i]) + np.float32(beta * x[i])
-    draw(x, np.float32(1.0), u, state, chain, step, seed, stream)
-
-
-@jit(forceinline=True)
-def linear_gain(base, b, state):
-    """(b - base).v of one state, in float64."""
-    gain = 0.0
-    for i in range(state.size):
-        gain += (np.float64(b[i]) - np.float64(base[i])) * state[i]
-    return gain
+from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
 @jit(parallel=True)
 def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):
     for r in prange(v.shape[0]):
         widest = max(b.size, c.size)
-        index = np.empty(widest, np.int32)
-        x = np.empty(widest, np.float32)
+        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
         u = np.empty(widest, np.float32)
-        xh, uh, xv, uv = x[: c.size], u[: c.size], x[: b.size], u[: b.size]
-        add_rows(c, W, start[r], index, xh)
+        xh, uh = np.empty(c.size, np.float32), u[: c.size]
+        xv, uv = np.empty(b.size, np.float32), u[: b.size]
+        last_v, last_h = np.empty(v.shape[1], np.uint8), np.empty(h.shape[1], np.uint8)
         for t in range(steps):
-            if t > 0:
-                add_rows(c, W, v[r], index, xh)
-            draw(xh, beta, uh, h[r], chain + r, step + np.uint64(t), seed, stream + HIDDEN)
-            add_rows(b, Wt, h[r], index, xv)
-            draw(xv, beta, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
+            now, fresh = step + np.uint64(t), t % REFRESH == 0
+            if t == 0:
+                add_rows(c, W, start[r], up, xh)
+            else:
+                follow(c, W, v[r], last_v, fresh or t == 1, up, down, xh)
+            draw(xh, beta, uh, h[r], chain + r, now, seed, stream + HIDDEN)
+            follow(b, Wt, h[r], last_h, fresh, up, down, xv)
+            draw(xv, beta, uv, v[r], chain + r, now, seed, stream + VISIBLE)
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):

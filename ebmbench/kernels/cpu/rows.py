@@ -9,6 +9,7 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.changes import list_on
 from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
 
 
@@ -22,19 +23,34 @@ def add_rows(bias, matrix, state, index, out):
 
 
 @jit
+def add_listed(start, matrix, up, rising, down, falling, out):
+    """Out = start + the first `rising` listed rows of matrix - the first `falling` of the other list.
+
+    start and out: float32 [columns], may be the same; up, down: int32.
+    """
+    columns = matrix.shape[1]
+    column = 0
+    while column + WIDE_COLUMNS <= columns:
+        sum_rows_wide(start, matrix, up, rising, down, falling, column, out)
+        column += WIDE_COLUMNS
+    while column < columns:
+        sum_rows_narrow(start, matrix, up, rising, down, falling, column, out)
+        column += LANES
+
+
+@jit
 def _add_chosen(bias, matrix, state, index, out):
+    add_listed(bias, matrix, index, list_on(state, index), index, 0, out)
+
+
+@jit
+def _add_chosen_apart(bias, matrix, state, index, out):
+    """The same for units that are not neighbours in memory."""
     count = 0
     for i in range(state.size):  # no branch: a wrong guess costs more than a store
         index[count] = i
         count += np.intp(state[i] != 0)
-    columns = matrix.shape[1]
-    column = 0
-    while column + WIDE_COLUMNS <= columns:
-        sum_rows_wide(bias, matrix, index, count, column, out)
-        column += WIDE_COLUMNS
-    while column < columns:
-        sum_rows_narrow(bias, matrix, index, count, column, out)
-        column += LANES
+    add_listed(bias, matrix, index, count, index, 0, out)
 
 
 @jit
@@ -51,7 +67,10 @@ def _add_weighted(bias, matrix, state, index, out):
 
 @overload(add_rows, jit_options={"error_model": "numpy"})
 def _choose(bias, matrix, state, index, out):
-    path = _add_chosen if state.dtype == types.uint8 else _add_weighted
+    if state.dtype != types.uint8:
+        path = _add_weighted
+    else:
+        path = _add_chosen if state.layout == "C" else _add_chosen_apart
 
     def call(bias, matrix, state, index, out):
         path(bias, matrix, state, index, out)

@@ -19,18 +19,16 @@ LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
 
 
+def _arrays(context, builder, signature, args):
+    """The arguments as the compiler's structures, arrays opened."""
+    return [
+        context.make_array(t)(context, builder, value=v) if isinstance(t, types.Array) else v
+        for t, v in zip(signature.args, args, strict=True)
+    ]
+
+
 def _emit_sum_rows(context, builder, signature, args, vectors):
-    start, matrix, index, count, column, out = args
-    start_type, matrix_type, index_type, _, _, out_type = signature.args
-    start, matrix, index, out = (
-        context.make_array(t)(context, builder, value=v)
-        for t, v in (
-            (start_type, start),
-            (matrix_type, matrix),
-            (index_type, index),
-            (out_type, out),
-        )
-    )
+    start, matrix, up, rising, down, falling, column, out = _arrays(context, builder, signature, args)
     vector = ir.VectorType(ir.FloatType(), LANES)
 
     def load(pointer, k):
@@ -41,11 +39,12 @@ def _emit_sum_rows(context, builder, signature, args, vectors):
     sums = [cgutils.alloca_once_value(builder, load(first, k)) for k in range(vectors)]
     columns = builder.extract_value(matrix.shape, 1)
     base = builder.gep(matrix.data, [column])
-    with cgutils.for_range(builder, count) as loop:
-        row = builder.sext(builder.load(builder.gep(index.data, [loop.index])), ir.IntType(64))
-        pointer = builder.gep(base, [builder.mul(row, columns)])
-        for k, total in enumerate(sums):
-            builder.store(builder.fadd(builder.load(total), load(pointer, k)), total)
+    for index, count, apply in ((up, rising, builder.fadd), (down, falling, builder.fsub)):
+        with cgutils.for_range(builder, count) as loop:
+            row = builder.sext(builder.load(builder.gep(index.data, [loop.index])), ir.IntType(64))
+            pointer = builder.gep(base, [builder.mul(row, columns)])
+            for k, total in enumerate(sums):
+                builder.store(apply(builder.load(total), load(pointer, k)), total)
     target = builder.gep(out.data, [column])
     for k, total in enumerate(sums):
         at = builder.gep(target, [ir.Constant(ir.IntType(64), k * LANES)])
@@ -55,11 +54,15 @@ def _emit_sum_rows(context, builder, signature, args, vectors):
 
 def _sum_rows(vectors):
     @intrinsic
-    def sum_rows(typingctx, start, matrix, index, count, column, out):
+    def sum_rows(typingctx, start, matrix, up, rising, down, falling, column, out):
+        """out = start + the rows `up` - the rows `down` of matrix, in so many vectors of columns."""
         floats = types.float32, "C"
-        if any((a.dtype, a.layout) != floats for a in (start, matrix, out)) or index.dtype != types.int32:
+        if any((a.dtype, a.layout) != floats for a in (start, matrix, out)):
             return None  # the pointers below step over neighbours in memory
-        signature = types.void(start, matrix, index, types.intp, types.intp, out)
+        if any((a.dtype, a.layout) != (types.int32, "C") for a in (up, down)):
+            return None
+        counts = types.intp
+        signature = types.void(start, matrix, up, counts, down, counts, counts, out)
 
         def codegen(context, builder, signature, args):
             return _emit_sum_rows(context, builder, signature, args, vectors)

@@ -6,9 +6,10 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.annealing import linear_gain
+from ebmbench.kernels.cpu.chain import REFRESH, follow
 from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.gibbs import draw, draw_between, linear_gain
-from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.drawing import draw, draw_between
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key, fill_uniforms
 
@@ -30,29 +31,33 @@ def _ladders(W, Wt, b, c, base, betas, start, nh, steps, last, counts, seed, str
     for ladder in prange(counts.shape[0]):
         first = ladder * temperatures
         v = start[first : first + temperatures].copy()
-        h = np.empty(nh, np.uint8)
-        index = np.empty(max(b.size, c.size), np.int32)
-        # c + vW of every slot: what the energy needs after a sweep is what the next sweep starts from.
+        # Of every slot: its states of the sweep before, and c + vW and b + Wh, which follow what flips.
+        h = np.empty((temperatures, nh), np.uint8)
+        last_v, last_h = np.empty_like(v), np.empty_like(h)
         xh = np.empty((temperatures, c.size), np.float32)
-        uh = np.empty(c.size, np.float32)
-        xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
+        xv = np.empty((temperatures, b.size), np.float32)
+        widest = max(b.size, c.size)
+        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
+        wide = np.empty(widest, np.float32)
+        uh, uv = wide[: c.size], wide[: b.size]
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
+        term = np.empty(v.shape[1])
         d = np.empty(temperatures)
         place = np.arange(temperatures)
         for t in range(temperatures):
-            add_rows(c, W, v[t], index, xh[t])
+            follow(c, W, v[t], last_v[t], True, up, down, xh[t])
         for sweep in range(steps):
-            now = step + np.uint64(sweep)
+            now, fresh = step + np.uint64(sweep), sweep % REFRESH == 0
             for t in range(temperatures):
                 slot, row = place[t], chain + first + t
-                state, x, beta = v[slot], xh[slot], np.float32(betas[t])
-                draw(x, beta, uh, h, row, now, seed, stream + HIDDEN)
-                add_rows(b, Wt, h, index, xv)
-                draw_between(base, xv, betas[t], uv, state, row, now, seed, stream + VISIBLE)
-                add_rows(c, W, state, index, x)
-                gain = linear_gain(base, b, state)
+                hidden, beta = h[slot], np.float32(betas[t])
+                draw(xh[slot], beta, uh, hidden, row, now, seed, stream + HIDDEN)
+                follow(b, Wt, hidden, last_h[slot], fresh, up, down, xv[slot])
+                draw_between(base, xv[slot], betas[t], uv, v[slot], row, now, seed, stream + VISIBLE)
+                follow(c, W, v[slot], last_v[slot], fresh, up, down, xh[slot])
+                gain = linear_gain(base, b, v[slot], term)
                 for j in range(nh):
-                    gain += np.float64(x[j]) * h[j]
+                    gain += np.float64(xh[slot, j]) * hidden[j]
                 d[slot] = gain
             fill_uniforms(u, chain + first, now, seed, stream + SWAPS)
             exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])

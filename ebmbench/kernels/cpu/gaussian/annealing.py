@@ -5,10 +5,10 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.annealing import gain
+from ebmbench.kernels.cpu.annealing import gain, probabilities
+from ebmbench.kernels.cpu.drawing import draw_from
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_between
 from ebmbench.kernels.cpu.gaussian.statistics import quadratic
-from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
@@ -24,6 +24,7 @@ def _anneal(
         widest = max(b.size, c.size)
         index = np.empty(widest, np.int32)
         xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
+        ph = np.empty(nh, np.float32)
         xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
         spread = np.empty(b.size, np.float32)
         factor, term = np.empty(nh), np.empty(state.size)
@@ -35,11 +36,12 @@ def _anneal(
             after, before = betas[k], betas[k - 1]
             add_rows(c, to_hidden, state, index, xh)
             fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
-            weight += (after - before) * fall + gain(xh, nh, after, before, factor)
+            probabilities(xh, np.float32(after), ph)
+            weight += (after - before) * fall + gain(xh, ph, nh, after, before, factor)
             if k == betas.size - 1:
                 break
             now = step + np.uint64(k)
-            draw(xh, np.float32(after), uh, h, chain + r, now, seed, stream + HIDDEN)
+            draw_from(ph, uh, h, chain + r, now, seed, stream + HIDDEN)
             add_rows(b, Wt, h, index, xv)
             draw_between(base, xv, precision, after, spread, uv, state, chain + r, now, seed, visible)
         log_weights[r] = weight

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.gibbs import draw
+from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms

@@ -4,9 +4,9 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_between
 from ebmbench.kernels.cpu.gaussian.statistics import quadratic
-from ebmbench.kernels.cpu.gibbs import draw
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.tempering import exchange
 from ebmbench.kernels.cpu.threads import launch, layer_work

@@ -1,0 +1,122 @@
+"""Which units of a layer are on, went on or went off: lists of their numbers, 16 units at a time.
+
+A vector of unit numbers is compressed to those that a mask picks, in one instruction where the processor
+has it (AVX-512), and stored whole behind what is in the list already: never past the list's end, as
+there are no more entries in it than units were looked at.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.simd import LANES
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_NUMBERS = ir.VectorType(_I32, LANES)
+_BYTES = ir.VectorType(ir.IntType(8), LANES)
+_MASK = ir.VectorType(ir.IntType(1), LANES)
+_BITS = ir.IntType(LANES)
+
+
+def _is_vector(array, dtype):
+    """Whether the pointer to an argument steps over neighbours in memory."""
+    return isinstance(array, types.Array) and (array.dtype, array.ndim, array.layout) == (dtype, 1, "C")
+
+
+def _compress(builder, numbers, mask):
+    """The numbers that a mask picks, moved to the front."""
+    kind = ir.FunctionType(_NUMBERS, [_NUMBERS, _MASK, _NUMBERS])
+    name = f"llvm.experimental.vector.compress.v{LANES}i32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [numbers, mask, ir.Constant(_NUMBERS, ir.Undefined)])
+
+
+def _count(builder, mask):
+    """How many a mask picks."""
+    kind = ir.FunctionType(_BITS, [_BITS])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.i{LANES}")
+    return builder.zext(builder.call(function, [builder.bitcast(mask, _BITS)]), _I64)
+
+
+@intrinsic
+def _whole_vectors(typingctx, new, old, up, down):
+    """(units looked at, went on, went off, are on), intp each; what is left is less than a vector.
+
+    Without old and down (None both) nothing was on before.
+    """
+    fresh = old == down == types.none
+    if not (_is_vector(new, types.uint8) and _is_vector(up, types.int32)):
+        return None
+    if not (fresh or (_is_vector(old, types.uint8) and _is_vector(down, types.int32))):
+        return None
+    signature = types.UniTuple(types.intp, 4)(new, old, up, down)
+
+    def codegen(context, builder, signature, args):
+        def opened(place):
+            return context.make_array(signature.args[place])(context, builder, value=args[place])
+
+        def on(states, at):
+            pointer = builder.bitcast(builder.gep(states.data, [at]), _BYTES.as_pointer())
+            return builder.icmp_unsigned("!=", builder.load(pointer, align=1), ir.Constant(_BYTES, None))
+
+        def append(index, counter, mask, numbers):
+            before = builder.load(counter)
+            end = builder.bitcast(builder.gep(index.data, [before]), _NUMBERS.as_pointer())
+            builder.store(_compress(builder, numbers, mask), end, align=4)
+            builder.store(builder.add(before, _count(builder, mask)), counter)
+
+        new, up = opened(0), opened(2)
+        zero, step = ir.Constant(_I64, 0), ir.Constant(_I64, LANES)
+        rising, falling, are_on = (cgutils.alloca_once_value(builder, zero) for _ in range(3))
+        whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(_I64, -LANES))
+        with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
+            first = builder.insert_element(
+                ir.Constant(_NUMBERS, ir.Undefined), builder.trunc(at, _I32), ir.Constant(_I32, 0)
+            )
+            first = builder.shuffle_vector(first, first, ir.Constant(_NUMBERS, None))
+            numbers = builder.add(first, ir.Constant(_NUMBERS, list(range(LANES))))
+            now = on(new, at)
+            if fresh:
+                append(up, rising, now, numbers)
+            else:
+                was = on(opened(1), at)
+                append(up, rising, builder.and_(now, builder.not_(was)), numbers)
+                append(opened(3), falling, builder.and_(was, builder.not_(now)), numbers)
+                builder.store(builder.add(builder.load(are_on), _count(builder, now)), are_on)
+        found = [whole, *(builder.load(counter) for counter in (rising, falling, are_on))]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return signature, codegen
+
+
+@jit(forceinline=True)
+def list_on(state, index):
+    """How many units of a state, uint8 [units], are on; their numbers, ascending, in index.
+
+    index: int32 [at least units].
+    """
+    first, count, _, _ = _whole_vectors(state, None, index, None)
+    for i in range(first, state.size):
+        index[count] = i
+        count += np.intp(state[i] != 0)
+    return count
+
+
+@jit(forceinline=True)
+def list_changes(new, old, up, down):
+    """(how many went on, how many went off, how many are on); their numbers, ascending, in up and down.
+
+    new, old: uint8 [units] of 0 and 1; up, down: int32 [at least units].
+    """
+    first, rising, falling, on = _whole_vectors(new, old, up, down)
+    for i in range(first, new.size):
+        now, was = new[i] != 0, old[i] != 0
+        up[rising] = i
+        rising += np.intp(now and not was)
+        down[falling] = i
+        falling += np.intp(was and not now)
+        on += np.intp(now)
+    return rising, falling, on
