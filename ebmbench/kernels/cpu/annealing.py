@@ -7,12 +7,12 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.chain import REFRESH, follow
+from ebmbench.kernels.cpu.chain import REFRESH, follow, room
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
 from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
@@ -71,33 +71,40 @@ def gain(x, p, n, after, before, factor):
 
 
 @jit(parallel=True)
-def _anneal(W, Wt, b, c, base, betas, nh, drawn, v, log_weights, seed, stream, step, chain):
-    for r in prange(v.shape[0]):
-        state = v[r]
-        h = np.empty(nh, np.uint8)
-        last_v, last_h = np.empty(state.size, np.uint8), np.empty(nh, np.uint8)
-        widest = max(b.size, c.size)
-        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
-        u = np.empty(widest, np.float32)
-        xh, ph, uh = np.empty(c.size, np.float32), np.empty(nh, np.float32), u[: c.size]
-        xv, uv = np.empty(b.size, np.float32), u[: b.size]
-        factor, term = np.empty(nh), np.empty(state.size)
+def _anneal(W, Wt, b, c, base, betas, nh, drawn, size, v, log_weights, seed, stream, step, chain):
+    for group in prange((v.shape[0] + size - 1) // size):
+        first = group * size
+        here = slice(first, min(v.shape[0], first + size))
+        vs, weights = v[here], log_weights[here]
+        rows = vs.shape[0]
+        hs = np.empty((rows, nh), np.uint8)
+        last_v, last_h = np.empty_like(vs), np.empty_like(hs)
+        scratch = room(rows, max(b.size, c.size))
+        xh, xv = np.empty((rows, c.size), np.float32), np.empty((rows, b.size), np.float32)
+        u, p = np.empty(max(b.size, c.size), np.float32), np.empty(nh, np.float32)
+        uh, uv = u[: c.size], u[: b.size]
+        factor, term = np.empty(nh), np.empty(vs.shape[1])
         if drawn:
-            draw(base, np.float32(1.0), uv, state, chain + r, step, seed, stream + VISIBLE)
-        weight = 0.0
+            for r in range(rows):
+                draw(base, np.float32(1.0), uv, vs[r], chain + first + r, step, seed, stream + VISIBLE)
+        weights[:] = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
-            now, fresh = step + np.uint64(k), k % REFRESH == 1
-            follow(c, W, state, last_v, fresh, up, down, xh)
-            probabilities(xh, np.float32(after), ph)
-            rise = linear_gain(base, b, state, term)
-            weight += (after - before) * rise + gain(xh, ph, nh, after, before, factor)
-            if k == betas.size - 1:
+            now, fresh, last = step + np.uint64(k), k % REFRESH == 1, k == betas.size - 1
+            follow(c, W, vs, last_v, fresh, scratch, xh)
+            for r in range(rows):
+                probabilities(xh[r], np.float32(after), p)
+                rise = linear_gain(base, b, vs[r], term)
+                weights[r] += (after - before) * rise + gain(xh[r], p, nh, after, before, factor)
+                if not last:
+                    draw_from(p, uh, hs[r], chain + first + r, now, seed, stream + HIDDEN)
+            if last:
                 break
-            draw_from(ph, uh, h, chain + r, now, seed, stream + HIDDEN)
-            follow(b, Wt, h, last_h, fresh, up, down, xv)
-            draw_between(base, xv, after, uv, state, chain + r, now, seed, stream + VISIBLE)
-        log_weights[r] = weight
+            follow(b, Wt, hs, last_h, fresh, scratch, xv)
+            for r in range(rows):
+                draw_between(
+                    base, xv[r], after, uv, vs[r], chain + first + r, now, seed, stream + VISIBLE
+                )
 
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
@@ -110,7 +117,8 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     betas = np.asarray(betas, np.float64)
     launch(
         _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas, model.n_hidden,
-        isinstance(start, int), v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        isinstance(start, int), group_size(len(v)), v, log_weights, key.seed, int(key.stream),
+        np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)
 

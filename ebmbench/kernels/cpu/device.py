@@ -14,11 +14,17 @@ from ebmbench.kernels.cpu.simd import LANES
 from ebmbench.models.rbm import RBM
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+_WIDE = 64  # vectors from which on one more is cheap
 
 
 def padded(n: int) -> int:
-    """The number of columns with which n of them are stored."""
-    return -(-n // LANES) * LANES
+    """The number of columns with which n of them are stored.
+
+    Whole vectors, and in wide matrices an odd number of them: a distance between rows that is a power of
+    two would put a column's neighbours in all rows into a few sets of the cache, which then miss.
+    """
+    vectors = -(-n // LANES)
+    return LANES * (vectors + 1 if vectors >= _WIDE and vectors % 2 == 0 else vectors)
 
 
 def aligned_zeros(*shape: int) -> np.ndarray:

@@ -1,34 +1,37 @@
-"""Block Gibbs sampling: each chain walks all its sweeps by itself, and threads share the chains."""
+"""Block Gibbs sampling: each group of chains walks all its sweeps by itself; threads share the groups."""
 
 import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.chain import REFRESH, follow
+from ebmbench.kernels.cpu.chain import REFRESH, begin, follow, room
 from ebmbench.kernels.cpu.drawing import draw
-from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
 @jit(parallel=True)
-def _sweeps(W, Wt, b, c, start, v, h, steps, beta, seed, stream, step, chain):
-    for r in prange(v.shape[0]):
-        widest = max(b.size, c.size)
-        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
-        u = np.empty(widest, np.float32)
-        xh, uh = np.empty(c.size, np.float32), u[: c.size]
-        xv, uv = np.empty(b.size, np.float32), u[: b.size]
-        last_v, last_h = np.empty(v.shape[1], np.uint8), np.empty(h.shape[1], np.uint8)
+def _sweeps(W, Wt, b, c, start, size, v, h, steps, beta, seed, stream, step, chain):
+    for group in prange((v.shape[0] + size - 1) // size):
+        first = group * size
+        here = slice(first, min(v.shape[0], first + size))
+        vs, hs = v[here], h[here]
+        last_v, last_h = np.empty_like(vs), np.empty_like(hs)
+        scratch = room(vs.shape[0], max(b.size, c.size))
+        xh = np.empty((vs.shape[0], c.size), np.float32)
+        xv = np.empty((vs.shape[0], b.size), np.float32)
+        u = np.empty(max(b.size, c.size), np.float32)
+        known = begin(c, W, start[here], last_v, scratch, xh)
         for t in range(steps):
             now, fresh = step + np.uint64(t), t % REFRESH == 0
-            if t == 0:
-                add_rows(c, W, start[r], up, xh)
-            else:
-                follow(c, W, v[r], last_v, fresh or t == 1, up, down, xh)
-            draw(xh, beta, uh, h[r], chain + r, now, seed, stream + HIDDEN)
-            follow(b, Wt, h[r], last_h, fresh, up, down, xv)
-            draw(xv, beta, uv, v[r], chain + r, now, seed, stream + VISIBLE)
+            if t > 0:
+                follow(c, W, vs, last_v, fresh or not known, scratch, xh)
+                known = True
+            for r in range(vs.shape[0]):
+                draw(xh[r], beta, u[: c.size], hs[r], chain + first + r, now, seed, stream + HIDDEN)
+            follow(b, Wt, hs, last_h, fresh, scratch, xv)
+            for r in range(vs.shape[0]):
+                draw(xv[r], beta, u[: b.size], vs[r], chain + first + r, now, seed, stream + VISIBLE)
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
@@ -37,8 +40,8 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     h = np.empty((len(v), model.n_hidden), np.uint8)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.W, model.Wt, model.b, model.c, v, last, h, steps,
-        np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        _sweeps, work, model.W, model.Wt, model.b, model.c, v, group_size(len(v)), last, h,
+        steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h
 

@@ -7,7 +7,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.annealing import linear_gain
-from ebmbench.kernels.cpu.chain import REFRESH, follow
+from ebmbench.kernels.cpu.chain import REFRESH, follow, room
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between
 from ebmbench.kernels.cpu.threads import launch, layer_work
@@ -36,29 +36,29 @@ def _ladders(W, Wt, b, c, base, betas, start, nh, steps, last, counts, seed, str
         last_v, last_h = np.empty_like(v), np.empty_like(h)
         xh = np.empty((temperatures, c.size), np.float32)
         xv = np.empty((temperatures, b.size), np.float32)
-        widest = max(b.size, c.size)
-        up, down = np.empty(widest, np.int32), np.empty(widest, np.int32)
-        wide = np.empty(widest, np.float32)
+        scratch = room(temperatures, max(b.size, c.size))
+        wide = np.empty(max(b.size, c.size), np.float32)
         uh, uv = wide[: c.size], wide[: b.size]
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
         term = np.empty(v.shape[1])
         d = np.empty(temperatures)
         place = np.arange(temperatures)
-        for t in range(temperatures):
-            follow(c, W, v[t], last_v[t], True, up, down, xh[t])
+        follow(c, W, v, last_v, True, scratch, xh)
         for sweep in range(steps):
             now, fresh = step + np.uint64(sweep), sweep % REFRESH == 0
             for t in range(temperatures):
-                slot, row = place[t], chain + first + t
-                hidden, beta = h[slot], np.float32(betas[t])
-                draw(xh[slot], beta, uh, hidden, row, now, seed, stream + HIDDEN)
-                follow(b, Wt, hidden, last_h[slot], fresh, up, down, xv[slot])
-                draw_between(base, xv[slot], betas[t], uv, v[slot], row, now, seed, stream + VISIBLE)
-                follow(c, W, v[slot], last_v[slot], fresh, up, down, xh[slot])
-                gain = linear_gain(base, b, v[slot], term)
+                s, row = place[t], chain + first + t
+                draw(xh[s], np.float32(betas[t]), uh, h[s], row, now, seed, stream + HIDDEN)
+            follow(b, Wt, h, last_h, fresh, scratch, xv)
+            for t in range(temperatures):
+                s, row = place[t], chain + first + t
+                draw_between(base, xv[s], betas[t], uv, v[s], row, now, seed, stream + VISIBLE)
+            follow(c, W, v, last_v, fresh, scratch, xh)
+            for s in range(temperatures):
+                gain = linear_gain(base, b, v[s], term)
                 for j in range(nh):
-                    gain += np.float64(xh[slot, j]) * hidden[j]
-                d[slot] = gain
+                    gain += np.float64(xh[s, j]) * h[s, j]
+                d[s] = gain
             fill_uniforms(u, chain + first, now, seed, stream + SWAPS)
             exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])
         for t in range(temperatures):

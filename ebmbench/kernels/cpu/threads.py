@@ -11,6 +11,7 @@ from typing import Any
 import numba
 
 _WORTH = 200_000  # units of work, each one to two nanoseconds: about 0.3 ms
+_LARGEST_GROUP = 64  # chains
 
 
 def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
@@ -23,6 +24,13 @@ def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
         return kernel(*arguments)
     finally:
         numba.set_num_threads(threads)
+
+
+def group_size(chains: int) -> int:
+    """How many chains walk together: as many for each thread, and no more than fit a core's cache."""
+    threads = numba.get_num_threads()
+    rounds = -(-chains // (threads * _LARGEST_GROUP))
+    return max(1, -(-chains // (threads * max(1, rounds))))
 
 
 def layer_work(rows: int, n_visible: int, n_hidden: int) -> float:
