@@ -16,6 +16,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.layers import sum_chosen
+from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
 TILE = 16  # visible units that are worked on together: a cache line of a column of W
@@ -143,15 +144,17 @@ def _write(plus, minus, p_plus, p_minus, zero, W):
 
 @dataclass(eq=False)
 class Contrast:
-    """A gradient of W that is not written down: of rows v and p(h|v), float32 [B, padded], both phases.
+    """A gradient of W from rows v and p(h|v), float32 [B, padded], of both phases.
 
-    It refers to the rows it was made from, which nobody changes. NumPy makes an array of it.
+    It refers to the rows it was made from, which nobody changes. NumPy makes an array of it, float32
+    [n_visible, padded], which from then on is what it stands for: whoever changes it changes the gradient.
     """
 
     plus: np.ndarray
     minus: np.ndarray
     p_plus: np.ndarray
     p_minus: np.ndarray
+    written: np.ndarray | None = None
 
     @property
     def factors(self) -> tuple[np.ndarray, ...]:
@@ -166,7 +169,8 @@ class Contrast:
         return shape[0] * shape[1] + layer_work(len(self.plus) + len(self.minus), *shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The gradient itself, float32 [n_visible, padded]."""
-        W = aligned_zeros(self.plus.shape[1], self.p_plus.shape[1])
-        launch(_write, self.work, *self.factors, W)
-        return W if dtype is None else W.astype(dtype, copy=False)
+        """See the class."""
+        if self.written is None:
+            self.written = empty((self.plus.shape[1], self.p_plus.shape[1]))
+            launch(_write, self.work, *self.factors, self.written)
+        return np.array(self.written, dtype, copy=copy)

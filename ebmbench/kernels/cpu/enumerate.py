@@ -127,9 +127,8 @@ def exact_gradient(model, v) -> tuple[Phases, float]:
     """See `Backend.exact_gradient`."""
     log_z, expected = _expected(get(model))
     phases = moments(model, v, v[:0])
-    phases.gradient["W"] = np.asarray(phases.gradient["W"])
     for name, value in zip(("W", "b", "c"), expected, strict=True):
-        phases.gradient[name][..., : value.shape[-1]] -= value
+        np.asarray(phases.gradient[name])[..., : value.shape[-1]] -= value
     for name, value in (("b", expected.v), ("c", expected.h)):
         phases.means[name][: value.size] += value / 2
     return phases, log_z

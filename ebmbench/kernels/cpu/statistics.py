@@ -8,7 +8,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
-from ebmbench.kernels.cpu.device import aligned_zeros, padded
+from ebmbench.kernels.cpu.device import padded
 from ebmbench.kernels.cpu.layers import group_of, products
 from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.rows import add_rows
@@ -93,6 +93,7 @@ def _add_columns(rows, sums):
 def contrast_means(plus, minus, contrast, mean):
     """The means of the columns of plus minus those of minus, and half their sum; zero without rows."""
     units = plus.shape[1]
+    contrast[units:] = mean[units:] = np.float32(0.0)
     sums = np.zeros((2, units))
     _add_columns(plus, sums[0])
     _add_columns(minus, sums[1])
@@ -112,7 +113,7 @@ def mean_rows(p, zero, out):
 
 
 def _inputs_of(matrix, bias, states, columns):
-    out = aligned_zeros(len(states), padded(columns))
+    out = empty((len(states), padded(columns)))
     work = layer_work(len(states), *matrix.shape)
     launch(_inputs, work, matrix, bias, states, group_of(len(states)), out)
     return out[:, :columns]
@@ -167,7 +168,7 @@ def free_energy(model, v):
 def phases(model, positive, negative, matrix) -> Phases:
     """`moments`, v times matrix being what hidden units see; a phase without rows counts as zero."""
     p_plus, p_minus = _padded_probabilities(matrix, model.c, positive, negative, model.n_hidden)
-    b, b_mean, c, c_mean = (np.zeros_like(x) for x in (model.b, model.b, model.c, model.c))
+    b, b_mean, c, c_mean = (np.empty_like(x) for x in (model.b, model.b, model.c, model.c))
     contrast_means(positive, negative, b, b_mean)
     contrast_means(p_plus, p_minus, c, c_mean)
     W = Contrast(positive, negative, p_plus, p_minus)

@@ -82,8 +82,7 @@ def centre(gradient, means, offsets, sliding) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
-    gradient["W"] = W = np.asarray(gradient["W"])
-    b, c = gradient["b"], gradient["c"]
+    W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
     launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy())
 
 
@@ -95,10 +94,10 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
         v, g = velocity[name], gradient[name]
         if name == "W":
             moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
-            if isinstance(g, Contrast):
+            if isinstance(g, Contrast) and g.written is None:
                 launch(_climb, g.work, *g.factors, *moved)
             else:
-                launch(_update_weights, v.size, g, *moved)
+                launch(_update_weights, v.size, np.asarray(g), *moved)
         else:
             healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
     return healthy
