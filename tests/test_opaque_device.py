@@ -20,6 +20,7 @@ from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import consistency, gradient, log_z, sample, train
 from ebmbench.kernels import api
+from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.training.fit import STARTS, Fit
 from ebmbench.training.sgd import SGD
 
@@ -66,7 +67,7 @@ def inwards(given):
 
 def outwards(found):
     """What a job gives, its device arrays opaque."""
-    if isinstance(found, np.ndarray):
+    if isinstance(found, np.ndarray | Contrast):
         return Opaque(found)
     if isinstance(found, dict):
         return {name: outwards(one) for name, one in found.items()}

@@ -84,7 +84,7 @@ def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     """See `Backend.get_tree`."""
     columns = {"W": model.n_hidden, "b": model.n_visible, "c": model.n_hidden}
     columns["log_precision"] = model.n_visible
-    return {name: np.array(value[..., : columns[name]]) for name, value in tree.items()}
+    return {name: np.array(np.asarray(value)[..., : columns[name]]) for name, value in tree.items()}
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -128,7 +128,7 @@ def exact_gradient(model, v) -> tuple[Phases, float]:
     log_z, expected = _expected(get(model))
     phases = moments(model, v, v[:0])
     for name, value in zip(("W", "b", "c"), expected, strict=True):
-        phases.gradient[name][..., : value.shape[-1]] -= value
+        np.asarray(phases.gradient[name])[..., : value.shape[-1]] -= value
     for name, value in (("b", expected.v), ("c", expected.h)):
         phases.means[name][: value.size] += value / 2
     return phases, log_z

@@ -5,11 +5,13 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import NoiseContrast
+from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.statistics import (
     SOFTPLUS_BLOCK,
-    contrast,
+    contrast_means,
     mean_rows,
     sum_softplus,
 )
@@ -49,7 +51,7 @@ class _Side:
 
     def __init__(self, model, v, offset, sign: float, rows: int) -> None:
         self.v = v
-        self.p = aligned_zeros(len(v), model.c.size)
+        self.p = empty((len(v), model.c.size))
         g = np.empty(len(v))
         work = layer_work(len(v), *model.W.shape)
         launch(_log_odds, work, model.W, model.b, model.c, v, offset, model.n_hidden, self.p, g)
@@ -61,7 +63,7 @@ class _Side:
         self.h = np.empty_like(model.c)
         mean_rows(self.p, aligned_zeros(model.c.size), self.h)
         self.b = np.zeros_like(model.b)
-        # `contrast` divides by the side's own number of rows.
+        # A `Contrast` divides by the side's own number of rows.
         _weigh(v, self.p, wrong * (len(v) / rows), self.b)
         self.b /= np.float32(len(v))
         self.c = np.empty_like(model.c)
@@ -72,11 +74,10 @@ def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
     """See `Backend.nce`."""
     plus = _Side(model, data, data_offset, 1.0, len(data))
     minus = _Side(model, noise, noise_offset, -1.0, len(data))
-    W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
-    work = W.size + layer_work(len(data) + len(noise), *W.shape)
-    launch(contrast, work, plus.p, minus.p, data, noise, aligned_zeros(model.c.size), W, b, b_mean)
+    b, b_mean = np.empty_like(model.b), np.empty_like(model.b)
+    contrast_means(data, noise, b, b_mean)
     return NoiseContrast(
-        {"W": W, "b": plus.b - minus.b, "c": plus.c - minus.c},
+        {"W": Contrast(data, noise, plus.p, minus.p), "b": plus.b - minus.b, "c": plus.c - minus.c},
         {"b": b_mean, "c": (plus.h + minus.h) / 2},
         plus.value + minus.value,
         minus.weight - plus.weight,

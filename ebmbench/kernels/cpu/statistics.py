@@ -7,7 +7,10 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
-from ebmbench.kernels.cpu.device import aligned_zeros, padded
+from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.kernels.cpu.device import padded
+from ebmbench.kernels.cpu.layers import group_of, products
+from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.threads import launch, layer_work
@@ -17,21 +20,35 @@ SOFTPLUS_BLOCK = 512
 
 
 @jit(parallel=True)
-def _inputs(matrix, bias, states, out):
-    for r in prange(states.shape[0]):
-        index = np.empty(states.shape[1], np.int32)
-        add_rows(bias, matrix, states[r], index, out[r])
+def _inputs(matrix, bias, states, group, out):
+    rows = states.shape[0]
+    for g in prange((rows + group - 1) // group):
+        first, last = g * group, min(rows, (g + 1) * group)
+        products(matrix, bias, states[first:last], out[first:last])
 
 
-@jit(parallel=True)
-def _probabilities(matrix, bias, states, beta, columns, out):
-    for r in prange(states.shape[0]):
-        index = np.empty(states.shape[1], np.int32)
+@jit
+def _probability(matrix, bias, states, beta, columns, out):
+    products(matrix, bias, states, out)
+    for r in range(out.shape[0]):
         x = out[r]
-        add_rows(bias, matrix, states[r], index, x)
         for j in range(columns):
             x[j] = sigmoid(np.float32(beta * x[j]))
         x[columns:] = np.float32(0.0)  # units that are only padding have no part in any mean
+
+
+@jit(parallel=True)
+def _probabilities(matrix, bias, plus, minus, beta, columns, group, p_plus, p_minus):
+    """Of two sets of rows, so that the threads share all of them at once."""
+    groups = (plus.shape[0] + group - 1) // group
+    for g in prange(groups + (minus.shape[0] + group - 1) // group):
+        first = g * group if g < groups else (g - groups) * group
+        if g < groups:
+            last = min(plus.shape[0], first + group)
+            _probability(matrix, bias, plus[first:last], beta, columns, p_plus[first:last])
+        else:
+            last = min(minus.shape[0], first + group)
+            _probability(matrix, bias, minus[first:last], beta, columns, p_minus[first:last])
 
 
 @jit
@@ -65,30 +82,25 @@ def _free_energies(W, b, c, v, n_hidden, out):
         out[r] = -energy
 
 
-@jit(parallel=True)
-def contrast(p_plus, p_minus, plus, minus, zero, W, b, b_mean):
-    """W, b: <v h>, <v> over plus minus the same over minus; one visible unit at a time.
+@jit
+def _add_columns(rows, sums):
+    for r in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            sums[i] += rows[r, i]
 
-    A phase without rows counts as zero: the exact gradient subtracts its own.
-    """
-    per_plus = np.float32(1.0 / max(plus.shape[0], 1))
-    per_minus = np.float32(1.0 / max(minus.shape[0], 1))
-    for i in prange(W.shape[0]):
-        index = np.empty(max(plus.shape[0], minus.shape[0]), np.int32)
-        other = np.empty(zero.size, np.float32)
-        row = W[i]
-        # Column i of the states picks the rows of p(h|v) to add: the product of a batch's transpose.
-        add_rows(zero, p_plus, plus[:, i], index, row)
-        add_rows(zero, p_minus, minus[:, i], index, other)
-        for j in range(zero.size):
-            row[j] = row[j] * per_plus - other[j] * per_minus
-        total_plus = total_minus = 0.0
-        for r in range(plus.shape[0]):
-            total_plus += plus[r, i]
-        for r in range(minus.shape[0]):
-            total_minus += minus[r, i]
-        b[i] = total_plus * per_plus - total_minus * per_minus
-        b_mean[i] = (total_plus * per_plus + total_minus * per_minus) / 2
+
+@jit
+def contrast_means(plus, minus, contrast, mean):
+    """The means of the columns of plus minus those of minus, and half their sum; zero without rows."""
+    units = plus.shape[1]
+    contrast[units:] = mean[units:] = np.float32(0.0)
+    sums = np.zeros((2, units))
+    _add_columns(plus, sums[0])
+    _add_columns(minus, sums[1])
+    for i in range(units):
+        one, other = sums[0, i] / max(plus.shape[0], 1), sums[1, i] / max(minus.shape[0], 1)
+        contrast[i] = one - other
+        mean[i] = (one + other) / 2
 
 
 @jit
@@ -101,8 +113,9 @@ def mean_rows(p, zero, out):
 
 
 def _inputs_of(matrix, bias, states, columns):
-    out = aligned_zeros(len(states), padded(columns))
-    launch(_inputs, layer_work(len(states), *matrix.shape), matrix, bias, states, out)
+    out = empty((len(states), padded(columns)))
+    work = layer_work(len(states), *matrix.shape)
+    launch(_inputs, work, matrix, bias, states, group_of(len(states)), out)
     return out[:, :columns]
 
 
@@ -118,10 +131,18 @@ def visible_input(model, h):
 
 def padded_probability(matrix, bias, states, columns, beta=1.0):
     """sigmoid(beta (bias + states @ matrix)), float32 [B, padded], zero beyond the first columns."""
-    out = aligned_zeros(len(states), bias.size)
-    work = layer_work(len(states), *matrix.shape)
-    launch(_probabilities, work, matrix, bias, states, np.float32(beta), columns, out)
-    return out
+    return _padded_probabilities(matrix, bias, states, states[:0], columns, beta)[0]
+
+
+def _padded_probabilities(matrix, bias, plus, minus, columns, beta=1.0):
+    """As `padded_probability`, of two sets of rows."""
+    outs = [empty((len(states), bias.size)) for states in (plus, minus)]
+    rows = len(plus) + len(minus)
+    launch(
+        _probabilities, layer_work(rows, *matrix.shape), matrix, bias, plus, minus, np.float32(beta),
+        columns, group_of(rows), *outs,
+    )  # fmt: skip
+    return outs
 
 
 def hidden_probability(model, v, beta):
@@ -144,18 +165,19 @@ def free_energy(model, v):
     return out
 
 
+def phases(model, positive, negative, matrix) -> Phases:
+    """`moments`, v times matrix being what hidden units see; a phase without rows counts as zero."""
+    p_plus, p_minus = _padded_probabilities(matrix, model.c, positive, negative, model.n_hidden)
+    b, b_mean, c, c_mean = (np.empty_like(x) for x in (model.b, model.b, model.c, model.c))
+    contrast_means(positive, negative, b, b_mean)
+    contrast_means(p_plus, p_minus, c, c_mean)
+    W = Contrast(positive, negative, p_plus, p_minus)
+    return Phases({"W": W, "b": b, "c": c}, {"b": b_mean, "c": c_mean})
+
+
 def moments(model, positive, negative) -> Phases:
-    """See `Backend.moments`."""
-    zero = aligned_zeros(model.c.size)
-    p_plus = padded_probability(model.W, model.c, positive, model.n_hidden)
-    p_minus = padded_probability(model.W, model.c, negative, model.n_hidden)
-    W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
-    work = W.size + layer_work(len(positive) + len(negative), *W.shape)
-    launch(contrast, work, p_plus, p_minus, positive, negative, zero, W, b, b_mean)
-    h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
-    mean_rows(p_plus, zero, h_plus)
-    mean_rows(p_minus, zero, h_minus)
-    return Phases({"W": W, "b": b, "c": h_plus - h_minus}, {"b": b_mean, "c": (h_plus + h_minus) / 2})
+    """See `Backend.moments`; the gradient of W is not written down, see `Contrast`."""
+    return phases(model, positive, negative, model.W)
 
 
 JOBS = {

@@ -4,27 +4,48 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.contrast import TILE, WIDTH, Contrast, contrast_of_unit, pick_tile
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.transpose import transpose
 from ebmbench.scalar import LARGEST_PARAMETER
 
-_TILE = 16  # rows and columns of W that are transposed together: a cache line of each
+
+@jit(forceinline=True)
+def _move(w, v, g, rate, momentum, decay):
+    for j in range(w.size):
+        v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
+        w[j] += v[j]
 
 
 @jit(parallel=True)
-def _update_weights(W, Wt, velocity, gradient, n_hidden, rate, momentum, decay):
-    rows = W.shape[0]
-    for tile in prange((rows + _TILE - 1) // _TILE):
-        first, last = tile * _TILE, min(rows, (tile + 1) * _TILE)
-        for i in range(first, last):
-            w, v, g = W[i], velocity[i], gradient[i]
-            for j in range(w.size):
-                v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
-                w[j] += v[j]
-        for j in range(n_hidden):
-            for i in range(first, last):
-                Wt[j, i] = W[i, j]
+def _update_weights(gradient, W, Wt, velocity, n_hidden, rate, momentum, decay):
+    units = W.shape[0]
+    for tile in prange((units + TILE - 1) // TILE):
+        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
+        for i in range(top, bottom):
+            _move(W[i], velocity[i], gradient[i], rate, momentum, decay)
+        transpose(W, top, bottom, n_hidden, Wt)
+
+
+@jit(parallel=True)
+def _climb(plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
+    """`_update_weights` along a `Contrast`, of which no more than a row exists at a time."""
+    units, columns = W.shape
+    for tile in prange((units + TILE - 1) // TILE):
+        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
+        picked = pick_tile(plus, minus, top, bottom)
+        gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
+        for first in range(0, columns, WIDTH):
+            last = min(columns, first + WIDTH)
+            for i in range(top, bottom):
+                contrast_of_unit(
+                    plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
+                )
+                w, v = W[i, first:last], velocity[i, first:last]
+                _move(w, v, gradient[first:last], rate, momentum, decay)
+        transpose(W, top, bottom, n_hidden, Wt)
 
 
 @jit
@@ -61,8 +82,7 @@ def centre(gradient, means, offsets, sliding) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
-    b, c = gradient["b"], gradient["c"]
-    W = gradient["W"]
+    W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
     launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy())
 
 
@@ -73,10 +93,11 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     for name in gradient:
         v, g = velocity[name], gradient[name]
         if name == "W":
-            launch(
-                _update_weights, model.W.size, model.W, model.Wt, v, g, model.n_hidden,
-                rate, momentum, decay,
-            )  # fmt: skip
+            moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
+            if isinstance(g, Contrast) and g.written is None:
+                launch(_climb, g.work, *g.factors, *moved)
+            else:
+                launch(_update_weights, v.size, np.asarray(g), *moved)
         else:
             healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
     return healthy

@@ -5,16 +5,13 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
-from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.statistics import (
     SOFTPLUS_BLOCK,
-    contrast,
     hidden_input,
     hidden_probability,
-    mean_rows,
-    padded_probability,
+    phases,
     sum_softplus,
     visible_input,
 )
@@ -83,28 +80,22 @@ def moments(model, positive, negative, expected=None) -> Phases:
 
     As (vh, v, (v - b)**2 / 2, h) in float64.
     """
-    zero = aligned_zeros(model.c.size)
-    p_plus = padded_probability(model.to_hidden, model.c, positive, model.n_hidden)
-    p_minus = padded_probability(model.to_hidden, model.c, negative, model.n_hidden)
-    W, b, b_mean = aligned_zeros(*model.W.shape), np.zeros_like(model.b), np.zeros_like(model.b)
+    gradient, means = phases(model, positive, negative, model.to_hidden)
+    W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
     squares = np.empty(model.n_visible)
-    work = W.size + layer_work(len(positive) + len(negative), *W.shape)
-    launch(contrast, work, p_plus, p_minus, positive, negative, zero, W, b, b_mean)
+    work = layer_work(len(positive) + len(negative), *W.shape)
     launch(_squares, work, model.b, positive, negative, squares)
-    h_plus, h_minus = np.empty_like(zero), np.empty_like(zero)
-    mean_rows(p_plus, zero, h_plus)
-    mean_rows(p_minus, zero, h_minus)
     if expected is not None:
         vh, v, square, h = expected
         W[:, : model.n_hidden] -= vh
         b[: model.n_visible] -= v
-        b_mean[: model.n_visible] += v / 2
+        means["b"][: model.n_visible] += v / 2
         squares -= square
-        h_minus[: model.n_hidden] = h
+        c[: model.n_hidden] -= h
+        means["c"][: model.n_hidden] += h / 2
     log_precision = np.zeros_like(model.b)
     launch(_finish, W.size, model.W, model.precision, squares, W, b, log_precision)
-    gradient = {"W": W, "b": b, "c": h_plus - h_minus, "log_precision": log_precision}
-    return Phases(gradient, {"b": b_mean, "c": (h_plus + h_minus) / 2})
+    return Phases({"W": W, "b": b, "c": c, "log_precision": log_precision}, means)
 
 
 JOBS = {

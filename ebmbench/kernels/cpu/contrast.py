@@ -1,0 +1,176 @@
+"""The gradient of W as the two products it is: <v p(h|v)> over one set of rows minus over another.
+
+A visible unit's row of it is the sum of the rows p(h|v) of the states that have the unit on: the product
+with a batch's transpose, sparse as the batch is. Nobody need write it down: `update` forms it a piece
+at a time and adds it to W at once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import prange, types
+from numba.extending import overload
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.bits import lowest, word_of
+from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.layers import sum_chosen
+from ebmbench.kernels.cpu.memory import empty
+from ebmbench.kernels.cpu.threads import launch, layer_work
+
+TILE = 16  # visible units that are worked on together: a cache line of a column of W
+WIDTH = 512  # columns at once, so that the rows of p that a tile adds up stay in a core's cache
+
+
+def pick(states, first, last, index, weight):
+    """For each of the units [first, last): which rows it is on in, and its values there.
+
+    index: int32 [TILE, at least 1 + B], each unit's number of rows and then the rows; weight: float32
+    [TILE, at least B], untouched by binary states. Compiled code only; the path is chosen by dtype.
+    """
+    raise NotImplementedError
+
+
+@jit(forceinline=True)
+def _pick_binary(states, first, last, index, weight):
+    index[:, 0] = 0
+    for r in range(states.shape[0]):
+        word = word_of(states[r], first, last)
+        while word != np.uint64(0):
+            picked = index[lowest(word)]
+            picked[0] += 1
+            picked[picked[0]] = r
+            word &= word - np.uint64(1)
+
+
+@jit(forceinline=True)
+def _pick_real(states, first, last, index, weight):
+    index[:, 0] = 0
+    for r in range(states.shape[0]):
+        for i in range(last - first):
+            value = states[r, first + i]
+            if value != np.float32(0.0):
+                weight[i, index[i, 0]] = value
+                index[i, 0] += 1
+                index[i, index[i, 0]] = r
+
+
+def add_up(states, p, index, weight, zero, first, last, out):
+    """Columns [first, last) of out: the sum over a unit's picked rows of p (compiled code only)."""
+    raise NotImplementedError
+
+
+@jit(forceinline=True)
+def _add_up_binary(states, p, index, weight, zero, first, last, out):
+    sum_chosen(zero, p, index[1:], index[0], first, last, out)
+
+
+@jit(forceinline=True)
+def _add_up_real(states, p, index, weight, zero, first, last, out):
+    total = out[first:last]
+    total[:] = np.float32(0.0)
+    for n in range(index[0]):
+        row = p[index[n + 1], first:last]
+        for j in range(total.size):
+            total[j] += weight[n] * row[j]
+
+
+@overload(pick, jit_options={"error_model": "numpy"})
+def _choose_pick(states, first, last, index, weight):
+    path = _pick_binary if states.dtype == types.uint8 else _pick_real
+
+    def call(states, first, last, index, weight):
+        path(states, first, last, index, weight)
+
+    return call
+
+
+@overload(add_up, jit_options={"error_model": "numpy"})
+def _choose_add_up(states, p, index, weight, zero, first, last, out):
+    path = _add_up_binary if states.dtype == types.uint8 else _add_up_real
+
+    def call(states, p, index, weight, zero, first, last, out):
+        path(states, p, index, weight, zero, first, last, out)
+
+    return call
+
+
+@jit(forceinline=True)
+def _scratch(rows):
+    return np.empty((TILE, rows + 1), np.int32), np.empty((TILE, rows), np.float32)
+
+
+@jit(forceinline=True)
+def pick_tile(plus, minus, first, last):
+    """What `pick` finds in both phases, for `contrast_of_unit`."""
+    index_plus, weight_plus = _scratch(plus.shape[0])
+    index_minus, weight_minus = _scratch(minus.shape[0])
+    pick(plus, first, last, index_plus, weight_plus)
+    pick(minus, first, last, index_minus, weight_minus)
+    return index_plus, weight_plus, index_minus, weight_minus
+
+
+@jit(forceinline=True)
+def contrast_of_unit(plus, minus, p_plus, p_minus, picked, unit, zero, first, last, row, other):
+    """Columns [first, last) of the contrast's row of a tile's unit; other: scratch, as long as row.
+
+    A phase without rows counts as zero: the exact gradient subtracts its own.
+    """
+    index_plus, weight_plus, index_minus, weight_minus = picked
+    per_plus = np.float32(1.0 / max(plus.shape[0], 1))
+    per_minus = np.float32(1.0 / max(minus.shape[0], 1))
+    add_up(plus, p_plus, index_plus[unit], weight_plus[unit], zero, first, last, row)
+    add_up(minus, p_minus, index_minus[unit], weight_minus[unit], zero, first, last, other)
+    one, two = row[first:last], other[first:last]
+    for j in range(one.size):
+        one[j] = one[j] * per_plus - two[j] * per_minus
+
+
+@jit(parallel=True)
+def _write(plus, minus, p_plus, p_minus, zero, W):
+    units, columns = W.shape
+    for tile in prange((units + TILE - 1) // TILE):
+        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
+        picked = pick_tile(plus, minus, top, bottom)
+        other = np.empty(columns, np.float32)
+        for first in range(0, columns, WIDTH):
+            last = min(columns, first + WIDTH)
+            for i in range(top, bottom):
+                contrast_of_unit(
+                    plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, W[i], other
+                )
+
+
+@dataclass(eq=False)
+class Contrast:
+    """A gradient of W from rows v and p(h|v), float32 [B, padded], of both phases.
+
+    It refers to the rows it was made from, which nobody changes. NumPy makes an array of it, float32
+    [n_visible, padded], which from then on is what it stands for: whoever changes it changes the gradient.
+    """
+
+    plus: np.ndarray
+    minus: np.ndarray
+    p_plus: np.ndarray
+    p_minus: np.ndarray
+    written: np.ndarray | None = None
+
+    @property
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """What the kernels take: the rows of both phases, their p(h|v), and a row of zeros."""
+        zero = aligned_zeros(self.p_plus.shape[1])
+        return self.plus, self.minus, self.p_plus, self.p_minus, zero
+
+    @property
+    def work(self) -> float:
+        """See `threads.launch`."""
+        shape = self.plus.shape[1], self.p_plus.shape[1]
+        return shape[0] * shape[1] + layer_work(len(self.plus) + len(self.minus), *shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """See the class."""
+        if self.written is None:
+            self.written = empty((self.plus.shape[1], self.p_plus.shape[1]))
+            launch(_write, self.work, *self.factors, self.written)
+        return np.array(self.written, dtype, copy=copy)
