@@ -8,7 +8,7 @@ from conftest import complaint
 
 from ebmbench import peers
 from ebmbench.errors import Unavailable
-from ebmbench.harness import conformance, made_up
+from ebmbench.harness import conformance, made_up, subject
 from ebmbench.harness.gate import Red
 from ebmbench.harness.jobs import JOBS
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
@@ -23,9 +23,12 @@ SMALL = {
     "pseudolikelihood": {"rows": 7},
     "ratio_matching": {"rows": 7},
     "sml": {"rows": 90, "batch": 20},
+    "cd": {"rows": 90, "batch": 20, "k": 3},
+    "ais": {"chains": 100, "betas": 20},
 }
 PAIRS = [(name, job) for name in QUICK for job in SMALL if job in peers.known()[name].JOBS]
-MODEL = made_up.model(31, 17)
+SUBJECT = subject.load("", "", 31, 17)
+MODEL = SUBJECT.model
 
 
 def peer(name, place=CPU):
@@ -37,9 +40,9 @@ def peer(name, place=CPU):
 
 def conforms(name, job):
     one, config = peer(name), JOBS[job](**SMALL[job])
-    config.check_peer(one, MODEL)
-    work = config.theirs(one, MODEL)
-    config.check(name, MODEL, work, "float32")
+    config.check_peer(one, SUBJECT)
+    work = config.theirs(one, SUBJECT)
+    config.check(name, SUBJECT, work, "float32")
     return work
 
 
@@ -56,7 +59,7 @@ def test_a_peer_does_its_jobs(name, job):
 
 def test_torch_in_bfloat16_samples():
     one, config = peer("torch_eager", Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
-    config.check_peer(one, MODEL)
+    config.check_peer(one, SUBJECT)
 
 
 def test_torch_compiled_samples():
@@ -78,7 +81,7 @@ def test_what_torch_cannot_compile_is_unavailable_with_the_reason(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", refuse)
     config = JOBS["gibbs"](**SMALL["gibbs"])
-    assert complaint(config.check_peer, one, MODEL).endswith("RuntimeError: no compiler")
+    assert complaint(config.check_peer, one, SUBJECT).endswith("RuntimeError: no compiler")
 
 
 def test_an_epoch_is_all_its_updates():
@@ -188,11 +191,11 @@ def test_a_wrong_update_is_red(name):
         work.run()
         return work.result()
 
-    conformance.check_sml("x", MODEL, update)
+    conformance.check_update("x", "sml", MODEL, update, "float32")
     with pytest.raises(Red, match="SML"):
-        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1.13))
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1.13), "float32")
     with pytest.raises(Red, match="SML"):
-        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1e-9))
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1e-9), "float32")
 
 
 def test_a_peer_that_is_wrong_is_never_timed(tmp_path, monkeypatch):

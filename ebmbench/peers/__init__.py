@@ -6,8 +6,13 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
     gibbs(place, model, v, sweeps)             a piece is `sweeps` sweeps from where the chains stand
     pseudolikelihood(place, model, v)          a piece is value and gradient of the rows v
     ratio_matching(place, model, v)            likewise, of the negative loss
+    ais(place, model, bias, betas, chains)     a piece is one annealing from independent units of these
+                                               biases, which are drawn, through inverse temperatures
+                                               betas, from 0 to 1
     sml(place, model, rows, chains, batch, updates, rate, momentum)
                                                a piece is so many updates, one sweep each
+    cd(place, model, rows, batch, updates, k, rate, momentum)
+                                               likewise, k sweeps each from the batch
 
 `model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
 would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
@@ -39,8 +44,9 @@ class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
-    host arrays of the last piece by name, in float64: v and h of gibbs; value and W, b, c of a gradient;
-    W, b, c of the updated model, the last batch and, where they are known, the chains' v of sml.
+    host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
+    log Z left out; value and W, b, c of a gradient; of sml and cd W, b, c of the updated model, the last
+    batch and, where they are known, the chains' v and the h that it was drawn from.
     """
 
     run: Callable[[], Any]

@@ -20,7 +20,7 @@ Prepare = Callable[[Any, Callable[[], None], int], Callable[[], None]]
 
 def jobs(prepare: Prepare) -> dict[str, Any]:
     """The jobs by name."""
-    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml}
+    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml, "cd": cd}
     found |= {name: partial(flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
     return {name: partial(build, prepare) for name, build in found.items()}
 
@@ -97,22 +97,40 @@ def sml(
     prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
     updates: int, rate: float, momentum: float,
 ) -> Work:  # fmt: skip
-    """See the package; batches in a random order, momentum, updates in place."""
+    """See the package."""
+    return _train(prepare, place, model, rows, chains, batch, updates, 1, rate, momentum)
+
+
+def cd(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, batch: int, updates: int, k: int,
+    rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """See the package."""
+    return _train(prepare, place, model, rows, None, batch, updates, k, rate, momentum)
+
+
+def _train(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray | None, batch: int,
+    updates: int, sweeps: int, rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """Batches in a random order, momentum, updates in place; without chains they start at the batch."""
     torch = _torch()
     with torch.no_grad():
         torch.manual_seed(0)
         parameters = _model(torch, place, model)
         W, b, c = parameters
         velocity = [torch.zeros_like(x) for x in parameters]
-        data, v = _tensor(torch, place, rows), _tensor(torch, place, chains)
+        data = _tensor(torch, place, rows)
         positive = data[:batch].clone()
+        v = positive.clone() if chains is None else _tensor(torch, place, chains)
         h = v.new_empty(len(v), model.n_hidden)
         p_v, p_h = torch.empty_like(v), torch.empty_like(h)
 
         def update() -> None:
-            _draw(torch, h, p_h, c, v, W)
-            _draw(torch, v, p_v, b, h, W.T)
             p_data = torch.addmm(c, positive, W).sigmoid_()
+            for sweep in range(sweeps):
+                _draw(torch, h, p_h, c, positive if chains is None and sweep == 0 else v, W)
+                _draw(torch, v, p_v, b, h, W.T)
             p_model = torch.addmm(c, v, W).sigmoid_()
             gradient = (positive.T @ p_data).div_(batch)
             gradient.addmm_(v.T, p_model, alpha=-1 / len(v))
@@ -142,7 +160,7 @@ def sml(
                 torch.index_select(data, 0, index, out=positive)
                 step()
 
-    return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v)
+    return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v, h=h)
 
 
 def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objective: str) -> Work:

@@ -21,13 +21,18 @@ KIND = Kind(
         "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
         "n_visible", "n_hidden", "turns",
     ),
-    words={"peer": "beside", "n_visible": "visible", "n_hidden": "hidden"},
+    words={
+        "peer": "beside", "model": "of", "dataset": "started from", "n_visible": "visible",
+        "n_hidden": "hidden",
+    },
     others=("bound", "peer_version"),
 )  # fmt: skip
 
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
     """The part of the page about kernels and peers."""
+    of_model = (", " + cases["model"].astype(str)).where(cases["model"].notna(), "")
+    cases = cases.assign(where=cases["where"] + of_model)
     found = Section("kernel", "Kernels and peers", cases)
     done = cases[(cases["status"] == "done") & cases["seconds"].notna()]
     if done.empty:
