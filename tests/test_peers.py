@@ -1,6 +1,7 @@
 """Peers: found by their files, refused with a reason, and doing the job that they are timed on."""
 
 import importlib.util
+from time import sleep
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from ebmbench.harness import conformance, made_up, subject
 from ebmbench.harness.gate import Red
 from ebmbench.harness.jobs import JOBS
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
-from ebmbench.peers import Place, Work
+from ebmbench.peers import Place, Work, _torch
 
 CPU = Place("cpu", "float32")
 ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVICES]
@@ -48,7 +49,8 @@ def conforms(name, job):
 
 def test_every_file_is_found():
     assert set(peers.known()) == {
-        "numpy", "torch_eager", "torch_graph", "torch_compiled", "cupy", "scikit_learn"
+        "numpy", "torch_eager", "torch_graph", "torch_compiled", "cupy", "scikit_learn", "jax", "rbms",
+        "learnergy", "thrml",
     }  # fmt: skip
 
 
@@ -57,9 +59,42 @@ def test_a_peer_does_its_jobs(name, job):
     conforms(name, job)
 
 
-def test_torch_in_bfloat16_samples():
-    one, config = peer("torch_eager", Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
+@pytest.mark.parametrize("name", ["torch_eager", "jax"])
+def test_a_peer_in_bfloat16_samples(name):
+    one, config = peer(name, Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
     config.check_peer(one, SUBJECT)
+
+
+def test_jax_does_not_anneal_in_bfloat16():
+    one, config = peer("jax", Place("cpu", "bfloat16")), JOBS["ais"](**SMALL["ais"])
+    assert complaint(config.check_peer, one, SUBJECT).endswith("in float32, not in bfloat16")
+
+
+def test_of_a_peers_settings_the_fastest_are_kept(monkeypatch):
+    one, took = peer("numpy"), {("a", 1): 0.02, ("a", 2): 0.03, ("b", 1): 0.001, ("b", 2): 0.02}
+    tried = []
+
+    def start(peer):
+        way = tuple(peer.settings.values())
+        tried.append(way)
+        return Work(lambda: sleep(took[way]), lambda: None, dict)
+
+    choices = {"rng": ("a", "b"), "unroll": (1, 2)}
+    monkeypatch.setattr(peers.known()["numpy"], "settings", lambda place: choices, raising=False)
+    assert peers.tuned(one, start).settings == {"rng": "b", "unroll": 1}
+    assert tried == list(took)
+    assert peers.load("numpy", CPU).settings == {"rng": "a", "unroll": 1}
+
+
+def test_threads_of_torch_are_set_while_a_piece_runs_and_no_longer():
+    one = peer("torch_eager")
+    torch = pytest.importorskip("torch")
+    all_threads, seen = torch.get_num_threads(), []
+    build = lambda place: Work(lambda: seen.append(torch.get_num_threads()), lambda: None, dict)  # noqa: E731
+    made = _torch.threaded({"job": build})["job"](one.place, threads=1)
+    made.run()
+    assert seen == [1]
+    assert torch.get_num_threads() == all_threads
 
 
 def test_torch_compiled_samples():

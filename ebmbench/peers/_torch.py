@@ -22,7 +22,7 @@ def jobs(prepare: Prepare) -> dict[str, Any]:
     """The jobs by name."""
     found: dict[str, Any] = {"gibbs": gibbs, "sml": sml, "cd": cd}
     found |= {name: partial(flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
-    return {name: partial(build, prepare) for name, build in found.items()}
+    return threaded({name: partial(build, prepare) for name, build in found.items()})
 
 
 def missing(place: Place) -> str | None:
@@ -59,11 +59,40 @@ def _wait(torch: Any, place: Place) -> None:
         torch.cuda.synchronize()
 
 
-def _work(torch: Any, place: Place, run: Callable[[], None], **tensors: Any) -> Work:
-    def result() -> dict[str, np.ndarray]:
-        return {name: x.detach().double().cpu().numpy() for name, x in tensors.items()}
+def work(place: Place, run: Callable[[], None], shown: Callable[[], dict[str, Any]]) -> Work:
+    """A `Work` whose result is these tensors."""
 
-    return Work(run, partial(_wait, torch, place), result)
+    def result() -> dict[str, np.ndarray]:
+        return {name: x.detach().double().cpu().numpy() for name, x in shown().items()}
+
+    return Work(run, partial(_wait, _torch(), place), result)
+
+
+def settings(place: Place) -> dict[str, tuple]:
+    """All threads or one, where the processor computes; see the package."""
+    return {"threads": tuple({_torch().get_num_threads(): 0, 1: 0})} if place.device == "cpu" else {}
+
+
+def threaded(builders: dict[str, Callable[..., Work]]) -> dict[str, Callable[..., Work]]:
+    """The jobs with a number of threads, which holds while a piece runs."""
+
+    def with_threads(build: Callable[..., Work], *given: Any, threads: int | None = None) -> Work:
+        if threads is None:
+            return build(*given)
+        torch = _torch()
+
+        def limited(do: Callable[..., Any], *rest: Any) -> Any:
+            before = torch.get_num_threads()
+            torch.set_num_threads(threads)
+            try:
+                return do(*rest)
+            finally:
+                torch.set_num_threads(before)
+
+        made = limited(build, *given)
+        return made._replace(run=partial(limited, made.run))
+
+    return {name: partial(with_threads, build) for name, build in builders.items()}
 
 
 def _draw(torch: Any, out: Any, p: Any, bias: Any, given: Any, W: Any) -> None:
@@ -90,7 +119,7 @@ def gibbs(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, sweeps: 
         start = v.clone()
         run = torch.no_grad()(prepare(torch, sweep, sweeps))
         v.copy_(start)  # preparing may have run it
-    return _work(torch, place, run, v=v, h=h)
+    return work(place, run, lambda: {"v": v, "h": h})
 
 
 def sml(
@@ -160,7 +189,8 @@ def _train(
                 torch.index_select(data, 0, index, out=positive)
                 step()
 
-    return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v, h=h)
+    shown = {"W": W, "b": b, "c": c, "batch": positive, "chains": v, "h": h}
+    return work(place, run, lambda: shown)
 
 
 def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objective: str) -> Work:
@@ -187,4 +217,4 @@ def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objectiv
                 out.copy_(g)
 
     names = dict(zip("Wbc", found, strict=True))
-    return _work(torch, place, prepare(torch, step, 1), value=value, **names)
+    return work(place, prepare(torch, step, 1), lambda: names | {"value": value})

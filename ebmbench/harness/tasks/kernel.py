@@ -155,6 +155,9 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
         name, wanted = case.peer_place
         peer = peers.load(name, Place("cuda" if case.backend == "cuda" else "cpu", wanted))
         row["peer_version"] = peer.version
+        peer = peers.tuned(peer, lambda one: job.theirs(one, given))
+        row["peer_settings"] = ", ".join(f"{name} {value}" for name, value in peer.settings.items())
+        limit.check("while the peer's settings were tried")
         job.check_peer(peer, given)
         limit.check("while the peer was checked")
         there = job.theirs(peer, given)
