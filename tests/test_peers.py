@@ -173,7 +173,7 @@ def test_a_peer_that_is_not_installed_names_its_package(monkeypatch):
 
 def test_a_peer_without_the_job_says_so():
     if importlib.util.find_spec("sklearn"):
-        assert "has no gibbs" in complaint(peer("scikit_learn").start, "gibbs", MODEL)
+        assert "has no cd" in complaint(peer("scikit_learn").start, "cd", MODEL)
 
 
 # Conformance: what is wrong is seen. A right sampler fails once in a million checks.
@@ -226,11 +226,11 @@ def test_a_wrong_update_is_red(name):
         work.run()
         return work.result()
 
-    conformance.check_update("x", "sml", MODEL, update, "float32")
+    conformance.check_update("x", "sml", MODEL, update, "float32", 20)
     with pytest.raises(Red, match="SML"):
-        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1.13), "float32")
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1.13), "float32", 20)
     with pytest.raises(Red, match="SML"):
-        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1e-9), "float32")
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1e-9), "float32", 20)
 
 
 def test_a_peer_that_is_wrong_is_never_timed(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from ebmbench.errors import Unavailable
 from ebmbench.harness.gate import Red
 from ebmbench.kernels.api import load
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
@@ -97,19 +98,22 @@ def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float])
 
 
 def check_update(
-    what: str, job: str, model: RBM, update: Callable[[float], Arrays], precision: str
+    what: str, job: str, model: RBM, update: Callable[[float], Arrays], precision: str, chains: int
 ) -> None:
-    """One update at a rate is the rate times the contrast of its batch and its chains.
+    """One update at a rate is the rate times the contrast of its batch and so many chains.
 
-    Where the h that the chains' v was drawn from is known, v is held against its law too.
+    Where the h that the chains' v was drawn from is known, v is held against its law too. `Unavailable`
+    for parameters in bfloat16.
     """
+    if precision == "bfloat16":
+        raise Unavailable(f"{what} keeps parameters in bfloat16, whose rounding loses an update")
     found = update(_RATE)
     moved = {name: (found[name] - getattr(model, name)) / _RATE for name in ("W", "b", "c")}
     batch = found["batch"]
     if "chains" not in found:  # a peer that hides them: b still says how many of them were on
-        on = len(batch) * (batch.mean(axis=0) - moved["b"])
-        off = np.abs(on - np.rint(on)).max() / len(batch)
-        possible = on.min() > -0.5 and on.max() < len(batch) + 0.5
+        on = chains * (batch.mean(axis=0) - moved["b"])
+        off = np.abs(on - np.rint(on)).max() / chains
+        possible = on.min() > -0.5 and on.max() < chains + 0.5
         wrong = not (off <= _UPDATE and possible)
     else:
         wanted = contrast(model, batch, found["chains"])

@@ -14,11 +14,14 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
     cd(place, model, rows, batch, updates, k, rate, momentum)
                                                likewise, k sweeps each from the batch
 
+    score_free_energy, score_pseudolikelihood(place, model, v)
+                                               a piece is the library's own score of the rows v
+
 `model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
 would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
 checks what comes out before anything is timed. A file may have `missing(place)`: why it cannot run there,
 or None; and `settings(place)`: names of further arguments of its jobs, each with the values to try, of
-which `tuned` keeps the fastest.
+which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be made ready.
 """
 
 import importlib
@@ -51,8 +54,8 @@ class Work(NamedTuple):
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
     host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
-    log Z left out; value and W, b, c of a gradient; of sml and cd W, b, c of the updated model, the last
-    batch and, where they are known, the chains' v and the h that it was drawn from.
+    log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c of the
+    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from.
     """
 
     run: Callable[[], Any]

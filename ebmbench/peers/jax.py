@@ -163,7 +163,7 @@ def _train(
         v, h = several(sweeps, state["model"], key, start)
         p_model = jax.nn.sigmoid(v @ W + c)
         gradient = (
-            (positive.T @ p_data - v.T @ p_model) / batch,
+            positive.T @ p_data / batch - v.T @ p_model / len(v),
             positive.mean(0) - v.mean(0),
             p_data.mean(0) - p_model.mean(0),
         )
@@ -195,7 +195,7 @@ def _train(
         "key": jax.random.key(0, impl=rng), "model": parameters,
         "speed": [jnp.zeros_like(x) for x in parameters],
         "chains": jnp.array(data[:batch] if chains is None else _arrays(place, chains)[0]),
-        "h": jnp.zeros((batch, model.n_hidden), data.dtype),
+        "h": jnp.zeros((batch if chains is None else len(chains), model.n_hidden), data.dtype),
         "batch": jnp.array(data[:batch]),
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """learnergy: the sampling, energy and optimiser of its Bernoulli RBM in PyTorch."""
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,4 +75,19 @@ def cd(
     return _torch.work(place, run, lambda: {"W": rbm.W, "b": rbm.a, "c": rbm.b} | last)
 
 
-JOBS = _torch.threaded({"gibbs": gibbs, "cd": cd})
+def _score(name: str, place: Place, model: RBM, v: np.ndarray) -> Work:
+    """See the package."""
+    torch = importlib.import_module("torch")
+    rbm = _rbm(place, model)
+    rows, last = torch.tensor(v, dtype=torch.float32, device=place.device), {}
+
+    def run() -> None:
+        last["score"] = getattr(rbm, name)(rows)
+
+    return _torch.work(place, run, lambda: last)
+
+
+JOBS = _torch.threaded({
+    "gibbs": gibbs, "cd": cd, "score_free_energy": partial(_score, "energy"),
+    "score_pseudolikelihood": partial(_score, "pseudo_likelihood"),
+})  # fmt: skip

@@ -116,4 +116,18 @@ def _train(
     return _torch.work(place, run, lambda: names | last)
 
 
-JOBS = _torch.threaded({"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd})
+def free_energy(place: Place, model: RBM, v: np.ndarray) -> Work:
+    """See the package; its energy of v."""
+    torch = importlib.import_module("torch")
+    rbm = _rbm(place, model.W, model.b, model.c)
+    rows, last = torch.tensor(v, dtype=rbm.dtype, device=rbm.device), {}
+
+    def run() -> None:
+        last["score"] = rbm.compute_energy_visibles(rows)
+
+    return _torch.work(place, run, lambda: last)
+
+
+JOBS = _torch.threaded(
+    {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd, "score_free_energy": free_energy}
+)

@@ -45,14 +45,14 @@ def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int) -> Work:
 
     @importlib.import_module("equinox").filter_jit
     def advance(program: Any, state: Any) -> Any:
-        following, *keys = library.random.split(state["key"], len(v) + 1)
+        keys = library.random.split(state["key"], len(v) + 1)
 
         def one(key: Any, h: Any, v: Any) -> Any:
             found = thrml.sample_states(key, program, told, [h, v], [], blocks)
             return [x[0] for x in found]
 
-        h, visible = library.vmap(one)(jnp.stack(keys), state["h"], state["v"])
-        return {"key": following, "h": h, "v": visible}
+        h, visible = library.vmap(one)(keys[1:], state["h"], state["v"])
+        return {"key": keys[0], "h": h, "v": visible}
 
     start = {
         "key": library.random.key(0),

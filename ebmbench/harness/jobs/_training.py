@@ -98,8 +98,8 @@ class _Epoch(Job):
             work.run()
             return work.result()
 
-        what = f"peer {peer.name}"
-        conformance.check_update(what, self.name, subject.model, update, peer.place.precision)
+        what, precision = f"peer {peer.name}", peer.place.precision
+        conformance.check_update(what, self.name, subject.model, update, precision, self.batch)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ebmbench import datasets, options, peers
 from ebmbench.discovery import unknown
-from ebmbench.harness import ceilings, interleaved, sources, subject, tasks
+from ebmbench.harness import ceilings, interleaved, sources, subject, tasks, verify
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.interleaved import Limit, System
 from ebmbench.harness.jobs import JOBS, Cost
@@ -120,6 +120,8 @@ class Case(tasks.Case):
                 text += " (fewer operations than the dense product has, or bytes in a cache)"
         if self.peer:
             text += f", {row['ratio']:.3g} times as fast as the peer {interleaved.told(row)}"
+            text += ": the peer is faster" if row["ratio"] < 1 else ""
+            text += f"; the peer is {row['peer_verdict']}"
         return text
 
     def load(self) -> subject.Subject:
@@ -145,16 +147,19 @@ class Case(tasks.Case):
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     """Fill in seconds, ratio, floor and moves; raises `Red` where a result is wrong."""
-    limit = Limit(case.timeout_s)
+    if case.peer:
+        name, wanted = case.peer_place
+        place = Place("cuda" if case.backend == "cuda" else "cpu", wanted)
+        peer = peers.load(name, place)
+        row["peer_version"] = peer.version
+        row["peer_verdict"] = verify.of(name, place)
+    limit = Limit(case.timeout_s)  # verifying is off the clock
     k, job = api.load(case.backend), case.config
     given = case.load()
     row |= {"n_visible": given.model.n_visible, "n_hidden": given.model.n_hidden}
     precision, size, products = _WAYS[case.arithmetic if job.on_tensor_cores else "float"]
     there = None
     if case.peer:
-        name, wanted = case.peer_place
-        peer = peers.load(name, Place("cuda" if case.backend == "cuda" else "cpu", wanted))
-        row["peer_version"] = peer.version
         peer = peers.tuned(peer, lambda one: job.theirs(one, given))
         row["peer_settings"] = ", ".join(f"{name} {value}" for name, value in peer.settings.items())
         limit.check("while the peer's settings were tried")
