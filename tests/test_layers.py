@@ -40,7 +40,7 @@ MAY = {
     "report": {"harness.table"},
     # The top: it hands on what the user asked for, to the layers below report and harness too.
     "cli": {"report", "harness", "training", "evaluation", "estimators", "partition", "samplers"}
-    | {"datasets", "kernels.api", "models"},
+    | {"datasets", "kernels.api", "models", "peers"},
     "__main__": {"cli"},
     "__init__": set(),  # finds its public names when they are asked for
     "kernels": set(),

@@ -1,6 +1,7 @@
 """Peers: found by their files, refused with a reason, and doing the job that they are timed on."""
 
 import importlib.util
+from time import sleep
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ from conftest import complaint
 
 from ebmbench import peers
 from ebmbench.errors import Unavailable
-from ebmbench.harness import conformance, made_up
+from ebmbench.harness import conformance, made_up, subject
 from ebmbench.harness.gate import Red
 from ebmbench.harness.jobs import JOBS
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
-from ebmbench.peers import Place, Work
+from ebmbench.peers import Place, Work, _torch
 
 CPU = Place("cpu", "float32")
 ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVICES]
@@ -23,9 +24,12 @@ SMALL = {
     "pseudolikelihood": {"rows": 7},
     "ratio_matching": {"rows": 7},
     "sml": {"rows": 90, "batch": 20},
+    "cd": {"rows": 90, "batch": 20, "k": 3},
+    "ais": {"chains": 100, "betas": 20},
 }
 PAIRS = [(name, job) for name in QUICK for job in SMALL if job in peers.known()[name].JOBS]
-MODEL = made_up.model(31, 17)
+SUBJECT = subject.load("", "", 31, 17)
+MODEL = SUBJECT.model
 
 
 def peer(name, place=CPU):
@@ -37,15 +41,16 @@ def peer(name, place=CPU):
 
 def conforms(name, job):
     one, config = peer(name), JOBS[job](**SMALL[job])
-    config.check_peer(one, MODEL)
-    work = config.theirs(one, MODEL)
-    config.check(name, MODEL, work, "float32")
+    config.check_peer(one, SUBJECT)
+    work = config.theirs(one, SUBJECT)
+    config.check(name, SUBJECT, work, "float32")
     return work
 
 
 def test_every_file_is_found():
     assert set(peers.known()) == {
-        "numpy", "torch_eager", "torch_graph", "torch_compiled", "cupy", "scikit_learn"
+        "numpy", "torch_eager", "torch_graph", "torch_compiled", "cupy", "scikit_learn", "jax", "rbms",
+        "learnergy", "thrml",
     }  # fmt: skip
 
 
@@ -54,9 +59,42 @@ def test_a_peer_does_its_jobs(name, job):
     conforms(name, job)
 
 
-def test_torch_in_bfloat16_samples():
-    one, config = peer("torch_eager", Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
-    config.check_peer(one, MODEL)
+@pytest.mark.parametrize("name", ["torch_eager", "jax"])
+def test_a_peer_in_bfloat16_samples(name):
+    one, config = peer(name, Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
+    config.check_peer(one, SUBJECT)
+
+
+def test_jax_does_not_anneal_in_bfloat16():
+    one, config = peer("jax", Place("cpu", "bfloat16")), JOBS["ais"](**SMALL["ais"])
+    assert complaint(config.check_peer, one, SUBJECT).endswith("in float32, not in bfloat16")
+
+
+def test_of_a_peers_settings_the_fastest_are_kept(monkeypatch):
+    one, took = peer("numpy"), {("a", 1): 0.02, ("a", 2): 0.03, ("b", 1): 0.001, ("b", 2): 0.02}
+    tried = []
+
+    def start(peer):
+        way = tuple(peer.settings.values())
+        tried.append(way)
+        return Work(lambda: sleep(took[way]), lambda: None, dict)
+
+    choices = {"rng": ("a", "b"), "unroll": (1, 2)}
+    monkeypatch.setattr(peers.known()["numpy"], "settings", lambda place: choices, raising=False)
+    assert peers.tuned(one, start).settings == {"rng": "b", "unroll": 1}
+    assert tried == list(took)
+    assert peers.load("numpy", CPU).settings == {"rng": "a", "unroll": 1}
+
+
+def test_threads_of_torch_are_set_while_a_piece_runs_and_no_longer():
+    one = peer("torch_eager")
+    torch = pytest.importorskip("torch")
+    all_threads, seen = torch.get_num_threads(), []
+    build = lambda place: Work(lambda: seen.append(torch.get_num_threads()), lambda: None, dict)  # noqa: E731
+    made = _torch.threaded({"job": build})["job"](one.place, threads=1)
+    made.run()
+    assert seen == [1]
+    assert torch.get_num_threads() == all_threads
 
 
 def test_torch_compiled_samples():
@@ -78,7 +116,7 @@ def test_what_torch_cannot_compile_is_unavailable_with_the_reason(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", refuse)
     config = JOBS["gibbs"](**SMALL["gibbs"])
-    assert complaint(config.check_peer, one, MODEL).endswith("RuntimeError: no compiler")
+    assert complaint(config.check_peer, one, SUBJECT).endswith("RuntimeError: no compiler")
 
 
 def test_an_epoch_is_all_its_updates():
@@ -135,7 +173,7 @@ def test_a_peer_that_is_not_installed_names_its_package(monkeypatch):
 
 def test_a_peer_without_the_job_says_so():
     if importlib.util.find_spec("sklearn"):
-        assert "has no gibbs" in complaint(peer("scikit_learn").start, "gibbs", MODEL)
+        assert "has no cd" in complaint(peer("scikit_learn").start, "cd", MODEL)
 
 
 # Conformance: what is wrong is seen. A right sampler fails once in a million checks.
@@ -188,11 +226,11 @@ def test_a_wrong_update_is_red(name):
         work.run()
         return work.result()
 
-    conformance.check_sml("x", MODEL, update)
+    conformance.check_update("x", "sml", MODEL, update, "float32", 20)
     with pytest.raises(Red, match="SML"):
-        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1.13))
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1.13), "float32", 20)
     with pytest.raises(Red, match="SML"):
-        conformance.check_sml("x", MODEL, lambda rate: update(rate, 1e-9))
+        conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1e-9), "float32", 20)
 
 
 def test_a_peer_that_is_wrong_is_never_timed(tmp_path, monkeypatch):

@@ -51,7 +51,8 @@ def kernels():
                     f"{job}{arithmetic}{peer}", "kernel", backend="cuda", job=job, arithmetic=arithmetic,
                     peer="" if "AIS" in job else peer, n_visible=784, n_hidden=500, turns=6, put_s=1e-4,
                     get_s=2e-5, floor_s=2e-4, fraction=0.2 + place, bound="operations",
-                    peer_version="torch 2.13",
+                    peer_version="torch 2.13", peer_settings="threads 2",
+                    peer_verdict="verified: transition",
                 )  # fmt: skip
                 row |= timed("seconds", 1e-3)
                 if peer and "AIS" not in job:
@@ -143,12 +144,14 @@ def test_a_backend_that_is_not_there_shows_with_its_reason(tmp_path):
 def test_kernels_tell_floor_ratio_and_moves(tmp_path):
     seen = page_of(tmp_path, kernels())
     head, *rows = table_of(tmp_path, "Kernels and peers")
-    assert head[:4] == ["Arithmetic", "Time", "Floor", "Reached"]
+    assert head[:4] == ["Arithmetic", "Time", "Dense floor", "Of its rate"]
     assert rows[0] == [
-        "float on cuda", "1 ms [900 µs to 1.2 ms]", "200 µs", "20 % by operations",
-        "torch eager, float32", "5 ms [4.5 to 6 ms]", "5.00 [4.50, 5.50]", "100 µs", "20 µs",
+        "float on cuda", "1 ms [900 µs to 1.2 ms]", "200 µs", "0.20× by operations",
+        "torch eager, float32 threads 2", "5 ms [4.5 to 6 ms]", "5.00 [4.50, 5.50]", "ours",
+        "verified: transition", "100 µs", "20 µs",
     ]  # fmt: skip
     assert "Faster than the peer in 2 of 4 comparisons" in seen
+    assert [row[7] for row in rows[:4]] == ["ours", "the peer"] * 2
     files = {path.name for path in (tmp_path / "r" / "figures").glob("*.svg")}
     assert files == {"kernel-floors.svg", "kernel-1-gibbs-100-chains-100-sweeps.svg"}
 

@@ -11,8 +11,9 @@ import pytest
 from conftest import complaint
 from scipy.stats import binom
 
-from ebmbench.errors import Unavailable
-from ebmbench.harness import ceilings, gate, interleaved, spec
+from ebmbench import peers
+from ebmbench.errors import Unavailable, UserError
+from ebmbench.harness import ceilings, gate, interleaved, made_up, sources, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.clock import Timeout
 from ebmbench.harness.interleaved import Limit, System, Turns
@@ -117,10 +118,10 @@ def test_the_limit_counts_from_where_a_case_starts(time):
 
 
 def test_the_limit_holds_while_a_kernel_is_checked(tmp_path):
-    for peer in ("", "numpy"):
+    for peer, when in (("", "ours was checked"), ("numpy", "the peer's settings were tried")):
         row = run_one(tmp_path / peer, KERNEL, peer=peer, timeout_s=1e-9)
         assert row["status"] == "timeout"
-        assert "checked" in row["reason"]
+        assert row["reason"].endswith(f"while {when}")
 
 
 def turns_of(ratios):
@@ -243,6 +244,8 @@ def test_cuda_is_compared_with_cpu_or_unavailable(tmp_path):
         {"name": "pseudolikelihood", "rows": 5},
         {"name": "ratio_matching", "rows": 5},
         {"name": "sml", "rows": 50, "batch": 10},
+        {"name": "cd", "rows": 50, "batch": 10, "k": 3},
+        {"name": "ais", "chains": 20, "betas": 10},
     ],
     ids=lambda job: job["name"],
 )
@@ -255,6 +258,49 @@ def test_a_kernel_beside_a_peer(tmp_path, job):
     assert row["put_s"] > 0
     assert row["get_s"] > 0
     assert row["peer_version"].startswith("numpy ")
+
+
+def test_a_kernel_of_a_given_model_starts_from_the_rows_of_its_data(tmp_path):
+    """A recipe of 64 visible units, as digits have columns; and the shipped model that learned them."""
+    for model, name in (({"random": [64, 5]}, "random 64x5, scale 1, seed 1"), ("digits_rbm20",) * 2):
+        case = replace(KERNEL, model=model, dataset="digits")
+        given = case.load()
+        train = sources.load_dataset("digits").train
+        rows = {row.tobytes() for row in given.rows(50)}
+        assert rows <= {row.tobytes() for row in train}
+        assert len(rows) > 40
+        assert len(given.rows(2 * len(train))) == 2 * len(train)
+        row = run_one(tmp_path / name, case)
+        assert row["status"] == "done", row["reason"]
+        assert (row["model"], row["n_visible"]) == (name, 64)
+        assert row["operations"] == 2 * 50 * 2 * 2 * given.model.W.size
+        assert f"of {name}," in case.heading
+        assert row["dataset_digest"] == sources.load_dataset("digits").digest
+
+
+def test_what_a_given_model_is_checked_against_is_that_model(tmp_path, monkeypatch):
+    """A peer that samples the made-up model of the same size is red."""
+    original = peers.known()["numpy"].JOBS["gibbs"]
+    monkeypatch.setitem(
+        peers.known()["numpy"].JOBS,
+        "gibbs",
+        lambda place, model, *rest: original(place, made_up.model(64, 20), *rest),
+    )
+    row = run_one(tmp_path, KERNEL, model="digits_rbm20", dataset="digits")
+    assert row["status"] == "red"
+    assert "peer numpy" in row["reason"]
+
+
+def test_a_kernel_of_a_model_that_is_not_there_is_unavailable(tmp_path):
+    row = run_one(tmp_path, KERNEL, model="nowhere.npz")
+    assert row["status"] == "unavailable"
+    assert row["reason"].startswith("there is no model file nowhere.npz")
+    assert (row["model"], row["n_visible"]) == ("nowhere", None)
+
+
+def test_data_that_do_not_fit_the_model_are_one_sentence():
+    with pytest.raises(UserError, match="data set digits has 64 columns, but the model has 20"):
+        replace(KERNEL, dataset="digits").load()
 
 
 def test_a_kernel_without_a_peer_has_no_ratio(tmp_path):
@@ -480,8 +526,11 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (KERNEL, {"job": {"chains": 3}}, "name"),
         (KERNEL, {"job": {"name": "gibbs", "chains": 0}}, "chains"),
         (KERNEL, {"job": {"name": "sml", "rows": 5, "batch": 6}}, "batch"),
-        (KERNEL, {"job": {"name": "ais", "betas": 1}, "peer": ""}, "betas"),
-        (KERNEL, {"job": {"name": "ais"}}, "no peer"),
+        (KERNEL, {"job": {"name": "ais", "betas": 1}, "peer": ""}, "temperatures"),
+        (KERNEL, {"job": {"name": "ais", "betas": "adaptive"}, "peer": ""}, "betas"),
+        (KERNEL, {"job": {"name": "cd", "k": 0}}, "k of job cd"),
+        (KERNEL, {"model": "digits_rbm"}, "digits_rbm20"),
+        (KERNEL, {"dataset": "digitz"}, "digits"),
         (KERNEL, {"peer": "nump"}, "'nump'"),
         (KERNEL, {"peer": {"name": "numpy", "precision": "float16"}}, "'float16'"),
         (KERNEL, {"peer": {"name": "numpy", "prec": 1}}, "prec"),

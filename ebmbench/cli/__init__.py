@@ -1,4 +1,4 @@
-"""The command line: `ebmbench run | train | evaluate | sample | report | list | doctor`."""
+"""The command line: `ebmbench run | train | evaluate | sample | report | list | doctor | verify`."""
 
 from ebmbench.cli.app import main
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import evaluate, facts, models, suites
+from ebmbench.cli import evaluate, facts, models, suites, verify
 from ebmbench.errors import UserError
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ for command in (
     suites.report,
     facts.list_names,
     facts.doctor,
+    verify.verify,
 ):
     name = {"list_names": "list"}.get(command.__name__, command.__name__)
     app.command(name=name)(command)

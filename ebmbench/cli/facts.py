@@ -14,8 +14,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_names(as_json: Json = False) -> None:
-    """List suites, data sets, estimators, partition functions and backends."""
-    from ebmbench import datasets, estimators, partition
+    """List suites, data sets, estimators, partition functions, backends and peers."""
+    from ebmbench import datasets, estimators, partition, peers
     from ebmbench.harness import spec
     from ebmbench.kernels import api
 
@@ -28,6 +28,7 @@ def list_names(as_json: Json = False) -> None:
         "estimators": {name: first_line(module) for name, module in estimators.known().items()},
         "methods": {name: first_line(module) for name, module in partition.known().items()},
         "backends": {name: _state(name) for name in api.BACKENDS},
+        "peers": {name: peers.describe(name) for name in peers.known()},
     }
     if as_json:
         print(json.dumps(found, indent=2))

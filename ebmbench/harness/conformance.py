@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from ebmbench.harness import made_up
+from ebmbench.errors import Unavailable
 from ebmbench.harness.gate import Red
 from ebmbench.kernels.api import load
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
@@ -72,8 +72,8 @@ def check_first_sweep(what: str, model: RBM, v: np.ndarray, found: Arrays, preci
 
 
 def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays) -> None:
-    """Value and gradient of the made-up rows v, those of the reference."""
-    wanted = _reference(job, model, len(v))
+    """Value and gradient of rows v, those of the reference."""
+    wanted = _reference(job, model, v.tobytes())
     for name, value in wanted.items():
         allowed = _VALUE * abs(float(value)) if name == "value" else _GRADIENT
         off = float(np.abs(found[name] - value).max())
@@ -82,10 +82,11 @@ def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays
 
 
 @cache
-def _reference(job: str, model: RBM, rows: int) -> dict[str, np.ndarray]:
+def _reference(job: str, model: RBM, rows: bytes) -> dict[str, np.ndarray]:
     k = load("reference")
     handle = k.put(model)
-    phases, value = getattr(k, job)(handle, k.put_rows(made_up.rows(rows, model.n_visible)))
+    v = np.frombuffer(rows, np.uint8).reshape(-1, model.n_visible)
+    phases, value = getattr(k, job)(handle, k.put_rows(v))
     return {"value": np.asarray(value), **k.get_tree(handle, phases.gradient)}
 
 
@@ -96,25 +97,39 @@ def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float])
         raise Red(f"{what}: log Z are {apart:.3g} apart, allowed is {allowed:.3g}")
 
 
-def check_sml(what: str, model: RBM, update: Callable[[float], Arrays]) -> None:
-    """One update at a rate is the rate times the contrast of its batch and its chains."""
+def check_update(
+    what: str, job: str, model: RBM, update: Callable[[float], Arrays], precision: str, chains: int
+) -> None:
+    """One update at a rate is the rate times the contrast of its batch and so many chains.
+
+    Where the h that the chains' v was drawn from is known, v is held against its law too. `Unavailable`
+    for parameters in bfloat16.
+    """
+    if precision == "bfloat16":
+        raise Unavailable(f"{what} keeps parameters in bfloat16, whose rounding loses an update")
     found = update(_RATE)
     moved = {name: (found[name] - getattr(model, name)) / _RATE for name in ("W", "b", "c")}
     batch = found["batch"]
     if "chains" not in found:  # a peer that hides them: b still says how many of them were on
-        on = len(batch) * (batch.mean(axis=0) - moved["b"])
-        off = np.abs(on - np.rint(on)).max() / len(batch)
-        possible = on.min() > -0.5 and on.max() < len(batch) + 0.5
+        on = chains * (batch.mean(axis=0) - moved["b"])
+        off = np.abs(on - np.rint(on)).max() / chains
+        possible = on.min() > -0.5 and on.max() < chains + 0.5
         wrong = not (off <= _UPDATE and possible)
     else:
-        rows = (batch, found["chains"])
-        data, fantasy = ((v, hidden_probability(model, v)) for v in rows)
-        wanted = {
-            "W": data[0].T @ data[1] / len(batch) - fantasy[0].T @ fantasy[1] / len(rows[1]),
-            "b": data[0].mean(axis=0) - fantasy[0].mean(axis=0),
-            "c": data[1].mean(axis=0) - fantasy[1].mean(axis=0),
-        }
+        wanted = contrast(model, batch, found["chains"])
         off = max(float(np.abs(moved[name] - wanted[name]).max()) for name in wanted)
         wrong = not off <= _UPDATE
     if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > _UPDATE:
-        raise Red(f"{what}: an update of SML is off by {off:.2g}, allowed is {_UPDATE:.2g}")
+        raise Red(f"{what}: an update of {job.upper()} is off by {off:.2g}, allowed is {_UPDATE:.2g}")
+    if "h" in found:
+        check_gibbs(what, model, {"h": found["h"], "v": found["chains"]}, precision)
+
+
+def contrast(model: RBM, batch: np.ndarray, chains: np.ndarray) -> dict[str, np.ndarray]:
+    """The mean of (v p(h|v), v, p(h|v)) over a batch less that over chains, whatever their numbers."""
+    data, fantasy = ((v, hidden_probability(model, v)) for v in (batch, chains))
+    return {
+        "W": data[0].T @ data[1] / len(batch) - fantasy[0].T @ fantasy[1] / len(chains),
+        "b": data[0].mean(axis=0) - fantasy[0].mean(axis=0),
+        "c": data[1].mean(axis=0) - fantasy[1].mean(axis=0),
+    }

@@ -6,19 +6,31 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
     gibbs(place, model, v, sweeps)             a piece is `sweeps` sweeps from where the chains stand
     pseudolikelihood(place, model, v)          a piece is value and gradient of the rows v
     ratio_matching(place, model, v)            likewise, of the negative loss
+    ais(place, model, bias, betas, chains)     a piece is one annealing from independent units of these
+                                               biases, which are drawn, through inverse temperatures
+                                               betas, from 0 to 1
     sml(place, model, rows, chains, batch, updates, rate, momentum)
                                                a piece is so many updates, one sweep each
+    cd(place, model, rows, batch, updates, k, rate, momentum)
+                                               likewise, k sweeps each from the batch
+
+    score_free_energy, score_pseudolikelihood(place, model, v)
+                                               a piece is the library's own score of the rows v
 
 `model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
 would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
 checks what comes out before anything is timed. A file may have `missing(place)`: why it cannot run there,
-or None.
+or None; and `settings(place)`: names of further arguments of its jobs, each with the values to try, of
+which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be made ready.
 """
 
 import importlib
+import importlib.util
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from time import perf_counter
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -26,6 +38,8 @@ import numpy as np
 
 from ebmbench.discovery import registry, unknown
 from ebmbench.errors import Unavailable
+
+_TRIALS, _TRIAL_S = 3, 1.0  # of a setting, after the piece that warms up; seconds that end them
 
 
 class Place(NamedTuple):
@@ -39,8 +53,9 @@ class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
-    host arrays of the last piece by name, in float64: v and h of gibbs; value and W, b, c of a gradient;
-    W, b, c of the updated model, the last batch and, where they are known, the chains' v of sml.
+    host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
+    log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c of the
+    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from.
     """
 
     run: Callable[[], Any]
@@ -50,18 +65,19 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer at a place; version: of its package."""
+    """A peer at a place; version: of its package; settings: with which its jobs run."""
 
     name: str
     version: str
     place: Place
     jobs: Mapping[str, Callable[..., Work]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def start(self, job: str, *given: Any) -> Work:
         """A job made ready; `Unavailable` where the peer has no such job."""
         if job not in self.jobs:
             raise Unavailable(f"peer {self.name} has no {job}")
-        return self.jobs[job](self.place, *given)
+        return self.jobs[job](self.place, *given, **self.settings)
 
 
 def known() -> dict[str, ModuleType]:
@@ -91,7 +107,53 @@ def load(name: str, place: Place) -> Peer:
     reason = module.missing(place) if hasattr(module, "missing") else None
     if reason:
         raise Unavailable(f"peer {name} {reason}")
-    return Peer(name, _version(module.PACKAGE), place, module.JOBS)
+    first = {setting: values[0] for setting, values in _settings(module, place).items()}
+    return Peer(name, _version(module.PACKAGE), place, module.JOBS, first)
+
+
+def _settings(module: ModuleType, place: Place) -> Mapping[str, tuple]:
+    return module.settings(place) if hasattr(module, "settings") else {}
+
+
+def tuned(peer: Peer, start: Callable[[Peer], Work]) -> Peer:
+    """The same peer with those of its settings with which the work that `start` makes ready takes least.
+
+    Each is given a piece to warm up and then the least time of up to three.
+    """
+    values = _settings(known()[peer.name], peer.place)
+    ways = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    if len(ways) == 1:
+        return peer
+    best, least = peer, float("inf")
+    for way in ways:
+        one = replace(peer, settings=way)
+        seconds = _least(start(one))
+        if seconds < least:
+            best, least = one, seconds
+    return best
+
+
+def _least(work: Work) -> float:
+    """Seconds of a piece."""
+    times: list[float] = []
+    for _ in range(1 + _TRIALS):
+        started = perf_counter()
+        work.run()
+        work.wait()
+        times.append(perf_counter() - started)
+        if sum(times) > _TRIAL_S and len(times) > 1:
+            break
+    return min(times[1:])
+
+
+def describe(name: str) -> str:
+    """What a peer is, does and lacks, without importing its package."""
+    module = known()[name]
+    first = (module.__doc__ or "").strip().splitlines()[0]
+    places = f"{', '.join(module.JOBS)} on {' and '.join(module.DEVICES)}"
+    there = importlib.util.find_spec(module.PACKAGE) is not None
+    state = _version(module.PACKAGE) if there else f"not here: it needs the package {module.PACKAGE}"
+    return f"{first} {places} ({state})"
 
 
 def _version(package: str) -> str:

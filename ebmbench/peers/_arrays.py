@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarr
     def job(build: Callable[..., Work]) -> Callable[..., Work]:
         return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
 
-    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml}
+    found: dict[str, Any] = {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd}
     found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
     return {name: job(build) for name, build in found.items()}
 
@@ -58,22 +59,62 @@ def gibbs(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, sweeps: int)
     return Work(run, wait, lambda: _hosted(host, **chains))
 
 
+def ais(
+    xp: Any, wait: Any, host: Any, model: RBM, bias: np.ndarray, betas: np.ndarray, chains: int
+) -> Work:  # fmt: skip
+    """See the package; the weights in float64."""
+    W, b, c = _on_device(xp, model)
+    base = xp.asarray(bias, xp.float32)
+    random = xp.random.default_rng(0)
+    last: dict[str, Array] = {}
+
+    def run() -> None:
+        v = _draw(xp, random, xp.broadcast_to(base, (chains, len(base))))
+        log_weights = xp.zeros(chains)
+        for before, beta in pairwise(map(float, betas)):
+            x = v @ W + c
+            log_weights += (beta - before) * (v @ (b - base))
+            log_weights += (_softplus(xp, beta * x) - _softplus(xp, before * x)).sum(1)
+            h = _draw(xp, random, beta * x)
+            v = _draw(xp, random, beta * (h @ W.T + b) + (1 - beta) * base)
+        last.update(log_weights=log_weights, v=v)
+
+    return Work(run, wait, lambda: _hosted(host, **last))
+
+
 def sml(
     xp: Any, wait: Any, host: Any, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
     updates: int, rate: float, momentum: float,
 ) -> Work:  # fmt: skip
-    """See the package; batches in a random order, momentum, updates in place."""
+    """See the package."""
+    return _train(xp, wait, host, model, rows, chains, batch, updates, 1, rate, momentum)
+
+
+def cd(
+    xp: Any, wait: Any, host: Any, model: RBM, rows: np.ndarray, batch: int, updates: int, k: int,
+    rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """See the package."""
+    return _train(xp, wait, host, model, rows, None, batch, updates, k, rate, momentum)
+
+
+def _train(
+    xp: Any, wait: Any, host: Any, model: RBM, rows: np.ndarray, chains: np.ndarray | None, batch: int,
+    updates: int, sweeps: int, rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """Batches in a random order, momentum, updates in place; without chains they start at the batch."""
     parameters = _on_device(xp, model)
     W, b, c = parameters
     velocity = [xp.zeros_like(x) for x in parameters]
-    data, v = xp.asarray(rows, xp.float32), xp.asarray(chains, xp.float32)
+    data = xp.asarray(rows, xp.float32)
+    persistent = None if chains is None else xp.asarray(chains, xp.float32)
     # CuPy's Generator cannot permute; its RandomState can.
     random, shuffle = xp.random.default_rng(0), xp.random.RandomState(0)
     order: Any = iter(())
     last: dict[str, Array] = {}
 
     def run() -> None:
-        nonlocal v, order
+        nonlocal persistent, order
         for _ in range(updates):
             index = next(order, None)
             if index is None:
@@ -81,9 +122,14 @@ def sml(
                 order = (shuffled[i : i + batch] for i in range(0, len(data) - batch + 1, batch))
                 index = next(order)
             positive = data[index]
-            h = _draw(xp, random, v @ W + c)
-            v = _draw(xp, random, h @ W.T + b)
-            p_data, p_model = _sigmoid(xp, positive @ W + c), _sigmoid(xp, v @ W + c)
+            p_data = _sigmoid(xp, positive @ W + c)
+            v = positive if persistent is None else persistent
+            for _ in range(sweeps):
+                h = _draw(xp, random, v @ W + c)
+                v = _draw(xp, random, h @ W.T + b)
+            if persistent is not None:
+                persistent = v
+            p_model = _sigmoid(xp, v @ W + c)
             gradient = (
                 positive.T @ p_data / batch - v.T @ p_model / len(v),
                 positive.mean(0) - v.mean(0),
@@ -93,7 +139,7 @@ def sml(
                 speed *= momentum
                 speed += xp.float32(rate) * g
                 parameter += speed
-            last.update(batch=positive, chains=v)
+            last.update(batch=positive, chains=v, h=h)
 
     return Work(run, wait, lambda: _hosted(host, W=W, b=b, c=c, **last))
 

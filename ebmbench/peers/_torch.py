@@ -20,9 +20,9 @@ Prepare = Callable[[Any, Callable[[], None], int], Callable[[], None]]
 
 def jobs(prepare: Prepare) -> dict[str, Any]:
     """The jobs by name."""
-    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml}
+    found: dict[str, Any] = {"gibbs": gibbs, "sml": sml, "cd": cd}
     found |= {name: partial(flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
-    return {name: partial(build, prepare) for name, build in found.items()}
+    return threaded({name: partial(build, prepare) for name, build in found.items()})
 
 
 def missing(place: Place) -> str | None:
@@ -59,11 +59,40 @@ def _wait(torch: Any, place: Place) -> None:
         torch.cuda.synchronize()
 
 
-def _work(torch: Any, place: Place, run: Callable[[], None], **tensors: Any) -> Work:
-    def result() -> dict[str, np.ndarray]:
-        return {name: x.detach().double().cpu().numpy() for name, x in tensors.items()}
+def work(place: Place, run: Callable[[], None], shown: Callable[[], dict[str, Any]]) -> Work:
+    """A `Work` whose result is these tensors."""
 
-    return Work(run, partial(_wait, torch, place), result)
+    def result() -> dict[str, np.ndarray]:
+        return {name: x.detach().double().cpu().numpy() for name, x in shown().items()}
+
+    return Work(run, partial(_wait, _torch(), place), result)
+
+
+def settings(place: Place) -> dict[str, tuple]:
+    """All threads or one, where the processor computes; see the package."""
+    return {"threads": tuple({_torch().get_num_threads(): 0, 1: 0})} if place.device == "cpu" else {}
+
+
+def threaded(builders: dict[str, Callable[..., Work]]) -> dict[str, Callable[..., Work]]:
+    """The jobs with a number of threads, which holds while a piece runs."""
+
+    def with_threads(build: Callable[..., Work], *given: Any, threads: int | None = None) -> Work:
+        if threads is None:
+            return build(*given)
+        torch = _torch()
+
+        def limited(do: Callable[..., Any], *rest: Any) -> Any:
+            before = torch.get_num_threads()
+            torch.set_num_threads(threads)
+            try:
+                return do(*rest)
+            finally:
+                torch.set_num_threads(before)
+
+        made = limited(build, *given)
+        return made._replace(run=partial(limited, made.run))
+
+    return {name: partial(with_threads, build) for name, build in builders.items()}
 
 
 def _draw(torch: Any, out: Any, p: Any, bias: Any, given: Any, W: Any) -> None:
@@ -90,29 +119,47 @@ def gibbs(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, sweeps: 
         start = v.clone()
         run = torch.no_grad()(prepare(torch, sweep, sweeps))
         v.copy_(start)  # preparing may have run it
-    return _work(torch, place, run, v=v, h=h)
+    return work(place, run, lambda: {"v": v, "h": h})
 
 
 def sml(
     prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
     updates: int, rate: float, momentum: float,
 ) -> Work:  # fmt: skip
-    """See the package; batches in a random order, momentum, updates in place."""
+    """See the package."""
+    return _train(prepare, place, model, rows, chains, batch, updates, 1, rate, momentum)
+
+
+def cd(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, batch: int, updates: int, k: int,
+    rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """See the package."""
+    return _train(prepare, place, model, rows, None, batch, updates, k, rate, momentum)
+
+
+def _train(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray | None, batch: int,
+    updates: int, sweeps: int, rate: float, momentum: float,
+) -> Work:  # fmt: skip
+    """Batches in a random order, momentum, updates in place; without chains they start at the batch."""
     torch = _torch()
     with torch.no_grad():
         torch.manual_seed(0)
         parameters = _model(torch, place, model)
         W, b, c = parameters
         velocity = [torch.zeros_like(x) for x in parameters]
-        data, v = _tensor(torch, place, rows), _tensor(torch, place, chains)
+        data = _tensor(torch, place, rows)
         positive = data[:batch].clone()
+        v = positive.clone() if chains is None else _tensor(torch, place, chains)
         h = v.new_empty(len(v), model.n_hidden)
         p_v, p_h = torch.empty_like(v), torch.empty_like(h)
 
         def update() -> None:
-            _draw(torch, h, p_h, c, v, W)
-            _draw(torch, v, p_v, b, h, W.T)
             p_data = torch.addmm(c, positive, W).sigmoid_()
+            for sweep in range(sweeps):
+                _draw(torch, h, p_h, c, positive if chains is None and sweep == 0 else v, W)
+                _draw(torch, v, p_v, b, h, W.T)
             p_model = torch.addmm(c, v, W).sigmoid_()
             gradient = (positive.T @ p_data).div_(batch)
             gradient.addmm_(v.T, p_model, alpha=-1 / len(v))
@@ -142,7 +189,8 @@ def sml(
                 torch.index_select(data, 0, index, out=positive)
                 step()
 
-    return _work(torch, place, run, W=W, b=b, c=c, batch=positive, chains=v)
+    shown = {"W": W, "b": b, "c": c, "batch": positive, "chains": v, "h": h}
+    return work(place, run, lambda: shown)
 
 
 def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objective: str) -> Work:
@@ -169,4 +217,4 @@ def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objectiv
                 out.copy_(g)
 
     names = dict(zip("Wbc", found, strict=True))
-    return _work(torch, place, prepare(torch, step, 1), value=value, **names)
+    return work(place, prepare(torch, step, 1), lambda: names | {"value": value})

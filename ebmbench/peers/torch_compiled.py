@@ -26,5 +26,6 @@ def _compiled(torch: Any, step: Callable[[], None], times: int) -> Callable[[], 
     return _torch.repeated(torch, compiled, times)
 
 
+SLOW_TO_START = True  # a job takes up to a minute to compile
 JOBS = _torch.jobs(_compiled)
 missing = _torch.missing

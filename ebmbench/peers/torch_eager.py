@@ -8,3 +8,4 @@ DEVICES = ("cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
 JOBS = _torch.jobs(_torch.repeated)
 missing = _torch.missing
+settings = _torch.settings

@@ -1,15 +1,16 @@
-"""What kernels and peers are timed on: sampling, annealing, gradients over single flips, an SML epoch.
+"""What kernels and peers are timed on: sampling, annealing, gradients over single flips, training.
 
 Each job knows what the plain dense algorithm must compute and move, how a backend does it, how a peer
-does it, and how to see that it was done. All run on the made-up model and rows.
+does it, and how to see that it was done. What all run on is a `Subject`.
 """
 
+from ebmbench.harness.jobs._flips import Pseudolikelihood, RatioMatching
 from ebmbench.harness.jobs._job import Cost, Job, Ours
 from ebmbench.harness.jobs._sampling import Annealing, Gibbs
-from ebmbench.harness.jobs._training import SML, Pseudolikelihood, RatioMatching
+from ebmbench.harness.jobs._training import CD, SML
 
 JOBS: dict[str, type[Job]] = {
-    job.name: job for job in (Gibbs, Annealing, Pseudolikelihood, RatioMatching, SML)
+    job.name: job for job in (Gibbs, Annealing, Pseudolikelihood, RatioMatching, SML, CD)
 }
 
 __all__ = ["JOBS", "Cost", "Job", "Ours"]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.peers import Peer, Work
 
@@ -34,8 +34,7 @@ class Ours(NamedTuple):
 class Job:
     """What all jobs have in common."""
 
-    name: ClassVar[str]
-    peers_job: ClassVar[str] = ""  # what a peer calls it; empty where no peer has it
+    name: ClassVar[str]  # a peer calls it so too
 
     @property
     def label(self) -> str:
@@ -47,26 +46,26 @@ class Job:
         """Whether a bfloat16 arithmetic computes in bfloat16, not in float32 with rounded weights."""
         return False
 
-    def cost(self, model: RBM) -> Cost:
+    def cost(self, subject: Subject) -> Cost:
         """See `Cost`."""
         raise NotImplementedError
 
-    def ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> Ours:
+    def ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> Ours:
         """See `Ours`."""
         raise NotImplementedError
 
-    def theirs(self, peer: Peer, model: RBM) -> Work:
-        """The same by a peer; only where `peers_job` says that one has it."""
+    def theirs(self, peer: Peer, subject: Subject) -> Work:
+        """The same by a peer; `Unavailable` where it has no such job."""
         raise NotImplementedError
 
-    def check(self, what: str, model: RBM, work: Work, precision: str) -> None:
+    def check(self, what: str, subject: Subject, work: Work, precision: str) -> None:
         """Do a piece of it; raise `Red` where its result is not that of this model in this precision."""
         raise NotImplementedError
 
-    def check_ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> None:
+    def check_ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> None:
         """What a piece as long as the timed one cannot show of a backend; by default nothing."""
 
-    def check_peer(self, peer: Peer, model: RBM) -> None:
+    def check_peer(self, peer: Peer, subject: Subject) -> None:
         """The same of a peer."""
 
     def __post_init__(self) -> None:

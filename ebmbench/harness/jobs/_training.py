@@ -1,4 +1,4 @@
-"""Jobs that train: gradients over single flips, and an epoch of SML."""
+"""Jobs that train: an epoch of SML, and of contrastive divergence."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.harness import conformance, made_up
+from ebmbench.harness import conformance
 from ebmbench.harness.jobs._job import Cost, Job, Ours
+from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.peers import Peer, Work
 from ebmbench.training.fit import Fit
@@ -17,76 +17,11 @@ from ebmbench.training.sgd import SGD
 
 _RATE, _MOMENTUM = 1e-6, 0.5  # so small that the model stays what it is
 _EPOCHS = 10**6  # more than anyone can clock
-_FLIP_OPERATIONS = 7  # a row, i and j: 2 of the value's product, a division and 4 of the gradient's sums
 
 
 @dataclass(frozen=True)
-class _Flips(Job):
-    """Value and gradient of an objective over single flips of a batch."""
-
-    rows: int = 100
-
-    @property
-    def label(self) -> str:
-        """As tables and figures call it."""
-        return f"{self.name.replace('_', ' ').capitalize()}, batch {self.rows:,}"
-
-    def cost(self, model: RBM) -> Cost:
-        """A row, visible unit and hidden unit each; W read and its gradient written."""
-        operations = float(_FLIP_OPERATIONS) * model.W.size * self.rows
-        return Cost(operations, model.W.size, 4.0 * model.W.size + self.rows * model.n_visible)
-
-    def ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> Ours:
-        """See `Ours`."""
-        host = made_up.rows(self.rows, model.n_visible)
-        handle, rows = k.put(model, arithmetic), k.put_rows(host)
-        last: dict[str, Any] = {}
-
-        def run() -> None:
-            last["phases"], last["value"] = getattr(k, self.name)(handle, rows)
-
-        def result() -> dict[str, np.ndarray]:
-            return {"value": last["value"], **k.get_tree(handle, last["phases"].gradient)}
-
-        def put() -> None:
-            k.put(model, arithmetic)
-            k.put_rows(host)
-
-        return Ours(Work(run, k.synchronize, result), put, result)
-
-    def theirs(self, peer: Peer, model: RBM) -> Work:
-        """The same by a peer."""
-        return peer.start(self.name, model, made_up.rows(self.rows, model.n_visible))
-
-    def check(self, what: str, model: RBM, work: Work, precision: str) -> None:
-        """A piece of it, against the reference."""
-        work.run()
-        rows = made_up.rows(self.rows, model.n_visible)
-        conformance.check_gradient(what, self.name, model, rows, work.result())
-
-
-@dataclass(frozen=True)
-class Pseudolikelihood(_Flips):
-    """See `_Flips`."""
-
-    name = "pseudolikelihood"
-    peers_job = "pseudolikelihood"
-
-
-@dataclass(frozen=True)
-class RatioMatching(_Flips):
-    """See `_Flips`."""
-
-    name = "ratio_matching"
-    peers_job = "ratio_matching"
-
-
-@dataclass(frozen=True)
-class SML(Job):
-    """An epoch of SML-1 with momentum, and as many chains as a batch has rows."""
-
-    name = "sml"
-    peers_job = "sml"
+class _Epoch(Job):
+    """Updates with momentum, one for each whole batch of the rows."""
 
     rows: int = 60_000
     batch: int = 100
@@ -94,7 +29,8 @@ class SML(Job):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
-            self.batch <= self.rows, f"batch of job sml is {self.batch}, more than its {self.rows} rows"
+            self.batch <= self.rows,
+            f"batch of job {self.name} is {self.batch}, more than its {self.rows} rows",
         )
 
     @property
@@ -103,31 +39,34 @@ class SML(Job):
         return self.rows // self.batch
 
     @property
+    def sweeps(self) -> int:
+        """Of the chains, an update."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of our estimator of the same name."""
+        raise NotImplementedError
+
+    @property
     def label(self) -> str:
         """As tables and figures call it."""
-        return f"SML-1, {self.updates:,} updates, batch {self.batch:,}"
+        name = f"{self.name.upper()}-{self.sweeps}"
+        return f"{name}, {self.updates:,} updates, batch {self.batch:,}"
 
-    def cost(self, model: RBM) -> Cost:
-        """Six products an update; W and its velocity read and written."""
-        operations = 12.0 * model.W.size * self.batch * self.updates
-        weights = 4.0 * model.W.size * self.updates
-        return Cost(operations, weights, 3.0 * self.batch * model.n_visible * self.updates)
+    def cost(self, subject: Subject) -> Cost:
+        """Two products a sweep and four of the phases an update; W and its velocity read and written."""
+        size = subject.model.W.size
+        operations = (4.0 * self.sweeps + 8.0) * size * self.batch * self.updates
+        states = 3.0 * self.batch * subject.model.n_visible * self.updates
+        return Cost(operations, 4.0 * size * self.updates, states)
 
-    def ours(self, k: Backend, model: RBM, arithmetic: str, seed: int) -> Ours:
+    def ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> Ours:
         """See `Ours`; the library's own loop."""
         require(arithmetic == "float", f"a model trains in float arithmetic, not in {arithmetic}")
-        rows = made_up.rows(self.rows, model.n_visible)
-        fit = Fit(
-            k,
-            model,
-            rows,
-            "sml",
-            {"chains": self.batch},
-            SGD(_RATE, _MOMENTUM),
-            _EPOCHS,
-            self.batch,
-            seed,
-        )
+        model, rows = subject.model, subject.rows(self.rows)
+        optimiser = SGD(_RATE, _MOMENTUM)
+        fit = Fit(k, model, rows, self.name, self.settings, optimiser, _EPOCHS, self.batch, seed)
 
         def put() -> None:
             k.put(model, arithmetic)
@@ -139,25 +78,70 @@ class SML(Job):
 
         return Ours(Work(partial(fit.advance, self.updates), k.synchronize, result), put, result)
 
-    def theirs(self, peer: Peer, model: RBM) -> Work:
+    def theirs(self, peer: Peer, subject: Subject) -> Work:
         """The same by a peer."""
-        return self._peer(peer, model, self.updates, _RATE, _MOMENTUM)
+        return self._peer(peer, subject, self.updates, _RATE, _MOMENTUM)
 
-    def _peer(self, peer: Peer, model: RBM, updates: int, rate: float, momentum: float) -> Work:
-        rows = made_up.rows(self.rows, model.n_visible)
-        return peer.start("sml", model, rows, rows[: self.batch], self.batch, updates, rate, momentum)
+    def _peer(self, peer: Peer, subject: Subject, updates: int, rate: float, momentum: float) -> Work:
+        raise NotImplementedError
 
-    def check(self, what: str, model: RBM, work: Work, precision: str) -> None:
+    def check(self, what: str, subject: Subject, work: Work, precision: str) -> None:
         """A piece of it: the parameters stay finite, which `result` sees to."""
         work.run()
         work.result()
 
-    def check_peer(self, peer: Peer, model: RBM) -> None:
+    def check_peer(self, peer: Peer, subject: Subject) -> None:
         """One update at a large rate."""
 
         def update(rate: float) -> dict[str, np.ndarray]:
-            work = self._peer(peer, model, 1, rate, 0.0)
+            work = self._peer(peer, subject, 1, rate, 0.0)
             work.run()
             return work.result()
 
-        conformance.check_sml(f"peer {peer.name}", model, update)
+        what, precision = f"peer {peer.name}", peer.place.precision
+        conformance.check_update(what, self.name, subject.model, update, precision, self.batch)
+
+
+@dataclass(frozen=True)
+class SML(_Epoch):
+    """An epoch of SML-1 with momentum, and as many chains as a batch has rows."""
+
+    name = "sml"
+
+    @property
+    def sweeps(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The chains."""
+        return {"chains": self.batch}
+
+    def _peer(self, peer: Peer, subject: Subject, updates: int, rate: float, momentum: float) -> Work:
+        rows = subject.rows(self.rows)
+        chains = rows[: self.batch]
+        return peer.start("sml", subject.model, rows, chains, self.batch, updates, rate, momentum)
+
+
+@dataclass(frozen=True)
+class CD(_Epoch):
+    """An epoch of CD-k with momentum."""
+
+    name = "cd"
+
+    k: int = 1
+
+    @property
+    def sweeps(self) -> int:
+        """k."""
+        return self.k
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """k."""
+        return {"k": self.k}
+
+    def _peer(self, peer: Peer, subject: Subject, updates: int, rate: float, momentum: float) -> Work:
+        rows = subject.rows(self.rows)
+        return peer.start("cd", subject.model, rows, self.batch, updates, self.k, rate, momentum)

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench import options, peers
+from ebmbench import datasets, options, peers
 from ebmbench.discovery import unknown
-from ebmbench.harness import ceilings, interleaved, made_up, tasks
+from ebmbench.harness import ceilings, interleaved, sources, subject, tasks, verify
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.interleaved import Limit, System
 from ebmbench.harness.jobs import JOBS, Cost
 from ebmbench.kernels import api
-from ebmbench.models.arithmetic import rounded
 from ebmbench.peers import Place, Work
 
 NAME = "kernel"
@@ -38,7 +37,9 @@ class Case(tasks.Case):
 
     job: a table with `name` and the job's settings, see `harness.jobs`; peer: a name, or a table with
     `name` and `precision` (float32 or bfloat16), or "" for none; it computes where the backend does;
-    turns, turn_s: as in the task `speed`.
+    model, dataset: where the model comes from, see `sources.load_model`, and whose training rows chains
+    and batches start from; where they are not named, a made-up model of n_visible and n_hidden units
+    and made-up rows. turns, turn_s: as in the task `speed`.
     """
 
     task = NAME
@@ -46,6 +47,8 @@ class Case(tasks.Case):
     job: dict[str, Any] = field(hash=False)
     arithmetic: str = "float"
     peer: str | dict = field(default="", hash=False)
+    model: str | dict = field(default="", hash=False)
+    dataset: str = ""
     n_visible: int = 784
     n_hidden: int = 500
     turns: int = 6
@@ -60,10 +63,12 @@ class Case(tasks.Case):
         if self.arithmetic not in _WAYS:
             raise unknown("arithmetic", self.arithmetic, list(_WAYS))
         _ = self.config
+        if self.model:
+            sources.check_model(self.model)
+        if self.dataset:
+            datasets.check_name(self.dataset)
         if self.peer:
             peers.check(*self.peer_place)
-            peer = f"no peer does job {self.job['name']}, so none can be named"
-            options.require(bool(self.config.peers_job), peer)
 
     @property
     def config(self) -> Any:
@@ -96,46 +101,77 @@ class Case(tasks.Case):
         return self.config.label
 
     @property
+    def where(self) -> str:
+        """The model."""
+        return subject.called(self.model, self.n_visible, self.n_hidden)
+
+    @property
     def heading(self) -> str:
-        """The job, the arithmetic and the peer."""
+        """The job, the model, the arithmetic and the peer."""
         beside = f" against {self.against}," if self.peer else ""
-        return f"{self.label}, {self.arithmetic},{beside}"
+        return f"{self.label} of {self.where}, {self.arithmetic},{beside}"
 
     def summary(self, row: dict[str, Any]) -> str:
         """The seconds, the fraction of the floor, and the ratio."""
         text = f"{1e3 * row['seconds']:.4g} ms"
         if row["fraction"] is not None:
-            text += f", {100 * row['fraction']:.3g} % of the floor"
+            text += f", {row['fraction']:.3g} times the dense floor's rate"
+            if row["fraction"] > 1:
+                text += " (fewer operations than the dense product has, or bytes in a cache)"
         if self.peer:
             text += f", {row['ratio']:.3g} times as fast as the peer {interleaved.told(row)}"
+            text += ": the peer is faster" if row["ratio"] < 1 else ""
+            text += f"; the peer is {row['peer_verdict']}"
         return text
 
+    def load(self) -> subject.Subject:
+        """The model and rows."""
+        return subject.load(self.model, self.dataset, self.n_visible, self.n_hidden)
+
+    def inputs(self) -> dict[str, str]:
+        """The digests of the model and of the data set, where they are named."""
+        found = {}
+        if self.model:
+            found["model_digest"] = sources.model_digest(sources.load_model(self.model))
+        if self.dataset:
+            found["dataset_digest"] = sources.load_dataset(self.dataset).digest
+        return found
+
     def facts(self) -> dict[str, Any]:
-        """The fields, with labels in place of tables."""
-        tables = {"job_table": self.job, "peer_table": self.peer}
-        return super().facts() | {"job": self.label, "peer": self.against} | tables
+        """The fields, with labels in place of tables; a named model's size is known once it is read."""
+        tables = {"job_table": self.job, "peer_table": self.peer, "model_source": self.model}
+        size = {"n_visible": None, "n_hidden": None} if self.model else {}
+        named = {"job": self.label, "peer": self.against, "model": self.where}
+        return super().facts() | named | tables | size
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     """Fill in seconds, ratio, floor and moves; raises `Red` where a result is wrong."""
-    limit = Limit(case.timeout_s)
+    if case.peer:
+        name, wanted = case.peer_place
+        place = Place("cuda" if case.backend == "cuda" else "cpu", wanted)
+        peer = peers.load(name, place)
+        row["peer_version"] = peer.version
+        row["peer_verdict"] = verify.of(name, place)
+    limit = Limit(case.timeout_s)  # verifying is off the clock
     k, job = api.load(case.backend), case.config
-    model = made_up.model(case.n_visible, case.n_hidden)
+    given = case.load()
+    row |= {"n_visible": given.model.n_visible, "n_hidden": given.model.n_hidden}
     precision, size, products = _WAYS[case.arithmetic if job.on_tensor_cores else "float"]
     there = None
     if case.peer:
-        name, wanted = case.peer_place
-        peer = peers.load(name, Place("cuda" if case.backend == "cuda" else "cpu", wanted))
-        row["peer_version"] = peer.version
-        job.check_peer(peer, model)
+        peer = peers.tuned(peer, lambda one: job.theirs(one, given))
+        row["peer_settings"] = ", ".join(f"{name} {value}" for name, value in peer.settings.items())
+        limit.check("while the peer's settings were tried")
+        job.check_peer(peer, given)
         limit.check("while the peer was checked")
-        there = job.theirs(peer, model)
-        job.check(f"peer {name}", model, there, wanted)
+        there = job.theirs(peer, given)
+        job.check(f"peer {name}", given, there, wanted)
         limit.check("while the peer was checked")
-    ours = job.ours(k, model, case.arithmetic, case.seed)
+    ours = job.ours(k, given, case.arithmetic, case.seed)
     # What a backend rounds is the weights alone, so it is held to the rounded model without a slack.
-    job.check(f"backend {case.backend}", rounded(model, case.arithmetic), ours.work, "float32")
-    job.check_ours(k, model, case.arithmetic, case.seed)
+    job.check(f"backend {case.backend}", given.rounded(case.arithmetic), ours.work, "float32")
+    job.check_ours(k, given, case.arithmetic, case.seed)
     limit.check("while ours was checked")
     if there is None:
         row["compile_s"] += warm_up(k, ours.work.run)
@@ -153,7 +189,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
         )  # fmt: skip
         row["compile_s"] += turns.compile_s
         found = interleaved.summary([turns])
-    row |= found | ours.facts() | _floor(case.backend, job.cost(model), precision, size, products)
+    row |= found | ours.facts() | _floor(case.backend, job.cost(given), precision, size, products)
     row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
     row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}
 

@@ -1,5 +1,7 @@
 """Kernels: how near they come to the floor of the device, and how they compare with peers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
-from ebmbench.report.tasks.cells import first, part, ranged, records, seconds, times_as_fast
-from ebmbench.report.text import MISSING, count, duration, listing, percent, significant, slug, tick
+from ebmbench.report.tasks.cells import first, ranged, records, seconds, times_as_fast
+from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
 
 KIND = Kind(
     ("job",),
@@ -21,13 +23,18 @@ KIND = Kind(
         "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
         "n_visible", "n_hidden", "turns",
     ),
-    words={"peer": "beside", "n_visible": "visible", "n_hidden": "hidden"},
-    others=("bound", "peer_version"),
+    words={
+        "peer": "beside", "model": "of", "dataset": "started from", "n_visible": "visible",
+        "n_hidden": "hidden",
+    },
+    others=("bound", "peer_version", "peer_verdict", "peer_settings"),
 )  # fmt: skip
 
 
 def section(cases: pd.DataFrame, looks: Looks) -> Section:
     """The part of the page about kernels and peers."""
+    of_model = (", " + cases["model"].astype(str)).where(cases["model"].notna(), "")
+    cases = cases.assign(where=cases["where"] + of_model)
     found = Section("kernel", "Kernels and peers", cases)
     done = cases[(cases["status"] == "done") & cases["seconds"].notna()]
     if done.empty:
@@ -47,20 +54,27 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 
 _METHOD = (
-    "A kernel's floor is the larger of its operations over the device's measured rate of matrix "
+    "A kernel's dense floor is the larger of its operations over the device's measured rate of matrix "
     "products in that precision and of its bytes over the measured rate of copies. Operations and bytes "
     "are those of the plain dense algorithm, each input read once: a kernel that adds only the rows of "
-    "units that are on or have flipped, or whose bytes stay in a cache, may stand above 100 %. A peer's "
-    "result, and ours, are checked before they take turns: states of up to 1,000 of the chains against "
-    "the exact conditional law of their layer, values and gradients against the float64 reference. Log Z "
-    "by AIS is held to that of another backend at few temperatures; an epoch of ours must be finite, as "
-    "the gate checks training on small models."
+    "units that are on or have flipped, or whose bytes stay in a cache, may have more than 1× its rate. "
+    "A peer's result, and ours, are checked before they take turns: states of up to 1,000 of the chains "
+    "against the exact conditional law of their layer, values and gradients against the float64 "
+    "reference. Log Z by AIS is held to that of another backend at few temperatures; an epoch of ours "
+    "must be finite, as the gate checks training on small models. A peer's settings are tried before, "
+    "and the fastest are kept."
 )
 
 
 def _versions(done: pd.DataFrame) -> list[str]:
     used = list(dict.fromkeys(str(name) for name in done["peer_version"].dropna()))
-    return [f"Peers: {listing(used)}."] if used else []
+    if not used:
+        return []
+    told = (
+        "A peer is verified on small models that can be enumerated: the law of one sweep, the law that "
+        "must stay, updates, short batches and scores, as far as it has them."
+    )
+    return [f"Peers: {listing(used)}. {told}"]
 
 
 def _answer(done: pd.DataFrame) -> Answer:
@@ -70,7 +84,7 @@ def _answer(done: pd.DataFrame) -> Answer:
         best = group.sort_values("seconds").iloc[0]
         text = f"{job}: {duration(best['seconds'])} in {best['arithmetic']} on {best['backend']}"
         if np.isfinite(best["fraction"]):
-            text += f", {percent(best['fraction'])} of the floor"
+            text += f", {_rate(best['fraction'])} the dense floor's rate"
         rivals = group[group["ratio"].notna()]
         if len(rivals):
             near = rivals.sort_values("ratio").iloc[0]
@@ -94,30 +108,35 @@ def _reached(done: pd.DataFrame) -> pd.DataFrame:
 
 
 def _floors(reached: pd.DataFrame) -> Drawing:
-    figure, axes = panel("Fraction of the floor that kernels reach", 1.2 + 0.34 * len(reached))
+    figure, axes = panel("Rate of kernels beside the dense floor's", 1.2 + 0.34 * len(reached))
     axes.set_xscale("log")
     for y, row in enumerate(records(reached)):
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
         axes.annotate(
-            percent(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
+            _rate(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
             fontsize=8,
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
     axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))
     labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
     _rows(axes, labels)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
-    axes.set_xlabel("floor over time")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(value)}×"))
+    axes.set_xlabel("rate beside that of the dense floor")
     told = [
-        f"{label.replace(chr(10), ', ')} {percent(value)}"
+        f"{label.replace(chr(10), ', ')} {_rate(value)}"
         for label, value in zip(labels, reached["fraction"], strict=True)
     ]
     caption = (
-        "The floor is the least time that the device needs for the plain dense algorithm; the line "
-        "stands at 100 %. Circles: bound by operations; squares: by bytes. To the right of the line a "
-        "kernel does fewer operations than the dense algorithm, or its bytes stay in a cache."
+        "The dense floor is the least time that the device needs for the plain dense algorithm; at the "
+        "line a kernel takes just that. Circles: bound by operations; squares: by bytes. To the right of "
+        "the line a kernel does fewer operations than the dense algorithm, or its bytes stay in a cache."
     )
-    return Drawing("kernel-floors", figure, caption, f"Fraction of the floor: {listing(told)}.")
+    return Drawing("kernel-floors", figure, caption, f"Rate beside the dense floor: {listing(told)}.")
+
+
+def _rate(fraction: float) -> str:
+    """How many times the rate of the dense floor."""
+    return MISSING if np.isnan(fraction) else f"{significant(fraction, 2)}×"
 
 
 def _shortened(job: str, arithmetic: str, backend: str) -> str:
@@ -167,20 +186,37 @@ def _rows(axes: Axes, labels: list[str]) -> None:
 
 def _sheet(job: str, group: pd.DataFrame) -> Sheet:
     columns = [
-        "Arithmetic", "Time", "Floor", "Reached", "Peer", "Peer's time", "Times as fast", "Put", "Get",
+        "Arithmetic", "Time", "Dense floor", "Of its rate", "Peer", "Peer's time", "Times as fast",
+        "Faster", "Peer's verdict", "Put", "Get",
     ]  # fmt: skip
     rows = [
         [
             Cell(f"{row.arithmetic} on {row.backend}"),
             ranged(row.seconds, row.seconds_low, row.seconds_high),
             seconds(row.floor_s),
-            part(row.fraction, f"by {row.bound}" if isinstance(row.bound, str) else ""),
-            Cell(str(row.peer) if row.peer and isinstance(row.peer, str) else MISSING),
+            Cell(_rate(row.fraction), row.fraction, f"by {row.bound}" if _text(row.bound) else ""),
+            Cell(_text(row.peer) or MISSING, note=_text(row.peer_settings)),
             ranged(row.against_seconds, row.against_seconds_low, row.against_seconds_high),
             times_as_fast(row.ratio, row.ratio_low, row.ratio_high),
+            Cell(_faster(row)),
+            Cell(_text(row.peer_verdict) or MISSING),
             seconds(row.put_s),
             seconds(row.get_s),
         ]
         for row in records(group)
     ]
     return Sheet(job, columns, rows)
+
+
+def _text(value: object) -> str:
+    """A text, or nothing where the table has none."""
+    return value if isinstance(value, str) else ""
+
+
+def _faster(row: Any) -> str:
+    """Who is, as far as the interval tells."""
+    if not np.isfinite(row.ratio):
+        return MISSING
+    if row.ratio_low <= 1 <= row.ratio_high:
+        return "neither for certain"
+    return "ours" if row.ratio > 1 else "the peer"

@@ -1,0 +1,68 @@
+"""What the jobs that kernels and peers are timed on run on: a model, and rows to start from.
+
+Both are made up unless a case names them. Kernels whose time depends on the states, such as those that
+follow flips, are timed on a trained model only where chains start from typical rows: those it was
+trained on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from ebmbench.errors import UserError
+from ebmbench.harness import made_up, sources
+from ebmbench.models.arithmetic import rounded
+from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.partition import BaseRates, base_rates
+
+_ROWS = 1000  # made-up ones that base rates are counted on
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """name: of the model; rows(count): binary, uint8 [count, n_visible]; base(): for annealing."""
+
+    name: str
+    model: RBM
+    rows: Callable[[int], np.ndarray]
+    base: Callable[[], BaseRates]
+
+    def rounded(self, arithmetic: str) -> "Subject":
+        """The same with the model that a backend computes with in this arithmetic."""
+        return replace(self, model=rounded(self.model, arithmetic))
+
+
+def load(model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subject:
+    """The model of a source (see `sources.load_model`), or a made-up one where the source is empty.
+
+    Rows are those of the data set's train split, or made-up ones where none is named. Raises as
+    `sources.load_model`, and `UserError` where the data do not fit the model.
+    """
+    given = sources.load_model(model) if model else made_up.model(n_visible, n_hidden)
+    name = called(model, n_visible, n_hidden)
+    if not dataset:
+        rows = partial(made_up.rows, n_visible=given.n_visible)
+        return Subject(name, given, rows, lambda: base_rates(rows(_ROWS), "made-up rows"))
+    data = sources.load_dataset(dataset)
+    require(data.is_binary, f"chains start from binary rows, but data set {dataset} has grey ones")
+    if data.n_visible != given.n_visible:
+        raise UserError(
+            f"data set {dataset} has {data.n_visible} columns, "
+            f"but the model has {given.n_visible} visible units"
+        )
+    split = f"train split of {data.name}"
+    return Subject(name, given, partial(_spread, data.train), lambda: base_rates(data.train, split))
+
+
+def called(model: str | dict, n_visible: int, n_hidden: int) -> str:
+    """How tables call the model."""
+    return sources.model_name(model) if model else made_up.name(n_visible, n_hidden)
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """So many rows, evenly spread as some files are sorted; all of them again where they are too few."""
+    numbers = np.arange(count)
+    return rows[numbers * len(rows) // count if count < len(rows) else numbers % len(rows)]
