@@ -17,7 +17,7 @@ from ebmbench.harness import ceilings, gate, made_up, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.made_up import Recipe, made
 from ebmbench.harness.spec import Suite
-from ebmbench.harness.tasks import gibbs
+from ebmbench.harness.tasks import _followed, gibbs
 from ebmbench.kernels.api import Backend, load
 from ebmbench.models import enumerate as exact
 from ebmbench.models.storage import save_model
@@ -118,10 +118,18 @@ def test_too_few_sweeps_give_no_effective_samples_but_a_reason(tmp_path):
 
 
 def test_statistics_that_say_nothing_have_no_effective_sample_size():
-    found = gibbs._effective(np.full((2, 8, 100), np.nan))
+    found = _followed.effective(np.full((2, 8, 100), np.nan))
     assert found == {
         "ess_per_draw": None, "ess_reason": "100 recorded sweeps give no autocorrelation time",
     }  # fmt: skip
+
+
+def test_without_the_package_of_diagnostics_there_are_rates_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz_stats.base", None)
+    row = run_one(tmp_path, CASE)
+    assert (row["status"], row["ess_per_s"]) == ("done", None)
+    assert row["visible_flip_rate"] > 0
+    assert "arviz_stats" in row["ess_reason"]
 
 
 def test_the_sweeps_of_a_turn_may_be_given(tmp_path):
@@ -189,6 +197,21 @@ def test_a_sampler_that_is_wrong_after_many_sweeps_only_is_red(tmp_path, monkeyp
     row = wrong(tmp_path, monkeypatch, drifted)
     assert row["status"] == "red"
     assert "v given h" in row["reason"]
+    assert "sweep_s" not in row  # before anything was clocked
+
+
+def test_a_sampler_that_goes_wrong_while_it_is_clocked_is_red(tmp_path, monkeypatch):
+    calls = []
+
+    def late(original, k, model, v, steps, key):
+        calls.append(steps)
+        v, h = original(k, model, v, steps, key)
+        return (1 - v if len(calls) > 6 else v), h  # after first sweeps, burn-in and warming up
+
+    row = wrong(tmp_path, monkeypatch, late)
+    assert row["status"] == "red"
+    assert "v given h" in row["reason"]
+    assert len(calls) == 6 + CASE.turns
 
 
 # Threads

@@ -86,8 +86,8 @@ class Recipe:
     def name(self) -> str:
         """How tables call the model."""
         return (
-            f"a made-up {self.n_visible}x{self.n_hidden} RBM, on-rate {self.on_rate:g}, "
-            f"persistence {self.persistence:g}"
+            f"a made-up {self.n_visible}x{self.n_hidden} RBM (on-rate {self.on_rate:g}, "
+            f"persistence {self.persistence:g})"
         )
 
     def draws(self, count: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ A sweep v -> h -> v draws every unit of every chain once. What is told of it:
 - `ess_per_s`: effective samples a second of all chains, `ess_per_draw` chains / `sweep_s`. The former is
   measured off the clock, on few chains: of the free energy and of the number of active visible units, the
   smaller effective sample size over the number of draws. None where the chains were followed for less
-  than `_LONG` times their autocorrelation time, with `ess_reason`.
+  than 50 times their autocorrelation time, with `ess_reason` (see `_followed`).
 - `fraction`: of the dense algorithm's floor on as many threads (see `harness.floors`), over `sweep_s`.
 """
 
@@ -27,15 +27,15 @@ from threadpoolctl import threadpool_limits
 
 from ebmbench.discovery import unknown
 from ebmbench.errors import Unavailable
-from ebmbench.evaluation import diagnostics
 from ebmbench.harness import conformance, sources, tasks
 from ebmbench.harness.clock import Stopwatch
 from ebmbench.harness.floors import floor
 from ebmbench.harness.interleaved import Limit
 from ebmbench.harness.jobs import Gibbs
 from ebmbench.harness.made_up import ON_RATE, Recipe, made
+from ebmbench.harness.tasks._followed import CHAINS, followed
 from ebmbench.kernels import api
-from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models.arithmetic import ARITHMETICS, rounded
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -43,8 +43,6 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs
 
 NAME = "gibbs"
-_LONG = 50  # autocorrelation times below which an estimate of them is not trusted (Goodman & Weare 2010)
-_RECORDED_CHAINS = 8
 _MOST_SWEEPS = 100_000  # of a turn
 
 
@@ -103,8 +101,9 @@ class Case(tasks.Case):
     @property
     def label(self) -> str:
         """Chains, threads and arithmetic."""
-        of_threads = f", threads {self.threads}" if self.threads else ""
-        return f"{self.chains:,} chains{of_threads}, {self.arithmetic}"
+        counts = [(self.chains, "chain"), *([(self.threads, "thread")] if self.threads else [])]
+        told = [f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in counts]
+        return ", ".join([*told, self.arithmetic])
 
     @property
     def heading(self) -> str:
@@ -131,6 +130,7 @@ class Case(tasks.Case):
         return super().facts() | {
             "subject": self.subject,
             "job": "Gibbs",
+            "threads": self.threads or None,  # how many that is, says the row of a case that ran
             "n_visible": self.size[0] if made_up else None,
             "n_hidden": self.size[1] if made_up else None,
             "on_rate": self.on_rate if made_up else None,
@@ -154,6 +154,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     with _threads(case) as threads:
         model = case.load()
         row |= {"n_visible": model.n_visible, "n_hidden": model.n_hidden}
+        row["threads"] = None if case.backend == "cuda" else threads
         chains = _Chains(case, k, model)
         row["compile_s"] += chains.checked()
         row |= _clocked(case, chains, limit)
@@ -162,7 +163,9 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
         dense = floor(case.backend, job.cost(model), way, threads)
         row |= _rates(case.chains * (model.n_visible + model.n_hidden), row["sweep_s"])
         row |= _of_floor(dense, row["sweeps_a_turn"], row["sweep_s"])
-        row |= _followed(case, k, model, chains.handle, limit)
+        key = Key(case.seed, Stream.SAMPLES)
+        few = case.start(k, model, CHAINS, key)
+        row |= followed(k, chains.handle, few, case.burn_in, case.recorded, key, limit)
     of_units = row["visible_flip_rate"] * model.n_visible + row["hidden_flip_rate"] * model.n_hidden
     row["changed_units_per_ns"] = 1e-9 * case.chains * of_units / row["sweep_s"]
     known = row["ess_per_draw"] is not None
@@ -244,7 +247,9 @@ def _clocked(case: Case, chains: _Chains, limit: Limit) -> dict[str, Any]:
         limit.check(f"after {turn} of {case.turns} turns")
         watch.time(lambda: chains.sweep(sweeps))
     chains.check()
-    return watch.summary("sweep_s", sweeps) | {"sweeps_a_turn": sweeps}
+    found = watch.summary("sweep_s", sweeps)
+    del found["threads"]  # a GPU has none
+    return found | {"sweeps_a_turn": sweeps}
 
 
 def _rates(units: int, sweep_s: float) -> dict[str, float]:
@@ -258,41 +263,3 @@ def _of_floor(dense: dict[str, Any], sweeps: int, sweep_s: float) -> dict[str, A
         return {"floor_s": None, "bound": None, "fraction": None}
     seconds = dense["floor_s"] / sweeps
     return {"floor_s": seconds, "bound": dense["bound"], "fraction": seconds / sweep_s}
-
-
-def _followed(case: Case, k: Backend, model: RBM, handle: Handle, limit: Limit) -> dict[str, Any]:
-    """On-rates, flip rates and effective samples a draw, of few chains looked at after every sweep."""
-    key = Key(case.seed, Stream.SAMPLES)
-    v, h = k.gibbs(handle, case.start(k, model, _RECORDED_CHAINS, key), case.burn_in, key)
-    key = key.advance(case.burn_in)
-    last = k.get_rows(v), k.get_rows(h)
-    on, flips = np.zeros(2), np.zeros(2)
-    statistics = np.empty((2, _RECORDED_CHAINS, case.recorded))
-    for sweep in range(case.recorded):
-        limit.check(f"after {sweep} of {case.recorded} recorded sweeps")
-        v, h = k.gibbs(handle, v, 1, key)
-        key = key.advance(1)
-        now = k.get_rows(v), k.get_rows(h)
-        on += [layer.mean() for layer in now]
-        flips += [(a != b).mean() for a, b in zip(now, last, strict=True)]
-        statistics[:, :, sweep] = k.free_energy(handle, v), now[0].sum(axis=1)
-        last = now
-    names = ("visible_on_rate", "hidden_on_rate", "visible_flip_rate", "hidden_flip_rate")
-    shares = np.concatenate([on, flips]) / case.recorded
-    return dict(zip(names, shares.tolist(), strict=True)) | _effective(statistics)
-
-
-def _effective(statistics: np.ndarray) -> dict[str, Any]:
-    """`ess_per_draw` of statistics [kinds, chains, sweeps], or the reason why it is not known."""
-    _, chains, sweeps = statistics.shape
-    ess = np.min([diagnostics.effective_sample_size(one) for one in statistics])  # NaN stays NaN
-    if not ess > 0:
-        reason = f"{sweeps:,} recorded sweeps give no autocorrelation time"
-        return {"ess_per_draw": None, "ess_reason": reason}
-    time = chains * sweeps / ess
-    if _LONG * time > sweeps:
-        reason = (
-            f"{sweeps:,} recorded sweeps are fewer than {_LONG} autocorrelation times of about {time:.0f}"
-        )
-        return {"ess_per_draw": None, "ess_reason": reason}
-    return {"ess_per_draw": float(1 / time), "ess_reason": None}
