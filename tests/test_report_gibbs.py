@@ -104,7 +104,7 @@ def test_every_dial_is_fitted_and_drawn(tmp_path):
     files = {path.stem for path in (tmp_path / "r" / "figures").glob("*.svg")}
     names = ("size", "chains", "on-rate", "flip-rate", "threads")
     assert files == {f"gibbs-{name}" for name in names}
-    assert "cpu, 2 threads 1.50 [1.50, 1.50], at the upper end 1.50" in seen
+    assert "cpu, 2 threads 1.50 [1.50, 1.50], 1.50 at the upper end; cpu, 1 thread" in seen
     assert "2 threads are 1.10 to 1.10 times as fast as one" in seen
 
 

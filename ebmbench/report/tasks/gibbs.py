@@ -69,7 +69,7 @@ def _answer(done: pd.DataFrame, grown: list[list[Series]], speedups: pd.DataFram
     sentences = []
     for lines in grown:
         dial = lines[0].dial
-        told = listing([_growth(line) for line in lines])
+        told = "; ".join(_growth(line) for line in lines)
         dense = f"the dense algorithm's is {tick(dial.dense)}"
         sentences.append(f"Exponents of a sweep's cost by {dial.label}, where {dense}: {told}.")
     for backend, reached in done.groupby("backend", sort=False)["fraction"]:
@@ -88,7 +88,7 @@ def _answer(done: pd.DataFrame, grown: list[list[Series]], speedups: pd.DataFram
 
 
 def _growth(line: Series) -> str:
-    return f"{line.label} {line.fit.text}, at the upper end {number(line.fit.last)}"
+    return f"{line.label} {line.fit.text}, {number(line.fit.last)} at the upper end"
 
 
 def _named(row: "pd.Series") -> str:

@@ -132,10 +132,10 @@ def drawing(lines: list[Series]) -> Drawing:
     axes.set_xlabel(dial.label)
     axes.set_ylabel("time of a sweep of all chains")
     name_ends(axes, ends)
-    told = [f"{line.label} {line.fit.text}" for line in lines]
+    told = "; ".join(f"{line.label} {line.fit.text}" for line in lines)
     caption = (
         f"Time of a sweep by {dial.label}: medians and quartiles, and the fitted power. Exponents with "
-        f"95 % intervals: {listing(told)}; the dense algorithm's is {tick(dial.dense)}. Dashed, in the "
+        f"95 % intervals, where the dense algorithm's is {tick(dial.dense)}: {told}. Dashed, in the "
         "same colour: the least time of the dense algorithm by what the device was measured to do."
     )
     reach = [
