@@ -16,7 +16,9 @@ from ebmbench.errors import Unavailable, UserError
 from ebmbench.harness import ceilings, gate, interleaved, made_up, sources, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.clock import Timeout
+from ebmbench.harness.floors import floor
 from ebmbench.harness.interleaved import Limit, System, Turns
+from ebmbench.harness.jobs import Cost
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import ceilings as ceilings_task
 from ebmbench.harness.tasks import gate as gate_task
@@ -312,13 +314,16 @@ def test_a_kernel_without_a_peer_has_no_ratio(tmp_path):
 
 
 def test_the_floor_is_the_larger_of_two(monkeypatch):
-    top = ceilings.Ceilings(copy=1e9, float32=1e9, bfloat16=None, by="me")
-    monkeypatch.setattr(ceilings, "measure", lambda backend: top)
-    found = kernel._floor("cpu", kernel.Cost(2e9, 1e6, 5e8), "float32", 4, 1)
+    tops = {
+        1: ceilings.Ceilings(copy=1e9, float32=1e9, bfloat16=None, by="me"),
+        2: ceilings.Ceilings(copy=1e9, float32=1e9, bfloat16=1e9, by="me"),
+    }
+    monkeypatch.setattr(ceilings, "measure", lambda backend, threads: tops[threads])
+    found = floor("cpu", Cost(2e9, 1e6, 5e8), "float", 1)
     assert (found["floor_s"], found["bound"]) == (2.0, "operations")
-    found = kernel._floor("cpu", kernel.Cost(1e6, 1e9, 1e9), "float32", 4, 2)
+    found = floor("cpu", Cost(1e6, 1e9, 1e9), "bfloat16x2", 2)
     assert (found["floor_s"], found["bound"], found["operations"]) == (5.0, "bytes", 2e6)
-    assert kernel._floor("cpu", kernel.Cost(1.0, 1.0, 1.0), "bfloat16", 2, 1)["floor_s"] is None
+    assert floor("cpu", Cost(1.0, 1.0, 1.0), "bfloat16", 1)["floor_s"] is None
 
 
 def test_operations_are_those_of_the_products(tmp_path):
@@ -369,6 +374,9 @@ def test_ceilings_of_the_processor(tmp_path):
     assert row["status"] == "done", row["reason"]
     assert row["copy_per_s"] > 1e8
     assert row["float32_per_s"] > 1e7
+    alone = ceilings.measure("cpu", 1)
+    assert alone.by.endswith("1 thread")
+    assert alone is ceilings.measure("cpu", 1)
     assert row["bfloat16_per_s"] is None
 
 

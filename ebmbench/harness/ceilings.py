@@ -34,10 +34,12 @@ class Ceilings(NamedTuple):
     by: str
 
 
-@cache
-def measure(backend: str) -> Ceilings:
-    """Of the device of a backend, once a process; `Unavailable` where nothing can be measured."""
-    return _of_gpu() if backend == "cuda" else _of_processor()
+def measure(backend: str, threads: int = 0) -> Ceilings:
+    """Of the device of a backend, once a process; `Unavailable` where nothing can be measured.
+
+    threads: of the processor, as many as Numba uses where it is 0; a GPU has none to choose.
+    """
+    return _of_gpu() if backend == "cuda" else _of_processor(threads or numba.get_num_threads())
 
 
 def _best(run: Callable[[], Any], wait: Callable[[], Any], amount: float) -> float:
@@ -52,8 +54,8 @@ def _best(run: Callable[[], Any], wait: Callable[[], Any], amount: float) -> flo
     return amount / min(seconds[1:])
 
 
-def _of_processor() -> Ceilings:
-    threads = numba.get_num_threads()
+@cache
+def _of_processor(threads: int) -> Ceilings:
     source = np.ones(_COPIED["cpu"] // 4, np.float32)
     parts = list(
         zip(np.array_split(np.zeros_like(source), threads), np.array_split(source, threads), strict=True)
@@ -69,9 +71,11 @@ def _of_processor() -> Ceilings:
     out = np.empty_like(a)
     with threadpool_limits(limits=threads, user_api="blas"):
         rate = _best(lambda: np.matmul(a, b, out=out), lambda: None, 2.0 * n**3)
-    return Ceilings(copied, rate, None, f"NumPy {np.__version__}, {threads} threads")
+    on = "1 thread" if threads == 1 else f"{threads} threads"
+    return Ceilings(copied, rate, None, f"NumPy {np.__version__}, {on}")
 
 
+@cache
 def _of_gpu() -> Ceilings:
     for library in (_torch, _cupy, _numba):
         found = library()

@@ -119,7 +119,9 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
 
 
 # Fields that a clock had a part in: train_s, update_s_low, ess_per_s, seconds_to_target, samples, ...
-_TIMED = re.compile(r"(.+_s|seconds|seconds_to_target|samples)(_low|_high)?")
+_TIMED = re.compile(
+    r"(.+_s|.+_per_ns|seconds|seconds_to_target|samples|fraction|sweeps_a_turn)(_low|_high)?"
+)
 
 
 def _without_times(fields: dict[str, Any]) -> dict[str, Any]:

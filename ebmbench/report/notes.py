@@ -9,6 +9,7 @@ import pandas as pd
 from ebmbench.report.cases import TRAINING
 from ebmbench.report.text import count, listing, number, plain
 
+_NAMED = 5  # things worked on that a version is told of
 _MOST = 3  # schedules that are spelt out: an adaptive one is another for every model
 
 
@@ -75,9 +76,15 @@ def versions(cases: pd.DataFrame) -> list[tuple[str, str]]:
     known = cases.dropna(subset=["code_version"])
     grouped = known.groupby(["task", "code_version"], sort=False)["where"]
     return [
-        (f"{str(task).replace('_', ' ')} ({listing(list(names.astype(str).unique()))})", str(version))
+        (f"{str(task).replace('_', ' ')} ({_some(list(names.astype(str).unique()))})", str(version))
         for (task, version), names in grouped
     ]
+
+
+def _some(names: list[str]) -> str:
+    """The names, or where they are many the first of them and how many more there are."""
+    more = len(names) - _NAMED
+    return listing(names if more <= 1 else [*names[:_NAMED], f"{more} more"])
 
 
 def _evaluation(cases: pd.DataFrame) -> list[str]:

@@ -13,21 +13,15 @@ import numpy as np
 
 from ebmbench import datasets, options, peers
 from ebmbench.discovery import unknown
-from ebmbench.harness import ceilings, interleaved, sources, subject, tasks, verify
+from ebmbench.harness import interleaved, sources, subject, tasks, verify
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.floors import WAYS, floor
 from ebmbench.harness.interleaved import Limit, System
-from ebmbench.harness.jobs import JOBS, Cost
+from ebmbench.harness.jobs import JOBS
 from ebmbench.kernels import api
 from ebmbench.peers import Place, Work
 
 NAME = "kernel"
-# By arithmetic: the precision its floor is of, bytes of a weight, and products that make up one.
-_WAYS = {
-    "float": ("float32", 4, 1),
-    "grid": ("float32", 4, 1),
-    "bfloat16": ("bfloat16", 2, 1),
-    "bfloat16x2": ("bfloat16", 4, 2),
-}
 _MOVES = 5  # times that data are moved
 
 
@@ -60,8 +54,8 @@ class Case(tasks.Case):
         tasks.check_named("job", self.job, "{ name = 'gibbs', chains = 100, sweeps = 100 }")
         if self.job["name"] not in JOBS:
             raise unknown("job", self.job["name"], list(JOBS))
-        if self.arithmetic not in _WAYS:
-            raise unknown("arithmetic", self.arithmetic, list(_WAYS))
+        if self.arithmetic not in WAYS:
+            raise unknown("arithmetic", self.arithmetic, list(WAYS))
         _ = self.config
         if self.model:
             sources.check_model(self.model)
@@ -157,7 +151,6 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     k, job = api.load(case.backend), case.config
     given = case.load()
     row |= {"n_visible": given.model.n_visible, "n_hidden": given.model.n_hidden}
-    precision, size, products = _WAYS[case.arithmetic if job.on_tensor_cores else "float"]
     there = None
     if case.peer:
         peer = peers.tuned(peer, lambda one: job.theirs(one, given))
@@ -189,7 +182,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
         )  # fmt: skip
         row["compile_s"] += turns.compile_s
         found = interleaved.summary([turns])
-    row |= found | ours.facts() | _floor(case.backend, job.cost(given), precision, size, products)
+    floor_of = case.arithmetic if job.on_tensor_cores else "float"
+    row |= found | ours.facts() | floor(case.backend, job.cost(given), floor_of)
     row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
     row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}
 
@@ -203,20 +197,6 @@ def _pieces(work: Work) -> Any:
         work.wait()
 
     return run
-
-
-def _floor(backend: str, cost: Cost, precision: str, size: int, products: int) -> dict[str, Any]:
-    """The least seconds by the device's ceilings, and which of them says so; None where not measured."""
-    top = ceilings.measure(backend)
-    rate = getattr(top, precision)
-    operations = cost.operations * products
-    moved = cost.weights * size + cost.other_bytes
-    found = {"operations": operations, "bytes": moved, "floor_s": None, "bound": None}
-    if rate is None or top.copy is None:
-        return found
-    times = {"operations": operations / rate, "bytes": moved / top.copy}
-    bound = max(times, key=times.__getitem__)
-    return found | {"floor_s": times[bound], "bound": bound}
 
 
 def _moved(k: api.Backend, move: Any) -> float:

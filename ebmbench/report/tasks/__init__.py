@@ -12,6 +12,7 @@ from ebmbench.report.tasks import (
     ceilings,
     consistency,
     gate,
+    gibbs,
     gradient,
     kernel,
     log_z,
@@ -24,6 +25,7 @@ from ebmbench.report.text import count
 _TASKS = {
     "speed": speed,
     "kernel": kernel,
+    "gibbs": gibbs,
     "ceilings": ceilings,
     "gradient": gradient,
     "log_z": log_z,

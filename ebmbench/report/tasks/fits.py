@@ -1,4 +1,4 @@
-"""The power with which an error falls, fitted on logarithms."""
+"""Powers: with which an error falls, and with which a cost grows, fitted on logarithms."""
 
 from dataclasses import dataclass
 
@@ -60,3 +60,43 @@ def slope(points: pd.DataFrame) -> Slope:
         return Slope(mean, np.nan, np.nan, 1)
     half = student.ppf(0.5 + _COVERAGE / 2, seeds - 1) * np.std(slopes, ddof=1) / np.sqrt(seeds)
     return Slope(mean, mean - float(half), mean + float(half), seeds)
+
+
+@dataclass(frozen=True)
+class Power:
+    """y = level x**exponent, and the ends of the exponent's 95 % interval; last: between the last two x.
+
+    An interval tells how far the points lie from a straight line of logarithms, so it is wide, too,
+    where the line bends; then `last` is nearer to what larger x will cost.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    level: float
+    last: float
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """The fitted y."""
+        return self.level * x**self.exponent
+
+    @property
+    def text(self) -> str:
+        """`1.57 [1.21, 1.93]`."""
+        return f"{number(self.exponent)} {self.interval}"
+
+    @property
+    def interval(self) -> str:
+        """The interval in brackets."""
+        return f"[{number(self.low)}, {number(self.high)}]"
+
+
+def power(x: np.ndarray, y: np.ndarray) -> Power:
+    """Of positive y against at least 3 positive x in ascending order, by least squares of logarithms."""
+    x, y = np.log(x), np.log(y)
+    exponent, level = np.polyfit(x, y, 1)
+    left = y - level - exponent * x
+    error = np.sqrt(left @ left / (len(x) - 2) / np.square(x - x.mean()).sum())
+    half = student.ppf(0.5 + _COVERAGE / 2, len(x) - 2) * error
+    last = (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return Power(*map(float, (exponent, exponent - half, exponent + half, np.exp(level), last)))
