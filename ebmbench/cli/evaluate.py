@@ -72,7 +72,7 @@ def evaluate(
     )
     methods = methods or sandwich.default_methods(rbm)
     found = []
-    with steps(len(methods), "compiling, checking the kernels") as shown:
+    with steps(len(methods), "checking the kernels") as shown:
         gate.demand(backend)
         # What the gate does not compile for this kind of model, before any clock starts.
         small = settings | {"betas": 2, "chains": 4, "sweeps": 1, "temperatures": 2}
