@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -46,7 +47,7 @@ def compiled(code, folder, *arguments, **variables):
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), **variables},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -79,6 +80,17 @@ def test_what_has_no_cache_is_counted(tmp_path):
     (tmp_path / "file").touch()
     again, _ = compiled(UNIFORMS, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "file"))
     assert again == first
+
+
+def test_the_same_version_installed_elsewhere_compiles_nothing(tmp_path):
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    assert compiled(UNIFORMS, tmp_path, **folder)[0] > 0
+    shutil.copytree(PACKAGE, tmp_path / "elsewhere" / "ebmbench")
+    folder["PYTHONPATH"] = str(tmp_path / "elsewhere")
+    assert compiled(UNIFORMS, tmp_path, **folder) == (0, [])
+    with (tmp_path / "elsewhere" / "ebmbench" / "scalar.py").open("a") as file:
+        file.write("# another version\n")
+    assert compiled(UNIFORMS, tmp_path, **folder)[0] > 0
 
 
 def fresh():
