@@ -2,7 +2,8 @@
 
 Numba's on-disk cache looks only at the file a function stands in: change a helper in another file
 and the old machine code is served. So every version of the package's sources gets a folder of its
-own, and only the newest few are kept.
+own, and only the newest few are kept. Within it Numba tells places apart by their paths; here a file
+goes by its place in the package, so that the same version installed elsewhere compiles nothing again.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import caching
 
 PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 8
@@ -67,6 +69,18 @@ def _users_folder() -> Path:
     return platformdirs.user_cache_path("ebmbench")
 
 
+class CacheLocator(getattr(caching, "UserProvidedCacheLocator", object)):  # type: ignore[misc]
+    """Where Numba keeps a function of this package: at its file's place in the package."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """The folder of a file's functions within the cache folder; paths decide for foreign files."""
+        folder = Path(py_file).resolve().parent
+        if not folder.is_relative_to(PACKAGE.resolve()):
+            return super().get_suitable_cache_subpath(py_file)
+        return ".".join(("ebmbench", *folder.relative_to(PACKAGE.resolve()).parts))
+
+
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """`numba.njit` with this package's options: no Python checks, no fast-math, cached on disk.
 
@@ -76,11 +90,14 @@ def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if function is None:
         return lambda f: jit(f, **options)
     folder = cache_folder()
-    settings: Any = numba.config
-    before = settings.CACHE_DIR
+    # What decides where machine code is kept is read when a function is decorated, so it is set just
+    # around that. Where a Numba has no such classes to choose from, it goes by paths.
+    settings = {"CACHE_DIR": str(folder or ""), "CACHE_LOCATOR_CLASSES": f"{__name__}.CacheLocator"}
+    before = {name: getattr(numba.config, name) for name in settings if hasattr(numba.config, name)}
     try:
-        # The cache folder is read when a function is decorated, so it is set just around that.
-        settings.CACHE_DIR = str(folder or "")
+        for name in before:
+            setattr(numba.config, name, settings[name])
         return numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
     finally:
-        settings.CACHE_DIR = before
+        for name, value in before.items():
+            setattr(numba.config, name, value)

@@ -136,6 +136,8 @@ def test_list_and_doctor(ebmbench):
     assert status == 0
     assert {"cd", "sml", "exact"} <= set(found["estimators"])
     assert {"quick"} <= set(found["suites"])
+    assert set(found["arithmetics"]) == set(api.ARITHMETICS)
+    assert found["jobs"]["gibbs"] == "by default Gibbs, 100 chains, 100 sweeps"
     status, out, _ = ebmbench("doctor", "--json")
     assert status == 0
     assert json.loads(out)["backends"]["cpu"] == "agrees with the reference"
@@ -230,6 +232,9 @@ def write_files(folder):
     (folder / "empty.npz").write_bytes(b"")
     (folder / "empty.csv").write_bytes(b"")
     (folder / "bad.toml").write_text("title = ")
+    (folder / "misspelt.toml").write_text(
+        '[[log_z]]\nmodel = "rbm_cd25_600.npz"\nbackend = "cpu"\nmethod = { name = "exact" }\n'
+    )
     (folder / "blocked").write_text("a file where a folder should be")
 
 
@@ -288,6 +293,15 @@ MISTAKES = [
     ("evaluate model.npz --data good.npy --start cold", "'cold'"),
     ("evaluate model.npz --data good.npy --betas adaptive --error 0", "error"),
     ("evaluate model.npz --data good.npy --chains 3", "at least 4 chains"),
+    ("evaluate model.npz --data good.npy --error 0.2", "--error"),
+    ("evaluate model.npz --data good.npy --method exact --betas 1000", "--betas"),
+    ("evaluate model.npz --data good.npy --method exact --chains 10", "--chains"),
+    ("evaluate model.npz --data good.npy --method ais --start chain", "--start"),
+    ("evaluate model.npz --data good.npy --method ais --method exact --sweeps 10", "--sweeps"),
+    ("evaluate model.npz --data good.npy --start exact --sweeps 1000", "--sweeps"),
+    ("evaluate model.npz --data good.npy --start chain --temperatures 5", "--temperatures"),
+    ("run headline --backend reference", "backend reference has no slower one"),
+    ("run misspelt.toml", "there is no model file rbm_cd25_600.npz"),
     ("evaluate model.npz --data good.npy --sweeps 0", "sweeps"),
     ("evaluate model.npz --data good.npy --temperatures 1", "2 temperatures"),
     ("evaluate model.npz --data good.npy --betas 1", "temperatures"),

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from conftest import complaint
 
 from ebmbench.errors import UserError
 from ebmbench.harness.table import load_table
@@ -244,6 +245,26 @@ class TestSentences:
         assert "1 of 3 cases is done." in page
         assert "2 cases are not done: digits with CD-1 on cuda (unavailable, seeds 0 and 1)." in page
         assert page.count("no GPU here") == 2
+
+    def test_cases_that_a_stopped_run_did_not_come_to_are_counted(self, tmp_path):
+        rows = [case(seed=0), case(seed=1)]
+        folder = fill(tmp_path / "r", rows)
+        assert "of the run" not in words(write(folder))
+        keys = [row["key"] for row in rows]
+        (folder / "planned.json").write_text(json.dumps([*keys, "x", "y", "z"]))
+        assert "3 cases of the run are missing: it was stopped, or still goes on" in words(write(folder))
+        (folder / "planned.json").write_text(json.dumps(keys))
+        assert "of the run" not in words(write(folder))
+        (folder / "planned.json").write_text("{")
+        assert "planned.json is damaged" in complaint(write, folder)
+
+    def test_the_machine_is_named_with_its_gpus(self, tmp_path):
+        folder = fill(tmp_path / "r", [case()])
+        gpu = {"name": "Example GPU", "memory_gib": 139.8, "clock_mhz": 1980}
+        machine = {"cpu": "Example CPU", "gpus": [gpu, gpu]}
+        (folder / "machine.json").write_text(json.dumps({"m1": machine}))
+        told = "Example CPU, Example GPU of 139.8 GiB, Example GPU of 139.8 GiB"
+        assert told in words(write(folder))
 
     def test_seeds_of_the_best_that_did_not_finish_are_mentioned(self, tmp_path):
         rows = [case(seed=0), case(seed=1, status="timeout", reason="30 s were used up")]

@@ -8,7 +8,7 @@ from conftest import complaint, flat, random_rbm
 
 import ebmbench
 from ebmbench.harness import run as harness
-from ebmbench.harness import sources, table
+from ebmbench.harness import sources, spec, table
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import gradient, log_z, sample
 from ebmbench.models import enumerate as exact
@@ -51,10 +51,21 @@ def test_temperature_divides_every_parameter():
         np.testing.assert_allclose(getattr(cold, name), 4 * getattr(warm, name))
 
 
-def test_a_model_that_is_not_there_is_unavailable_and_says_so(tmp_path):
-    row = run_one(tmp_path, LOG_Z, model="no_such.npz")
+def test_a_published_model_that_is_not_there_is_unavailable_and_says_so(tmp_path, monkeypatch):
+    """But a misspelt name is a mistake, told before anything runs."""
+    monkeypatch.setenv("EBMBENCH_DATA", str(tmp_path))
+    (name,) = sources.PUBLISHED
+    row = run_one(tmp_path / "out", LOG_Z, model=name)
     assert row["status"] == "unavailable"
-    assert "no_such.npz" in row["reason"]
+    assert name in row["reason"]
+    assert "no_such.npz" in complaint(run_one, tmp_path / "none", LOG_Z, model="no_such.npz")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_models_that_suites_name_are_known():
+    cases = [case for suite in spec.known_suites() for case in spec.load(suite).cases]
+    models = [str(case.model) for case in cases if hasattr(case, "model")]
+    assert {name for name in models if name.endswith(".npz")} == set(sources.PUBLISHED)
 
 
 def test_a_gaussian_model_is_not_taken_for_a_binary_one(tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -27,27 +28,67 @@ def print_table(table: Table) -> None:
 
 
 class Steps:
-    """A count of finished steps: a bar on a terminal; when piped, only the lines that are printed."""
+    """A count of finished steps: a bar on a terminal; when piped, only the lines that are printed.
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar, self._task = bar, task
+    The bar says so while kernels are compiled; spoken: lines that stay say it, too.
+    """
+
+    def __init__(self, bar: Progress, task: TaskID, text: str, spoken: bool) -> None:
+        self._bar, self._task, self._text, self._spoken = bar, task, text, spoken
+        self._compilations: Any = None
+        self._told = 0  # functions that a line has told of
+
+    @contextmanager
+    def watching_compiler(self) -> Iterator[None]:
+        """While the block runs, say when kernels are compiled, and say nothing where none is."""
+        from ebmbench.harness.compiling import watched  # not before a command runs
+
+        with watched(self._compiling) as self._compilations:
+            yield
+            self._compiled()
 
     def now(self, text: str) -> None:
         """Say what is being done."""
+        self._text = text
         self._bar.update(self._task, description=text)
 
     def advance(self, count: int = 1) -> None:
         """Count steps as done."""
+        self._compiled()
         self._bar.advance(self._task, count)
 
     def line(self, text: str) -> None:
         """Print a line that stays, above the bar."""
         self._bar.console.print(text, markup=False, highlight=False)
 
+    def _compiling(self, place: str) -> None:
+        if place and self._spoken and self._compilations.functions == 1:
+            self.line("compiling kernels that are not in the cache yet")
+        self._bar.update(self._task, description=_doing(place, self._text))
+
+    def _compiled(self) -> None:
+        found = self._compilations
+        if not self._spoken or found.functions == self._told:
+            return
+        from ebmbench.compile import cache_folder
+        from ebmbench.report.text import count
+
+        kept = "the next start finds them there" if cache_folder() else "no folder can keep them"
+        self.line(
+            f"compiled {count(found.functions - self._told, 'function')} of {', '.join(found.places)}, "
+            f"{found.seconds:.0f} s so far; {kept}"
+        )
+        self._told = found.functions
+
+
+def _doing(place: str, otherwise: str) -> str:
+    """What is being done while the kernels of a place are compiled, and otherwise."""
+    return f"compiling {place} (not in the cache yet)" if place else otherwise
+
 
 @contextmanager
-def steps(total: int, text: str) -> Iterator[Steps]:
-    """Show progress over `total` steps while the block runs."""
+def steps(total: int, text: str, spoken: bool = False) -> Iterator[Steps]:
+    """Show progress over `total` steps while the block runs; spoken: see `Steps`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -57,14 +98,21 @@ def steps(total: int, text: str) -> Iterator[Steps]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield Steps(bar, bar.add_task(text, total=total))
+        shown = Steps(bar, bar.add_task(text, total=total), text, spoken)
+        with shown.watching_compiler():
+            yield shown
 
 
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """Show that something of unknown length runs; silent when piped."""
     if console.is_terminal:
-        with console.status(text):
+        from ebmbench.harness.compiling import watched
+
+        with (
+            console.status(text) as status,
+            watched(lambda place: status.update(_doing(place, text))),
+        ):
             yield
     else:
         yield

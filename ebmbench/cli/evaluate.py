@@ -11,6 +11,7 @@ from ebmbench.cli.models import Backend, ModelFile, Seed
 
 
 def evaluate(
+    context: typer.Context,
     model: ModelFile,
     data: Annotated[
         str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
@@ -60,6 +61,8 @@ def evaluate(
     }  # fmt: skip
     methods = list(dict.fromkeys(method)) if method else None
     sandwich.check(methods or sandwich.DEFAULT, settings)
+    given = {name for name in settings if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+    _check_applicable(given, methods or sandwich.DEFAULT, settings)
     check_seed(seed)
     loaded = api.load(backend)
     rbm = load_model(model)
@@ -72,7 +75,7 @@ def evaluate(
     )
     methods = methods or sandwich.default_methods(rbm)
     found = []
-    with steps(len(methods), "compiling, checking the kernels") as shown:
+    with steps(len(methods), "checking the kernels") as shown:
         gate.demand(backend)
         # What the gate does not compile for this kind of model, before any clock starts.
         small = settings | {"betas": 2, "chains": 4, "sweeps": 1, "temperatures": 2}
@@ -87,6 +90,30 @@ def evaluate(
         print(json.dumps(_fields(result, backend, seed), indent=2))
     else:
         _print(result)
+
+
+def _check_applicable(given: set[str], methods: list[str], settings: dict[str, Any]) -> None:
+    """`UserError` for an option that was given and plays no part; `auto` may start in any way."""
+    from ebmbench.options import require
+    from ebmbench.partition import bridge, exact, reverse_ais
+    from ebmbench.partition._schedule import ADAPTIVE
+    from ebmbench.partition._start import AUTO, CHAIN, TEMPERING
+
+    annealed = set(methods) != {exact.NAME}
+    back = bool({bridge.NAME, reverse_ais.NAME} & set(methods))
+    start = settings["start"]
+    applies = {
+        "betas": (annealed, "the method anneals"),
+        "chains": (annealed, "the method anneals"),
+        "error": (annealed and settings["betas"] == ADAPTIVE, "--betas is adaptive"),
+        "start": (back, "the method is reverse_ais or bridge"),
+        "sweeps": (back and start in (AUTO, CHAIN, TEMPERING), "reverse AIS starts from chains"),
+        "temperatures": (
+            back and start in (AUTO, TEMPERING), "reverse AIS starts from parallel_tempering",
+        ),
+    }  # fmt: skip
+    for name, (applied, where) in applies.items():
+        require(applied or name not in given, f"--{name} has a meaning only where {where}")
 
 
 def _print(result: Any) -> None:

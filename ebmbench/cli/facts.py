@@ -10,13 +10,21 @@ from rich.table import Table
 
 from ebmbench.cli.console import answer, busy
 
+_ARITHMETICS = {
+    "float": "float32 as it comes",
+    "grid": "multiples of 2**-16, so that sums over binary states are exact in any order",
+    "bfloat16": "each weight as one bfloat16 number",
+    "bfloat16x2": "each weight as the sum of two bfloat16 numbers",
+}
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_names(as_json: Json = False) -> None:
-    """List suites, data sets, estimators, partition functions, backends and peers."""
+    """List suites, data sets, estimators, ways to log Z, backends, arithmetics, jobs and peers."""
     from ebmbench import datasets, estimators, partition, peers
     from ebmbench.harness import spec
+    from ebmbench.harness.jobs import JOBS
     from ebmbench.kernels import api
 
     def first_line(module: Any) -> str:
@@ -28,6 +36,8 @@ def list_names(as_json: Json = False) -> None:
         "estimators": {name: first_line(module) for name, module in estimators.known().items()},
         "methods": {name: first_line(module) for name, module in partition.known().items()},
         "backends": {name: _state(name) for name in api.BACKENDS},
+        "arithmetics": {name: _ARITHMETICS[name] for name in api.ARITHMETICS},
+        "jobs": {name: f"by default {job().label}" for name, job in JOBS.items()},
         "peers": {name: peers.describe(name) for name in peers.known()},
     }
     if as_json:

@@ -1,12 +1,11 @@
 """How well chains sample: effective sample size, R-hat, and distance from an enumerated law.
 
-The first two are ArviZ's (arviz-stats), which is imported when they are asked for.
+The first two are ArviZ's (arviz-stats), which is imported when they are asked for, as is scipy.stats.
 """
 
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ebmbench.errors import Unavailable
 
@@ -53,7 +52,9 @@ def total_variation_floor(law: np.ndarray, draws: float) -> float:
     A count is binomial, and its mean absolute deviation is 2 m (1 - p) P(count = m) with m the first
     whole number above n p (De Moivre; see Diaconis & Zabell 1991). draws is rounded to n >= 1.
     """
+    from scipy.stats import binom
+
     n = max(1, round(draws))
     m = np.floor(n * law) + 1.0
-    deviation = 2.0 * m * (1.0 - law) * stats.binom.pmf(m, n, law)
+    deviation = 2.0 * m * (1.0 - law) * binom.pmf(m, n, law)
     return float(0.5 * deviation.sum() / n)

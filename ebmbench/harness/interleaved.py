@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from threadpoolctl import threadpool_limits
 
 from ebmbench.compile import PACKAGE
@@ -140,27 +140,35 @@ def in_processes(case: Case, count: int) -> list[dict[str, Any]]:
     Raises `Timeout` where one takes longer than the case's limit, `RuntimeError` with the end of what
     it said where one fails.
     """
+    given = json.dumps({"task": case.task, "case": asdict(case)})
+    said = [in_a_process(["ebmbench.harness.worker"], case.timeout_s, given=given) for _ in range(count)]
+    return [json.loads(text.splitlines()[-1]) for text in said]
+
+
+def in_a_process(
+    module: Sequence[str], limit_s: float, variables: Mapping[str, str] | None = None, given: str = ""
+) -> str:
+    """What a module of this package with its arguments prints, run in a process of its own.
+
+    variables: of its environment, beside those of this process; given: its standard input. Raises as
+    `in_processes` does.
+    """
     # A BLAS shall choose its kernels for this processor, whatever the shell says.
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
     # The same package as here, wherever the user stands (-P: nothing of that folder is imported).
     places = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
-    command = [sys.executable, "-P", "-m", "ebmbench.harness.worker"]
-    given = json.dumps({"task": case.task, "case": asdict(case)})
-    found = []
-    for _ in range(count):
-        try:
-            done = subprocess.run(
-                command, input=given, capture_output=True, text=True, check=False, env=environment,
-                timeout=case.timeout_s,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise Timeout(f"{case.timeout_s:g} s were used up in one of {count} processes") from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines() or ["nothing was said"]
-            raise RuntimeError(f"a process of its own ended with status {done.returncode}: {said[-1]}")
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    return found
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", *module], input=given, capture_output=True, text=True,
+            check=False, env=environment | dict(variables or {}), timeout=limit_s,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Timeout(f"{limit_s:g} s were used up in a process of its own") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing was said"]
+        raise RuntimeError(f"a process of its own ended with status {done.returncode}: {said[-1]}")
+    return done.stdout
 
 
 def summary(processes: Sequence[Turns]) -> dict[str, Any]:
@@ -191,7 +199,7 @@ def _interval(samples: np.ndarray) -> tuple[float, float]:
     if len(samples) < LEAST:
         return float("nan"), float("nan")
     spread = samples.std(ddof=1) / np.sqrt(len(samples))
-    reach = float(student.ppf((1 + COVERAGE) / 2, len(samples) - 1) * spread)
+    reach = float(stdtrit(len(samples) - 1, (1 + COVERAGE) / 2) * spread)
     return float(samples.mean()) - reach, float(samples.mean()) + reach
 
 

@@ -40,10 +40,10 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
     if suite.needs and api.load(suite.needs).name != suite.needs:
         raise Unavailable(f"suite {suite.name} needs a GPU, and Numba's simulator is none")
     progress = progress or Progress()
-    store = Store(folder)
+    keys = [_key(case) for case in suite.cases]
+    store = Store(folder, keys)
     rows = []
-    for number, case in enumerate(suite.cases):
-        key = _key(case)
+    for number, (key, case) in enumerate(zip(keys, suite.cases, strict=True)):
         progress.started(number, case)
         row = store.finished.get(key)
         if row is not None and not _same_inputs(case, row):

@@ -1,7 +1,8 @@
 """The table on disk: one line of JSON a finished case, safe against a killed run and a full disk.
 
 A results folder holds rows.jsonl (one line a case; of several lines with one key the newest counts),
-curves.jsonl (one line a checkpoint), machine.json (machine id -> description) and models/KEY.npz.
+curves.jsonl (one line a checkpoint), machine.json (machine id -> description), planned.json (the keys of
+the cases that the newest run is to finish) and models/KEY.npz.
 """
 
 import io
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ import pandas as pd
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.harness import machine
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 STATUSES = ("done", "diverged", "timeout", "unavailable", "failed", "red")
@@ -35,9 +38,9 @@ class Table(NamedTuple):
 
 
 class Store:
-    """A results folder that rows are added to."""
+    """A results folder that rows are added to; planned: the keys of the run's cases."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, planned: Iterable[str] = ()) -> None:
         self.folder = folder
         try:
             (folder / "models").mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,7 @@ class Store:
             write_atomically(
                 folder / "machine.json", json.dumps(machines, indent=2, sort_keys=True).encode()
             )
+            write_atomically(folder / "planned.json", json.dumps(list(planned)).encode())
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
         self.finished = {row["key"]: row for row in rows if row["status"] in FINAL}
@@ -113,6 +117,12 @@ def load_table(folder: str | Path) -> Table:
     return Table(frame, points.merge(frame.reindex(columns=identity), on="key"), _machines(folder))
 
 
+def missing_cases(folder: str | Path) -> int:
+    """How many cases of the newest run have no row: it was stopped, or has not come to them yet."""
+    planned: list[str] = _content(Path(folder) / "planned.json", [])
+    return len(set(map(str, planned)) - {row["key"] for row in _rows(Path(folder))})
+
+
 def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:
     """The arrays that a case left (W, b, c, samples, image_shape), or None."""
     path = Path(folder) / "models" / f"{key}.npz"
@@ -136,14 +146,18 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _machines(folder: Path) -> dict[str, Any]:
-    path = folder / "machine.json"
+    return _content(folder / "machine.json", {})
+
+
+def _content(path: Path, otherwise: T) -> T:
+    """What a file of JSON holds, which must be of the type of what counts where there is none."""
     try:
-        machines = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else otherwise
     except ValueError:
-        machines = None
-    if not isinstance(machines, dict):
+        content = None
+    if not isinstance(content, type(otherwise)):
         raise UserError(f"{path} is damaged; move it away, or use another folder")
-    return machines
+    return content
 
 
 def _finite(value: Any) -> Any:

@@ -8,7 +8,6 @@ al. 2003). Half of the chains walk each way.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import log_expit
 
 from ebmbench.kernels.api import Backend
@@ -51,6 +50,8 @@ def acceptance_ratio(forward: np.ndarray, reverse: np.ndarray) -> tuple[float, f
     M = log n / m. The variance is var(s) / (n mean(s)**2) over the one side plus the like over the other
     (Bennett 1976, eq. 10a).
     """
+    from scipy.optimize import brentq  # takes long to import
+
     ratio = np.log(len(forward) / len(reverse))
 
     def accepted(log_z: float) -> tuple[np.ndarray, np.ndarray]:

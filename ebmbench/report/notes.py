@@ -128,12 +128,20 @@ def _machine(name: str, facts: Any) -> str:
         facts.get("cpu"),
         "cores" in facts and count(facts["cores"], "core"),
         "memory_gib" in facts and f"{number(facts['memory_gib'], 1)} GiB",
+        *(_gpu(gpu) for gpu in facts.get("gpus") or []),
         facts.get("system"),
         "python" in facts and f"Python {facts['python']}",
         *(f"{library} {libraries[library]}" for library in ("numba", "numpy") if library in libraries),
         *blas,
     ]
     return ", ".join(str(part) for part in parts if part)
+
+
+def _gpu(gpu: Any) -> str:
+    if not isinstance(gpu, dict):
+        return "GPU"
+    memory = f" of {number(gpu['memory_gib'], 1)} GiB" if "memory_gib" in gpu else ""
+    return f"{gpu.get('name', 'GPU')}{memory}"
 
 
 def _device(device: Any) -> str:

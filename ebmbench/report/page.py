@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
-from ebmbench.harness.table import Table, load_table
+from ebmbench.harness.table import Table, load_table, missing_cases
 from ebmbench.report import notes, status, style, tasks, text
 from ebmbench.report.cases import split, tidy
 from ebmbench.report.section import Drawing, Section
@@ -34,7 +34,7 @@ def write_page(folder: Path) -> Path:
         sections = tasks.sections(found, looks)
         files = _files([drawings.curves, drawings.times, drawings.pictures])
         files |= _files([section.drawings for section in sections])
-    content = _content(table, cases, trained, results, sections)
+    content = _content(table, missing_cases(folder), cases, trained, results, sections)
     content |= _training(drawings, trained, results, files)
     html = _template().render(content | {"sections": [_placed(one, files) for one in sections]})
     page = folder / "report.html"
@@ -58,6 +58,7 @@ def _looks(trained: pd.DataFrame, found: dict[str, pd.DataFrame]) -> Looks:
 
 def _content(
     table: Table,
+    missing: int,
     cases: pd.DataFrame,
     trained: pd.DataFrame,
     results: list[Result],
@@ -74,7 +75,7 @@ def _content(
         "indicative": bool(cases["indicative"].eq(True).any()),
         "period": notes.period(cases["attempt"]),
         "place": notes.place(cases, table.machines),
-        "overview": status.overview(cases) + summary.overview(trained, results),
+        "overview": status.overview(cases, missing) + summary.overview(trained, results),
         "answers": answers + [section.answer for section in sections if section.answer],
         "results": results,
         "unfinished": left.to_dict("records"),

@@ -9,11 +9,22 @@ from ebmbench.report.text import count, listing
 _NAMED = 8  # groups of unfinished cases that a sentence names
 
 
-def overview(cases: pd.DataFrame) -> list[str]:
-    """Sentences that count the cases of all tasks, and name those that are not done."""
+def overview(cases: pd.DataFrame, missing: int) -> list[str]:
+    """Sentences that count the cases of all tasks, and name those that are not done.
+
+    missing: cases of the newest run that have no row.
+    """
     done = int((cases["status"] == "done").sum())
     counted = f"{done} of {count(len(cases), 'case')} {'is' if done == 1 else 'are'} done."
-    return [counted, *unfinished(cases)]
+    return [*([_stopped(missing)] if missing else []), counted, *unfinished(cases)]
+
+
+def _stopped(missing: int) -> str:
+    verb = "is" if missing == 1 else "are"
+    return (
+        f"{count(missing, 'case')} of the run {verb} missing: it was stopped, or still goes on; the "
+        "command that began it continues."
+    )
 
 
 def unfinished(cases: pd.DataFrame) -> list[str]:

@@ -65,6 +65,10 @@ class Case(tasks.Case):
         _, config = self.config
         annealed = self.kind == "estimator" or (self.job["method"] == ais.NAME and not config.adaptive)
         require(annealed, f"job must be an estimator or ais at given betas, but is {self.job}")
+        require(
+            bool(self.other),
+            f"backend {self.backend} has no slower one to be compared with, unless `against` names one",
+        )
         if self.other not in api.BACKENDS:
             raise unknown("backend", self.other, list(api.BACKENDS))
         require(self.other != self.backend, f"backend {self.backend} cannot be compared with itself")

@@ -18,6 +18,7 @@ from ebmbench.report.tasks import (
     log_z,
     sample,
     speed,
+    startup,
     tests,
 )
 from ebmbench.report.text import count
@@ -32,6 +33,7 @@ _TASKS = {
     "sample": sample,
     "consistency": consistency,
     "gate": gate,
+    "startup": startup,
     "tests": tests,
 }
 _UNKNOWN = Kind(("model",), "method", ())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ebmbench.report.text import number
 
@@ -58,7 +58,7 @@ def slope(points: pd.DataFrame) -> Slope:
     mean, seeds = float(np.mean(slopes)), len(slopes)
     if seeds == 1:
         return Slope(mean, np.nan, np.nan, 1)
-    half = student.ppf(0.5 + _COVERAGE / 2, seeds - 1) * np.std(slopes, ddof=1) / np.sqrt(seeds)
+    half = stdtrit(seeds - 1, 0.5 + _COVERAGE / 2) * np.std(slopes, ddof=1) / np.sqrt(seeds)
     return Slope(mean, mean - float(half), mean + float(half), seeds)
 
 

@@ -1,0 +1,160 @@
+"""The hot loops of the processor's kernels are vectors: read from the machine language they became.
+
+A new hot loop is a new line of HOT. What must be there is an innermost loop that does the named
+operations on whole vectors and none of them singly; beside it stands that for what is left of a row.
+"""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+from assembly import LIBRARY, MACHINE, PACKED, loops, vectorised, versions
+
+from ebmbench.harness import gate
+from ebmbench.kernels.cpu import annealing, flips, gibbs, statistics, tempering, update
+from ebmbench.kernels.cpu.gaussian import gibbs as gaussian_gibbs
+from ebmbench.scalar import sigmoid
+
+pytestmark = [
+    pytest.mark.skipif(MACHINE not in PACKED, reason=f"the instructions of {MACHINE} are not known here"),
+    pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba compiles nothing here"),
+]
+
+UNIFORMS = ("multiply whole numbers", "multiply")  # Philox and the step to (0, 1)
+DRAW = ("divide", "multiply", "add", "compare")  # sigmoid beside a uniform
+ROWS_ADDED, ROWS_SUBTRACTED = ("add",), ("subtract",)
+PRODUCT, TOTAL = ("multiply float64",), ("add float64",)
+SOFTPLUS = ("divide float64", "multiply float64", "add float64")
+
+# A kernel, of its versions those whose arguments have these types, and its hot loops.
+HOT = {
+    "gibbs": (gibbs._sweeps, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
+    "anneal": (
+        annealing._anneal,
+        {},
+        [
+            *(UNIFORMS, DRAW, ("divide",), ("compare",), ROWS_ADDED, ROWS_SUBTRACTED),
+            *(("multiply", "add", "add float64"), PRODUCT, TOTAL, SOFTPLUS),
+        ],
+    ),
+    "temper": (tempering._ladders, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
+    "gaussian gibbs": (gaussian_gibbs._sweeps, {}, [UNIFORMS, DRAW, ("divide", "multiply", "subtract")]),
+    "probabilities": (
+        statistics._probabilities, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
+    ),
+    "probabilities of grey rows": (
+        statistics._probabilities, {"states": "float32"}, [("multiply", "add"), ("divide",)],
+    ),
+    "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
+    "contrast": (
+        statistics.contrast, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
+    ),
+    "update of weights": (update._update_weights, {}, [("multiply", "add")]),
+    "update of biases": (update._update_bias, {}, [("multiply", "add", "compare")]),
+    "centring": (update._centre, {}, [("multiply", "subtract"), TOTAL]),
+    "flips": (
+        flips._flip_gradient,
+        {},
+        [("multiply", "add", "divide"), ("multiply", "subtract", "add"), PRODUCT],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    """The gate calls every kernel with all types of arguments that it has."""
+    gate.demand("cpu")
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_hot_loops_are_vectors(name):
+    kernel, dtypes, wanted = HOT[name]
+    found = versions(kernel, **dtypes)
+    assert found
+    for text in found:
+        missing = [operations for operations in wanted if not vectorised(text, operations)]
+        assert missing == []
+        assert LIBRARY.findall(text) == []  # a call for each unit
+
+
+def assembly_of(function, *arguments):
+    kernel = numba.njit(error_model="numpy")(function)
+    kernel(*arguments)
+    (text,) = versions(kernel)
+    return text
+
+
+X = np.linspace(-2.0, 2.0, 50, dtype=np.float32)
+
+
+def independent(x, out):
+    for j in range(x.size):
+        out[j] = sigmoid(x[j])
+
+
+def each_after_the_other(x, out):
+    for j in range(1, x.size):
+        out[j] = sigmoid(np.float32(out[j - 1] + x[j]))
+
+
+def by_the_library(x, out):
+    for j in range(x.size):
+        out[j] = 1 / (np.float32(1.0) + math.exp(-x[j]))
+
+
+def largest(x, out):
+    most = np.float32(0.0)
+    for j in range(x.size):
+        most = x[j] if x[j] > most else most
+    out[0] = most
+
+
+def test_a_loop_that_is_no_vector_is_seen():
+    """Else the test above could not fail: a chain of dependences, a library's function, a reduction."""
+    wanted = ("divide", "multiply", "add")
+    text = assembly_of(independent, X, X.copy())
+    assert vectorised(text, wanted)
+    assert not LIBRARY.findall(text)
+    text = assembly_of(each_after_the_other, X, X.copy())
+    assert loops(text)
+    assert not vectorised(text, wanted)
+    text = assembly_of(by_the_library, X, X.copy())
+    assert not vectorised(text, ("divide",))
+    assert LIBRARY.findall(text)
+    assert not vectorised(assembly_of(largest, X, X.copy()), ("maximum",))
+
+
+LISTING = """
+kernel:
+\tvmulss\t%xmm0, %xmm1, %xmm0
+.LBB0_1:
+\tvmovups\t(%rax), %zmm0
+.LBB0_2:
+\tvmulps\t%zmm0, %zmm1, %zmm0
+\tje\t.LBB0_3
+\tvaddps\t%zmm0, %zmm1, %zmm0
+.LBB0_3:
+\taddq\t$1, %rcx
+\tjne\t.LBB0_2
+\tvdivss\t%xmm0, %xmm1, %xmm0
+\tjne\t.LBB0_1
+.LBB0_4:
+\tcallq\t*%rax
+\tvsubps\t%zmm0, %zmm1, %zmm0
+\tjmp\t.LBB0_4
+"""
+
+
+def test_loops_are_found_in_a_listing():
+    inner, last = loops(LISTING)
+    assert [line.split()[0] for line in inner.instructions] == ["vmulps", "je", "vaddps", "addq", "jne"]
+    assert (inner.function, inner.calls, last.calls) == ("kernel", False, True)
+    assert vectorised(LISTING, ("multiply", "add"), "x86_64")
+    assert not vectorised(LISTING, ("divide",), "x86_64")  # it stands in an outer loop, and singly
+    assert not vectorised(LISTING, ("subtract",), "x86_64")  # that loop calls a function
+    single = LISTING.replace("je\t", "vaddss\t%xmm0, %xmm1, %xmm0\n\tje\t")
+    assert not vectorised(single, ("multiply", "add"), "x86_64")
+    arm = "k:\n.LBB0_1:\n\tfmul\tv0.4s, v1.4s, v2.4s\n\tb.ne\t.LBB0_1\n"
+    assert vectorised(arm, ("multiply",), "aarch64")
+    assert not vectorised(arm.replace("v0.4s, v1.4s, v2.4s", "s0, s1, s2"), ("multiply",), "aarch64")
