@@ -12,7 +12,7 @@ import pytest
 from assembly import LIBRARY, MACHINE, PACKED, loops, vectorised, versions
 
 from ebmbench.harness import gate
-from ebmbench.kernels.cpu import annealing, flips, gibbs, statistics, tempering, update
+from ebmbench.kernels.cpu import annealing, contrast, flips, gibbs, statistics, tempering, update
 from ebmbench.kernels.cpu.gaussian import gibbs as gaussian_gibbs
 from ebmbench.scalar import sigmoid
 
@@ -41,14 +41,14 @@ HOT = {
     "temper": (tempering._ladders, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
     "gaussian gibbs": (gaussian_gibbs._sweeps, {}, [UNIFORMS, DRAW, ("divide", "multiply", "subtract")]),
     "probabilities": (
-        statistics._probabilities, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
+        statistics._probabilities, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
     ),
     "probabilities of grey rows": (
-        statistics._probabilities, {"states": "float32"}, [("multiply", "add"), ("divide",)],
+        statistics._probabilities, {"plus": "float32", "minus": "float32"}, [("multiply", "add"), ("divide",)],
     ),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (
-        statistics.contrast, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
+        contrast._write, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
     ),
     "update of weights": (update._update_weights, {}, [("multiply", "add")]),
     "update of biases": (update._update_bias, {}, [("multiply", "add", "compare")]),

@@ -12,7 +12,6 @@ from numba.extending import intrinsic
 from ebmbench.compile import jit
 
 WORD = 64  # units whose states make a word
-_ONE = np.uint64(1)
 
 
 def _mask(width):
@@ -62,16 +61,3 @@ def word_of(row, first, last):
     for i in range(at, last):
         word |= np.uint64(row[i] != 0) << np.uint64(i - first)
     return word
-
-
-@jit(forceinline=True)
-def units_on(row, first, last, index):
-    """Write the numbers of the units in [first, last) that are on to index; returns how many."""
-    count = 0
-    for at in range(first, last, 64):
-        word = word_of(row, at, last)
-        while word != np.uint64(0):
-            index[count] = at + lowest(word)
-            count += 1
-            word &= word - _ONE
-    return count

@@ -23,8 +23,8 @@ from numba.extending import overload
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.changes import list_changes
-from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
+from ebmbench.kernels.cpu.rows import add_listed, add_rows
+from ebmbench.kernels.cpu.simd import WIDE_COLUMNS
 
 REFRESH = 64  # sweeps
 
@@ -76,19 +76,13 @@ def follow(bias, matrix, new, old, fresh, room, x):
         room.counts[r, 0], room.counts[r, 1], room.counts[r, 2] = rising, falling, anew
         for i in range(now.size):  # ten times as fast as an assignment of slices
             before[i] = now[i]
-    columns, column = matrix.shape[1], 0
-    while column + WIDE_COLUMNS <= columns:
+    columns = matrix.shape[1]
+    for first in range(0, columns, WIDE_COLUMNS):
+        last = min(columns, first + WIDE_COLUMNS)
         for r in range(new.shape[0]):
             rising, falling, anew = room.counts[r]
             start = bias if anew else x[r]
-            sum_rows_wide(start, matrix, room.up[r], rising, room.down[r], falling, column, x[r])
-        column += WIDE_COLUMNS
-    while column < columns:
-        for r in range(new.shape[0]):
-            rising, falling, anew = room.counts[r]
-            start = bias if anew else x[r]
-            sum_rows_narrow(start, matrix, room.up[r], rising, room.down[r], falling, column, x[r])
-        column += LANES
+            add_listed(start, matrix, room.up[r], rising, room.down[r], falling, first, last, x[r])
 
 
 def begin(bias, matrix, start, old, room, x):

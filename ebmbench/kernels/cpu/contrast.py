@@ -15,8 +15,8 @@ from numba.extending import overload
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
 from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.layers import sum_chosen
 from ebmbench.kernels.cpu.memory import empty
+from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
 TILE = 16  # visible units that are worked on together: a cache line of a column of W
@@ -63,7 +63,7 @@ def add_up(states, p, index, weight, zero, first, last, out):
 
 @jit(forceinline=True)
 def _add_up_binary(states, p, index, weight, zero, first, last, out):
-    sum_chosen(zero, p, index[1:], index[0], first, last, out)
+    add_listed(zero, p, index[1:], index[0], index, 0, first, last, out)
 
 
 @jit(forceinline=True)
@@ -147,7 +147,7 @@ class Contrast:
     """A gradient of W from rows v and p(h|v), float32 [B, padded], of both phases.
 
     It refers to the rows it was made from, which nobody changes. NumPy makes an array of it, float32
-    [n_visible, padded], which from then on is what it stands for: whoever changes it changes the gradient.
+    [n_visible, padded], which from then on is what it stands for: who changes it changes the gradient.
     """
 
     plus: np.ndarray

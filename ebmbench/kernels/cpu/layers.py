@@ -13,8 +13,8 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.bits import units_on
-from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
+from ebmbench.kernels.cpu.changes import list_on
+from ebmbench.kernels.cpu.rows import add_listed
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
 _GROUP = 128  # most states at once: their sums are another 256 KiB
@@ -23,18 +23,6 @@ _GROUP = 128  # most states at once: their sums are another 256 KiB
 def group_of(rows: int) -> int:
     """How many of a batch's rows a thread takes at once; no bits depend on it."""
     return max(1, min(_GROUP, -(-rows // numba.get_num_threads())))
-
-
-@jit(forceinline=True)
-def sum_chosen(start, matrix, index, count, first, last, out):
-    """Out = start + the chosen rows of matrix, in the columns [first, last), a multiple of LANES many."""
-    column = first
-    while column + WIDE_COLUMNS <= last:
-        sum_rows_wide(start, matrix, index, count, column, out)
-        column += WIDE_COLUMNS
-    while column < last:
-        sum_rows_narrow(start, matrix, index, count, column, out)
-        column += LANES
 
 
 def products(matrix, bias, states, out):
@@ -58,7 +46,7 @@ def _chosen(matrix, bias, states, out):
         ends[r, 0] = count
         for piece in range(pieces):
             top = piece * _HEIGHT
-            count += units_on(states[r], top, min(units, top + _HEIGHT), index[count:])
+            count += list_on(states[r], top, min(units, top + _HEIGHT), index[count:])
             ends[r, piece + 1] = count
     columns = bias.size
     for first in range(0, columns, _WIDTH):
@@ -67,7 +55,7 @@ def _chosen(matrix, bias, states, out):
             for r in range(rows):
                 begin, end = ends[r, piece], ends[r, piece + 1]
                 start = bias if piece == 0 else out[r]
-                sum_chosen(start, matrix, index[begin:], end - begin, first, last, out[r])
+                add_listed(start, matrix, index[begin:], end - begin, index, 0, first, last, out[r])
 
 
 @jit

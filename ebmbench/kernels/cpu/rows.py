@@ -22,25 +22,25 @@ def add_rows(bias, matrix, state, index, out):
     raise NotImplementedError
 
 
-@jit
-def add_listed(start, matrix, up, rising, down, falling, out):
-    """Out = start + the first `rising` listed rows of matrix - the first `falling` of the other list.
+@jit(forceinline=True)
+def add_listed(start, matrix, up, rising, down, falling, first, last, out):
+    """Out = start + the `rising` listed rows of matrix - the `falling` ones, in columns [first, last).
 
-    start and out: float32 [columns], may be the same; up, down: int32.
+    start and out: float32 [columns], may be the same; up, down: int32; first, last: multiples of LANES.
     """
-    columns = matrix.shape[1]
-    column = 0
-    while column + WIDE_COLUMNS <= columns:
+    column = first
+    while column + WIDE_COLUMNS <= last:
         sum_rows_wide(start, matrix, up, rising, down, falling, column, out)
         column += WIDE_COLUMNS
-    while column < columns:
+    while column < last:
         sum_rows_narrow(start, matrix, up, rising, down, falling, column, out)
         column += LANES
 
 
 @jit
 def _add_chosen(bias, matrix, state, index, out):
-    add_listed(bias, matrix, index, list_on(state, index), index, 0, out)
+    count = list_on(state, 0, state.size, index)
+    add_listed(bias, matrix, index, count, index, 0, 0, matrix.shape[1], out)
 
 
 @jit
@@ -50,7 +50,7 @@ def _add_chosen_apart(bias, matrix, state, index, out):
     for i in range(state.size):  # no branch: a wrong guess costs more than a store
         index[count] = i
         count += np.intp(state[i] != 0)
-    add_listed(bias, matrix, index, count, index, 0, out)
+    add_listed(bias, matrix, index, count, index, 0, 0, matrix.shape[1], out)
 
 
 @jit

@@ -97,6 +97,6 @@ def power(x: np.ndarray, y: np.ndarray) -> Power:
     exponent, level = np.polyfit(x, y, 1)
     left = y - level - exponent * x
     error = np.sqrt(left @ left / (len(x) - 2) / np.square(x - x.mean()).sum())
-    half = student.ppf(0.5 + _COVERAGE / 2, len(x) - 2) * error
+    half = stdtrit(len(x) - 2, 0.5 + _COVERAGE / 2) * error
     last = (y[-1] - y[-2]) / (x[-1] - x[-2])
     return Power(*map(float, (exponent, exponent - half, exponent + half, np.exp(level), last)))
