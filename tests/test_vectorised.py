@@ -41,10 +41,12 @@ HOT = {
     "temper": (tempering._ladders, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
     "gaussian gibbs": (gaussian_gibbs._sweeps, {}, [UNIFORMS, DRAW, ("divide", "multiply", "subtract")]),
     "probabilities": (
-        statistics._probabilities, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
+        statistics._probabilities, {"plus": "uint8", "minus": "uint8"},
+        [ROWS_ADDED, ("divide", "multiply", "add")],
     ),
     "probabilities of grey rows": (
-        statistics._probabilities, {"plus": "float32", "minus": "float32"}, [("multiply", "add"), ("divide",)],
+        statistics._probabilities, {"plus": "float32", "minus": "float32"},
+        [("multiply", "add"), ("divide",)],
     ),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (
