@@ -3,17 +3,23 @@
 import importlib
 import pkgutil
 from difflib import get_close_matches
+from functools import cache
 from types import ModuleType
 
 from ebmbench.errors import UserError
 
 
 def registry(package: str, required: tuple[str, ...]) -> dict[str, ModuleType]:
-    """The modules of a package by their NAME, sorted.
+    """The modules of a package by their NAME, sorted; the folder is walked once a process.
 
     Raises `TypeError` where a module lacks NAME or one of the `required` attributes, or where two
     have the same NAME: a mistake of the file's author, not of the user.
     """
+    return dict(_walk(package, required))
+
+
+@cache
+def _walk(package: str, required: tuple[str, ...]) -> dict[str, ModuleType]:
     found: dict[str, ModuleType] = {}
     folder = importlib.import_module(package).__path__
     for info in sorted(pkgutil.iter_modules(folder), key=lambda m: m.name):

@@ -414,3 +414,22 @@ def test_help_is_quick_and_imports_no_compiler():
     code = "import sys, ebmbench.cli; print('numba' in sys.modules, 'matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_list_imports_nothing_slow_and_compiles_nothing():
+    code = """if True:
+        import sys
+        from ebmbench.cli import main
+        from ebmbench.harness.compiling import watched
+        sys.argv = ["ebmbench", "list"]
+        with watched() as found:
+            try:
+                main()
+            except SystemExit:
+                pass
+        from ebmbench.randomness import _fill_chains
+        slow = {"pandas", "matplotlib", "scipy.stats", "scipy.optimize", "torch", "sklearn"}
+        print("LOADED", sorted(slow & set(sys.modules)), found.functions, len(_fill_chains.overloads))
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "LOADED [] 0 0"

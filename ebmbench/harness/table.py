@@ -13,14 +13,16 @@ import zlib
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
-import pandas as pd
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.harness import machine
+
+if TYPE_CHECKING:  # it takes long to import, and most commands read no table
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -32,8 +34,8 @@ FINAL = ("done", "diverged")  # a rerun does not try these again
 class Table(NamedTuple):
     """A results folder as tidy frames: a row a case, a row a checkpoint, and the machines."""
 
-    rows: pd.DataFrame
-    curves: pd.DataFrame
+    rows: "pd.DataFrame"
+    curves: "pd.DataFrame"
     machines: dict[str, Any]
 
 
@@ -95,6 +97,8 @@ def load_table(folder: str | Path) -> Table:
     whatever else the tasks note at a checkpoint, and the case's columns. Raises `UserError` where the
     folder holds no table.
     """
+    import pandas as pd
+
     folder = Path(folder)
     if not (folder / "rows.jsonl").is_file():
         raise UserError(f"{folder} holds no results: rows.jsonl is missing")

@@ -48,20 +48,21 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 
 _METHOD = (
-    "Gibbs sampling: a turn is one call of as many sweeps as take about a fifth of a second, and times "
-    "lie between the quartiles of the turns; the last sweep is held against its conditional law before "
-    "and after them. A unit update draws one unit of one chain. Attempted flips/ns are unit updates a "
-    "nanosecond, which is what the literature on the Ising model calls flips/ns; changed units/ns are "
-    "those that are not what they were a sweep before. On-rates, flip rates and effective samples a "
-    "draw are recorded off the clock, of 8 chains that are looked at after every sweep. Effective "
-    "samples a second (ESS/s) are those a draw times draws a second, the fewer of those of the free "
-    "energy and of the number of active units. A made-up model states its on-rate and its persistence, "
-    "the correlation of a visible unit with itself a sweep later. The floor is that of the dense "
-    "algorithm on as many threads: the larger of its operations over the measured rate of matrix "
-    "products and of its bytes over that of copies; a kernel that adds fewer rows may stand above 100 "
-    "%. Units a layer are the geometric mean of both layers'. A fitted power is a straight line through "
-    "logarithms, whose interval widens where they bend; its upper end are the last two points. Cases "
-    "with few threads do not take turns with those with more, so their ratio has no interval."
+    "Gibbs sampling: a turn is one call of as many sweeps as take about a fifth of a second, at least "
+    "20, and times lie between the quartiles of the turns; the last sweep is held against its "
+    "conditional law before and after them. A unit update draws one unit of one chain. Attempted "
+    "flips/ns are unit updates a nanosecond, which is what the literature on the Ising model calls "
+    "flips/ns; changed units/ns are those that are not what they were a sweep before. On-rates, flip "
+    "rates and effective samples a draw are recorded off the clock, of 8 chains that are looked at "
+    "after every sweep. Effective samples a second (ESS/s) are those a draw times draws a second, the "
+    "fewer of those of the free energy and of the number of active units. A made-up model states its "
+    "on-rate and its persistence, the correlation of a visible unit with itself a sweep later. The "
+    "floor is that of the dense algorithm on as many threads: the larger of its operations over the "
+    "measured rate of matrix products and of its bytes over that of copies; a kernel that adds fewer "
+    "rows may stand above 100 %. Units a layer are the geometric mean of both layers'. A fitted power "
+    "is a straight line through logarithms, whose interval widens where they bend; its upper end are "
+    "the last two points. Cases with few threads do not take turns with those with more, so their ratio "
+    "has no interval."
 )
 
 
