@@ -7,22 +7,16 @@ What bounds it there is that cache: 2.3 vectors of 16 additions a nanosecond. Ea
 takes its rows in ascending order, so the bits are those of `rows.add_rows`.
 """
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.bits import units_on
+from ebmbench.kernels.cpu.changes import list_on
 from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
-_GROUP = 128  # most states at once: their sums are another 256 KiB
-
-
-def group_of(rows: int) -> int:
-    """How many of a batch's rows a thread takes at once; no bits depend on it."""
-    return max(1, min(_GROUP, -(-rows // numba.get_num_threads())))
+LARGEST_GROUP = 128  # states at once: their sums are another 256 KiB
 
 
 @jit(forceinline=True)
@@ -30,10 +24,10 @@ def sum_chosen(start, matrix, index, count, first, last, out):
     """Out = start + the chosen rows of matrix, in the columns [first, last), a multiple of LANES many."""
     column = first
     while column + WIDE_COLUMNS <= last:
-        sum_rows_wide(start, matrix, index, count, column, out)
+        sum_rows_wide(start, matrix, index, count, index, 0, column, out)
         column += WIDE_COLUMNS
     while column < last:
-        sum_rows_narrow(start, matrix, index, count, column, out)
+        sum_rows_narrow(start, matrix, index, count, index, 0, column, out)
         column += LANES
 
 
@@ -41,7 +35,7 @@ def products(matrix, bias, states, out):
     """Out = bias + states @ matrix (compiled code only; the path is chosen by the states' dtype).
 
     matrix: float32 [units, columns], columns a multiple of LANES; bias: float32 [columns]; states: uint8
-    of 0 and 1, or float32, [B, units], B a `group_of` a batch; out: float32 [B, columns].
+    of 0 and 1, or float32, [B, units], B at most LARGEST_GROUP; out: float32 [B, columns].
     """
     raise NotImplementedError
 
@@ -58,16 +52,17 @@ def _chosen(matrix, bias, states, out):
         ends[r, 0] = count
         for piece in range(pieces):
             top = piece * _HEIGHT
-            count += units_on(states[r], top, min(units, top + _HEIGHT), index[count:])
+            count += list_on(states[r, top : min(units, top + _HEIGHT)], index[count:])
             ends[r, piece + 1] = count
     columns = bias.size
     for first in range(0, columns, _WIDTH):
         last = min(columns, first + _WIDTH)
         for piece in range(pieces):
+            part = matrix[piece * _HEIGHT : (piece + 1) * _HEIGHT]
             for r in range(rows):
                 begin, end = ends[r, piece], ends[r, piece + 1]
                 start = bias if piece == 0 else out[r]
-                sum_chosen(start, matrix, index[begin:], end - begin, first, last, out[r])
+                sum_chosen(start, part, index[begin:], end - begin, first, last, out[r])
 
 
 @jit
