@@ -17,9 +17,13 @@ from typing import Any
 import numba
 from numba.core import caching
 
+from ebmbench import pool
+
 PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 8
 
+
+pool.load()
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
 KERNEL_SOURCES = ("compile.py", "instructions.py", "scalar.py", "randomness.py", "models", "kernels")

@@ -161,7 +161,8 @@ def _(k, job, *args):
 @job_mutant("divided by the batch size, not by the rows", "moments", "gate", "cd", "copies")
 def _(k, job, model, positive, negative):
     gradient, means = job(model, positive, negative)
-    return Phases({name: x * (len(positive) / 300) for name, x in gradient.items()}, means)
+    tree = {name: x * (len(positive) / 300) for name, x in k.get_tree(model, gradient).items()}
+    return Phases(device(k, tree, k.get(model)), means)
 
 
 @job_mutant("h sampled in the negative phase", "moments", "gate")

@@ -30,7 +30,7 @@ def test_the_lists_are_what_numpy_finds(units, rate):
         rising, falling, count = list_changes(now, before, up[:-1], down[:-1])
         np.testing.assert_array_equal(up[:rising], np.flatnonzero(now & ~before & 1))
         np.testing.assert_array_equal(down[:falling], np.flatnonzero(before & ~now & 1))
-        assert count == now.sum() == list_on(now, 0, units, on[:-1])
+        assert count == now.sum() == list_on(now, on[:-1])
         np.testing.assert_array_equal(on[:count], np.flatnonzero(now))
         assert (lists[:, -1] == -7).all()
 

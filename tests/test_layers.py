@@ -12,7 +12,7 @@ LINES = 300
 
 # What everything may stand on; these stand on nothing but each other.
 BASE = {"errors", "options", "discovery", "compile", "files", "nvidia"}
-BASE |= {"instructions", "randomness", "scalar"}
+BASE |= {"instructions", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
 COMPILED = {"kernels.api", "models.rbm.RBM", "models.arithmetic.TERMS"} | {

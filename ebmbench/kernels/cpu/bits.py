@@ -1,7 +1,7 @@
-"""Which units of a binary state are on: 64 bytes are compared at once and give the bits of a word.
+"""Which of 16 neighbouring units of a binary state are on, as the bits of a word.
 
-Walking over the bits that are set takes a step a unit that is on; walking over the units would take
-one a unit, which at an eighth of them on is several times as long.
+Walking over the bits that are set takes a step a unit that is on; walking over the units would take one
+a unit, which at an eighth of them on is five times as long.
 """
 
 import numpy as np
@@ -10,32 +10,23 @@ from numba import types
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.simd import LANES
 
-WORD = 64  # units whose states make a word
-
-
-def _mask(width):
-    @intrinsic
-    def mask(typingctx, row, at):
-        if (row.dtype, row.layout, row.ndim) != (types.uint8, "C", 1):
-            return None  # the pointer below steps over neighbours in memory
-
-        def codegen(context, builder, signature, args):
-            array = context.make_array(signature.args[0])(context, builder, value=args[0])
-            states = ir.VectorType(ir.IntType(8), width)
-            pointer = builder.bitcast(builder.gep(array.data, [args[1]]), states.as_pointer())
-            on = builder.icmp_unsigned(
-                "!=", builder.load(pointer, align=1), ir.Constant(states, [0] * width)
-            )
-            word = builder.bitcast(on, ir.IntType(width))
-            return word if width == WORD else builder.zext(word, ir.IntType(WORD))
-
-        return types.uint64(row, types.intp), codegen
-
-    return mask
+_STATES = ir.VectorType(ir.IntType(8), LANES)
 
 
-_mask64, _mask16 = _mask(64), _mask(16)
+@intrinsic
+def _whole_word(typingctx, row, first):
+    if (row.dtype, row.ndim, row.layout) != (types.uint8, 1, "C"):
+        return None  # the pointer below steps over neighbours in memory
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, value=args[0])
+        pointer = builder.bitcast(builder.gep(array.data, [args[1]]), _STATES.as_pointer())
+        on = builder.icmp_unsigned("!=", builder.load(pointer, align=1), ir.Constant(_STATES, None))
+        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+
+    return types.uint64(row, types.intp), codegen
 
 
 @intrinsic
@@ -50,14 +41,10 @@ def lowest(typingctx, word):
 
 @jit(forceinline=True)
 def word_of(row, first, last):
-    """Bit i is set where row[first + i] is not 0, for the units before last, of which 64 have room."""
-    if last - first >= 64:
-        return _mask64(row, first)
+    """Bit i is set where unit first + i, before last, is on; row: uint8 [units]; at most 16 units."""
+    if last - first == LANES:
+        return _whole_word(row, first)
     word = np.uint64(0)
-    at = first
-    while at + 16 <= last:
-        word |= _mask16(row, at) << np.uint64(at - first)
-        at += 16
-    for i in range(at, last):
-        word |= np.uint64(row[i] != 0) << np.uint64(i - first)
+    for i in range(last - first):
+        word |= np.uint64(row[first + i] != 0) << np.uint64(i)
     return word

@@ -42,17 +42,17 @@ def _count(builder, mask):
 
 
 @intrinsic
-def _whole_vectors(typingctx, new, old, first, last, up, down):
-    """Of the units [first, last): (where it stopped, went on, went off, are on), intp each.
+def _whole_vectors(typingctx, new, old, up, down):
+    """(units looked at, went on, went off, are on), intp each; what is left is less than a vector.
 
-    What is left is less than a vector. Without old and down (None both) nothing was on before.
+    Without old and down (None both) nothing was on before.
     """
     fresh = old == down == types.none
     if not (_is_vector(new, types.uint8) and _is_vector(up, types.int32)):
         return None
     if not (fresh or (_is_vector(old, types.uint8) and _is_vector(down, types.int32))):
         return None
-    signature = types.UniTuple(types.intp, 4)(new, old, types.intp, types.intp, up, down)
+    signature = types.UniTuple(types.intp, 4)(new, old, up, down)
 
     def codegen(context, builder, signature, args):
         def opened(place):
@@ -68,39 +68,38 @@ def _whole_vectors(typingctx, new, old, first, last, up, down):
             builder.store(_compress(builder, numbers, mask), end, align=4)
             builder.store(builder.add(before, _count(builder, mask)), counter)
 
-        new, up, begin, end = opened(0), opened(4), *args[2:4]
+        new, up = opened(0), opened(2)
         zero, step = ir.Constant(_I64, 0), ir.Constant(_I64, LANES)
         rising, falling, are_on = (cgutils.alloca_once_value(builder, zero) for _ in range(3))
-        whole = builder.and_(builder.sub(end, begin), ir.Constant(_I64, -LANES))
-        stop = builder.add(begin, whole)
-        with cgutils.for_range_slice(builder, begin, stop, step) as (at, _):
-            lowest = builder.insert_element(
+        whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(_I64, -LANES))
+        with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
+            first = builder.insert_element(
                 ir.Constant(_NUMBERS, ir.Undefined), builder.trunc(at, _I32), ir.Constant(_I32, 0)
             )
-            lowest = builder.shuffle_vector(lowest, lowest, ir.Constant(_NUMBERS, None))
-            numbers = builder.add(lowest, ir.Constant(_NUMBERS, list(range(LANES))))
+            first = builder.shuffle_vector(first, first, ir.Constant(_NUMBERS, None))
+            numbers = builder.add(first, ir.Constant(_NUMBERS, list(range(LANES))))
             now = on(new, at)
             if fresh:
                 append(up, rising, now, numbers)
             else:
                 was = on(opened(1), at)
                 append(up, rising, builder.and_(now, builder.not_(was)), numbers)
-                append(opened(5), falling, builder.and_(was, builder.not_(now)), numbers)
+                append(opened(3), falling, builder.and_(was, builder.not_(now)), numbers)
                 builder.store(builder.add(builder.load(are_on), _count(builder, now)), are_on)
-        found = [stop, *(builder.load(counter) for counter in (rising, falling, are_on))]
+        found = [whole, *(builder.load(counter) for counter in (rising, falling, are_on))]
         return context.make_tuple(builder, signature.return_type, found)
 
     return signature, codegen
 
 
 @jit(forceinline=True)
-def list_on(state, first, last, index):
-    """How many of the units [first, last) of a state are on; their numbers, ascending, in index.
+def list_on(state, index):
+    """How many units of a state, uint8 [units], are on; their numbers, ascending, in index.
 
-    state: uint8 [units] of 0 and 1; index: int32 [at least last - first].
+    index: int32 [at least units].
     """
-    at, count, _, _ = _whole_vectors(state, None, first, last, index, None)
-    for i in range(at, last):
+    first, count, _, _ = _whole_vectors(state, None, index, None)
+    for i in range(first, state.size):
         index[count] = i
         count += np.intp(state[i] != 0)
     return count
@@ -112,8 +111,8 @@ def list_changes(new, old, up, down):
 
     new, old: uint8 [units] of 0 and 1; up, down: int32 [at least units].
     """
-    at, rising, falling, on = _whole_vectors(new, old, 0, new.size, up, down)
-    for i in range(at, new.size):
+    first, rising, falling, on = _whole_vectors(new, old, up, down)
+    for i in range(first, new.size):
         now, was = new[i] != 0, old[i] != 0
         up[rising] = i
         rising += np.intp(now and not was)

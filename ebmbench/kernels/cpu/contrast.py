@@ -147,7 +147,7 @@ class Contrast:
     """A gradient of W from rows v and p(h|v), float32 [B, padded], of both phases.
 
     It refers to the rows it was made from, which nobody changes. NumPy makes an array of it, float32
-    [n_visible, padded], which from then on is what it stands for: who changes it changes the gradient.
+    [n_visible, padded], which is the gradient from then on: to change the one is to change the other.
     """
 
     plus: np.ndarray

@@ -127,8 +127,9 @@ def exact_gradient(model, v) -> tuple[Phases, float]:
     """See `Backend.exact_gradient`."""
     log_z, expected = _expected(get(model))
     phases = moments(model, v, v[:0])
+    phases.gradient["W"] = np.asarray(phases.gradient["W"])
     for name, value in zip(("W", "b", "c"), expected, strict=True):
-        np.asarray(phases.gradient[name])[..., : value.shape[-1]] -= value
+        phases.gradient[name][..., : value.shape[-1]] -= value
     for name, value in (("b", expected.v), ("c", expected.h)):
         phases.means[name][: value.size] += value / 2
     return phases, log_z

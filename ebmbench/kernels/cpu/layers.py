@@ -7,7 +7,6 @@ What bounds it there is that cache: 2.3 vectors of 16 additions a nanosecond. Ea
 takes its rows in ascending order, so the bits are those of `rows.add_rows`.
 """
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -17,19 +16,14 @@ from ebmbench.kernels.cpu.changes import list_on
 from ebmbench.kernels.cpu.rows import add_listed
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
-_GROUP = 128  # most states at once: their sums are another 256 KiB
-
-
-def group_of(rows: int) -> int:
-    """How many of a batch's rows a thread takes at once; no bits depend on it."""
-    return max(1, min(_GROUP, -(-rows // numba.get_num_threads())))
+LARGEST_GROUP = 128  # states at once: their sums are another 256 KiB
 
 
 def products(matrix, bias, states, out):
     """Out = bias + states @ matrix (compiled code only; the path is chosen by the states' dtype).
 
     matrix: float32 [units, columns], columns a multiple of LANES; bias: float32 [columns]; states: uint8
-    of 0 and 1, or float32, [B, units], B a `group_of` a batch; out: float32 [B, columns].
+    of 0 and 1, or float32, [B, units], B at most LARGEST_GROUP; out: float32 [B, columns].
     """
     raise NotImplementedError
 
@@ -46,16 +40,17 @@ def _chosen(matrix, bias, states, out):
         ends[r, 0] = count
         for piece in range(pieces):
             top = piece * _HEIGHT
-            count += list_on(states[r], top, min(units, top + _HEIGHT), index[count:])
+            count += list_on(states[r, top : min(units, top + _HEIGHT)], index[count:])
             ends[r, piece + 1] = count
     columns = bias.size
     for first in range(0, columns, _WIDTH):
         last = min(columns, first + _WIDTH)
         for piece in range(pieces):
+            part = matrix[piece * _HEIGHT : (piece + 1) * _HEIGHT]
             for r in range(rows):
                 begin, end = ends[r, piece], ends[r, piece + 1]
                 start = bias if piece == 0 else out[r]
-                add_listed(start, matrix, index[begin:], end - begin, index, 0, first, last, out[r])
+                add_listed(start, part, index[begin:], end - begin, index, 0, first, last, out[r])
 
 
 @jit

@@ -39,7 +39,7 @@ def add_listed(start, matrix, up, rising, down, falling, first, last, out):
 
 @jit
 def _add_chosen(bias, matrix, state, index, out):
-    count = list_on(state, 0, state.size, index)
+    count = list_on(state, index)
     add_listed(bias, matrix, index, count, index, 0, 0, matrix.shape[1], out)
 
 

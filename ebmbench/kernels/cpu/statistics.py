@@ -9,11 +9,11 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import padded
-from ebmbench.kernels.cpu.layers import group_of, products
+from ebmbench.kernels.cpu.layers import LARGEST_GROUP, products
 from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.scalar import exp64, sigmoid
 
 SOFTPLUS_BLOCK = 512
@@ -115,7 +115,7 @@ def mean_rows(p, zero, out):
 def _inputs_of(matrix, bias, states, columns):
     out = empty((len(states), padded(columns)))
     work = layer_work(len(states), *matrix.shape)
-    launch(_inputs, work, matrix, bias, states, group_of(len(states)), out)
+    launch(_inputs, work, matrix, bias, states, group_size(len(states), LARGEST_GROUP), out)
     return out[:, :columns]
 
 
@@ -140,7 +140,7 @@ def _padded_probabilities(matrix, bias, plus, minus, columns, beta=1.0):
     rows = len(plus) + len(minus)
     launch(
         _probabilities, layer_work(rows, *matrix.shape), matrix, bias, plus, minus, np.float32(beta),
-        columns, group_of(rows), *outs,
+        columns, group_size(rows, LARGEST_GROUP), *outs,
     )  # fmt: skip
     return outs
 

@@ -26,10 +26,10 @@ def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
         numba.set_num_threads(threads)
 
 
-def group_size(chains: int) -> int:
+def group_size(chains: int, largest: int = _LARGEST_GROUP) -> int:
     """How many chains walk together: as many for each thread, and no more than fit a core's cache."""
     threads = numba.get_num_threads()
-    rounds = -(-chains // (threads * _LARGEST_GROUP))
+    rounds = -(-chains // (threads * largest))
     return max(1, -(-chains // (threads * max(1, rounds))))
 
 
