@@ -544,7 +544,8 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (KERNEL, {"peer": {"name": "numpy", "prec": 1}}, "prec"),
         (KERNEL, {"arithmetic": "flot"}, "'flot'"),
         (KERNEL, {"turn_s": 0.0}, "turn_s"),
-        (GATE, {"job": "gibs"}, "'gibs (float)'"),
+        (GATE, {"job": "gibs"}, "'gibs'; did you mean 'gibbs'"),
+        (GATE, {"arithmetic": "gird"}, "did you mean 'grid'? known are float, grid, bfloat16"),
     ],
 )
 def test_a_bad_option_is_one_sentence_that_names_it(case, changes, named):

@@ -1,7 +1,6 @@
 """JAX: each piece of work is one compiled program, sweeps and updates in its scan.
 
-Which generator of random numbers is fastest depends on the processor, and so does whether a loop gains
-from being unrolled.
+Which of its generators of random numbers is the fastest depends on the processor.
 """
 
 import importlib
@@ -23,7 +22,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 def settings(place: Place) -> dict[str, tuple]:
     """What is tried; see the package."""
-    return {"rng": ("threefry2x32", "rbg"), "unroll": (1, 5)}
+    return {"rng": ("threefry2x32", "rbg")}
 
 
 def missing(place: Place) -> str | None:
@@ -53,7 +52,7 @@ def work(advance: Callable[[Any], Any], state: Any, shown: Callable[[Any], dict[
     return Work(run, lambda: jax.block_until_ready(last[0]), result)
 
 
-def _sampler(unroll: int) -> tuple[Callable, Callable]:
+def _sampler() -> tuple[Callable, Callable]:
     """draw(key, x): units of pre-activations x; sweeps(count, parameters, key, v): v and h after them."""
     jax = importlib.import_module(PACKAGE)
 
@@ -70,16 +69,16 @@ def _sampler(unroll: int) -> tuple[Callable, Callable]:
 
         start = v, jax.numpy.zeros((len(v), len(c)), v.dtype)
         keys = jax.random.split(key, count)
-        return jax.lax.scan(sweep, start, keys, unroll=min(unroll, count))[0]
+        return jax.lax.scan(sweep, start, keys)[0]
 
     return draw, sweeps
 
 
-def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int, rng: str, unroll: int) -> Work:
+def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int, rng: str) -> Work:
     """See the package."""
     jax = importlib.import_module(PACKAGE)
     parameters = _arrays(place, model.W, model.b, model.c)
-    _, several = _sampler(unroll)
+    _, several = _sampler()
 
     @partial(jax.jit, donate_argnums=1)
     def advance(parameters: Any, state: Any) -> Any:
@@ -92,16 +91,14 @@ def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int, rng: str, unroll
     return work(partial(advance, parameters), start, lambda s: {"v": s["v"], "h": s["h"]})
 
 
-def ais(
-    place: Place, model: RBM, bias: np.ndarray, betas: np.ndarray, chains: int, rng: str, unroll: int
-) -> Work:
+def ais(place: Place, model: RBM, bias: np.ndarray, betas: np.ndarray, chains: int, rng: str) -> Work:
     """See the package; in float32 alone, as bfloat16 does not tell one temperature from the next."""
     if place.precision != "float32":
         raise Unavailable(f"peer {NAME} anneals in float32, not in {place.precision}")
     jax = importlib.import_module(PACKAGE)
     W, b, c, base = _arrays(place, model.W, model.b, model.c, bias)
     pairs = _arrays(place, np.stack([betas[:-1], betas[1:]], axis=1))[0]
-    draw, _ = _sampler(unroll)
+    draw, _ = _sampler()
 
     @jax.jit
     def advance(state: Any) -> Any:
@@ -119,7 +116,7 @@ def ais(
 
         v = draw(first, jax.numpy.broadcast_to(base, (chains, len(base))))
         start = v, jax.numpy.zeros(chains, v.dtype)
-        found = jax.lax.scan(step, start, (pairs, jax.random.split(key, len(pairs))), unroll=unroll)[0]
+        found = jax.lax.scan(step, start, (pairs, jax.random.split(key, len(pairs))))[0]
         return {"key": following, "log_weights": found[1]}
 
     key = jax.random.key(0, impl=rng)
@@ -129,29 +126,29 @@ def ais(
 
 def sml(
     place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int, updates: int,
-    rate: float, momentum: float, rng: str, unroll: int,
+    rate: float, momentum: float, rng: str,
 ) -> Work:  # fmt: skip
     """See the package."""
-    return _train(place, model, rows, chains, batch, updates, 1, rate, momentum, rng, unroll)
+    return _train(place, model, rows, chains, batch, updates, 1, rate, momentum, rng)
 
 
 def cd(
     place: Place, model: RBM, rows: np.ndarray, batch: int, updates: int, k: int, rate: float,
-    momentum: float, rng: str, unroll: int,
+    momentum: float, rng: str,
 ) -> Work:  # fmt: skip
     """See the package."""
-    return _train(place, model, rows, None, batch, updates, k, rate, momentum, rng, unroll)
+    return _train(place, model, rows, None, batch, updates, k, rate, momentum, rng)
 
 
 def _train(
     place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray | None, batch: int, updates: int,
-    sweeps: int, rate: float, momentum: float, rng: str, unroll: int,
+    sweeps: int, rate: float, momentum: float, rng: str,
 ) -> Work:  # fmt: skip
     """Batches in a random order, momentum; without chains they start at the batch."""
     jax = importlib.import_module(PACKAGE)
     jnp = jax.numpy
     (data,) = _arrays(place, rows)
-    _, several = _sampler(unroll)
+    _, several = _sampler()
     order = np.random.default_rng(0)
 
     def update(state: Any, index: Any) -> Any:

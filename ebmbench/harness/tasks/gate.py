@@ -22,8 +22,14 @@ class Case(tasks.Case):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.label not in gate.labels():
-            raise unknown("job of the gate", self.label, gate.labels())
+        known: dict[str, list[str]] = {}
+        for label in gate.labels():
+            job, _, arithmetic = label.removesuffix(")").partition(" (")
+            known.setdefault(job, []).append(arithmetic)
+        if self.job not in known:
+            raise unknown("job of the gate", self.job, list(known))
+        if self.arithmetic not in known[self.job]:
+            raise unknown(f"arithmetic of {self.job} at the gate", self.arithmetic, known[self.job])
 
     @property
     def label(self) -> str:

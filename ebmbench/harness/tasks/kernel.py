@@ -106,16 +106,19 @@ class Case(tasks.Case):
         return f"{self.label} of {self.where}, {self.arithmetic},{beside}"
 
     def summary(self, row: dict[str, Any]) -> str:
-        """The seconds, the fraction of the floor, and the ratio."""
+        """The seconds, how they stand to the dense floor, log Z of annealing, the ratio and the peer."""
         text = f"{1e3 * row['seconds']:.4g} ms"
         if row["fraction"] is not None:
             text += f", {row['fraction']:.3g} times the dense floor's rate"
-            if row["fraction"] > 1:
-                text += " (fewer operations than the dense product has, or bytes in a cache)"
+            less = "by fewer operations" if row["bound"] == "operations" else "from a cache"
+            text += f" {less}" if row["fraction"] > 1 else ""
+        if "log_z" in row:
+            text += f", log Z {row['log_z']:.2f} ± {row['std_error']:.2f}"
         if self.peer:
             text += f", {row['ratio']:.3g} times as fast as the peer {interleaved.told(row)}"
             text += ": the peer is faster" if row["ratio"] < 1 else ""
-            text += f"; the peer is {row['peer_verdict']}"
+            verdict, _, which = row["peer_verdict"].partition(":")
+            text += f"; peer {verdict}{':' + which if verdict == 'failed' else ''}"
         return text
 
     def load(self) -> subject.Subject:

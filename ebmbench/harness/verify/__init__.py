@@ -57,7 +57,7 @@ def verdict(found: list[Finding]) -> str:
 def of(name: str, place: Place) -> str:
     """The verdict on a peer, found once a process; not checked where that would take minutes."""
     if getattr(known()[name], "SLOW_TO_START", False):
-        return f"{NOT_CHECKED} here, as each check would be compiled anew: ebmbench verify {name}"
+        return f"{NOT_CHECKED}: each check would be compiled anew, see ebmbench verify {name}"
     try:
         return verdict(findings(of_peer(name, place)))
     except UserError as error:
