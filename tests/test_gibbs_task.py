@@ -145,9 +145,9 @@ def test_a_model_comes_from_a_file_as_well(tmp_path):
     assert (row["n_visible"], row["n_hidden"], row["on_rate"]) == (6, 5, None)
     assert row["subject"] == "mine"
     assert row["model_digest"]
-    missing = run_one(tmp_path / "out", CASE, model="no_such.npz")
-    assert missing["status"] == "unavailable"
-    assert "no_such.npz" in missing["reason"]
+    with_rows = run_one(tmp_path / "out", CASE, model="digits_rbm20", dataset="digits", turns=1)
+    assert with_rows["status"] == "done", with_rows["reason"]
+    assert with_rows["dataset_digest"]
 
 
 def test_the_reference_is_measured_like_any_other(tmp_path):
@@ -296,6 +296,9 @@ def test_the_suite_runs_on_another_backend():
         ({"arithmetic": "flot"}, "'flot'"),
         ({"backend": "cpuu"}, "'cpuu'"),
         ({"model": "digit_rbm20"}, "'digit_rbm20'"),
+        ({"model": "no_such.npz"}, "no_such.npz"),
+        ({"model": "digits_rbm20", "dataset": "digit"}, "'digit'"),
+        ({"dataset": "digits"}, "dataset"),
     ],
 )
 def test_a_bad_option_is_one_sentence_that_names_it(changes, named):

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from ebmbench import datasets
 from ebmbench.errors import UserError
 from ebmbench.harness import made_up, sources
 from ebmbench.models.arithmetic import rounded
@@ -55,6 +56,32 @@ def load(model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subj
         )
     split = f"train split of {data.name}"
     return Subject(name, given, partial(_spread, data.train), lambda: base_rates(data.train, split))
+
+
+def from_recipe(recipe: made_up.Recipe, seed: int) -> Subject:
+    """The model of a recipe, and draws from its law."""
+    rows = partial(recipe.draws, seed=seed)
+    return Subject(
+        recipe.name, made_up.made(recipe), rows, lambda: base_rates(rows(_ROWS), "made-up rows")
+    )
+
+
+def check(model: str | dict, dataset: str) -> None:
+    """`UserError` where one of them is named, but not known."""
+    if model:
+        sources.check_model(model)
+    if dataset:
+        datasets.check_name(dataset)
+
+
+def inputs(model: str | dict, dataset: str) -> dict[str, str]:
+    """The digests of the model and of the data set, where they are named, as rows have them."""
+    found = {}
+    if model:
+        found["model_digest"] = sources.model_digest(sources.load_model(model))
+    if dataset:
+        found["dataset_digest"] = sources.load_dataset(dataset).digest
+    return found
 
 
 def called(model: str | dict, n_visible: int, n_hidden: int) -> str:

@@ -27,20 +27,18 @@ from threadpoolctl import threadpool_limits
 
 from ebmbench.discovery import unknown
 from ebmbench.errors import Unavailable
-from ebmbench.harness import conformance, sources, tasks
+from ebmbench.harness import conformance, sources, subject, tasks
 from ebmbench.harness.clock import Stopwatch
 from ebmbench.harness.floors import floor
 from ebmbench.harness.interleaved import Limit
 from ebmbench.harness.jobs import Gibbs
-from ebmbench.harness.made_up import ON_RATE, Recipe, made
+from ebmbench.harness.made_up import ON_RATE, Recipe
 from ebmbench.harness.tasks._followed import CHAINS, followed
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models.arithmetic import ARITHMETICS, rounded
-from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
-from ebmbench.samplers import gibbs
 
 NAME = "gibbs"
 # Of a turn. A call begins by adding up all that is on, which a short one would be charged with.
@@ -53,7 +51,8 @@ class Case(tasks.Case):
 
     size: [n_visible, n_hidden] of a made-up model; on_rate, persistence: how many units are on, and how
     long they stay so (see `made_up.Recipe`); model: in its place a fixture, a file or a recipe (see
-    `sources.load_model`). sweeps: of a turn, by default as many as take about turn_s seconds; turns: how
+    `sources.load_model`), whose chains start from the training rows of dataset, by default from made-up
+    rows. sweeps: of a turn, by default as many as take about turn_s seconds; turns: how
     often they are clocked. threads: of the processor, 0 for all that Numba may use. burn_in: sweeps that
     nothing is made of; recorded: sweeps of few chains, off the clock, that on-rates, flip rates and
     effective sample sizes come from.
@@ -65,6 +64,7 @@ class Case(tasks.Case):
     on_rate: float = ON_RATE
     persistence: float = 0.8
     model: str | dict = field(default="", hash=False)
+    dataset: str = ""
     chains: int = 100
     threads: int = 0
     arithmetic: str = "float"
@@ -84,8 +84,8 @@ class Case(tasks.Case):
         require(len(self.size) == 2, f"size must be [n_visible, n_hidden], but is {self.size}")
         if self.arithmetic not in ARITHMETICS:
             raise unknown("arithmetic", self.arithmetic, list(ARITHMETICS))
-        if self.model:
-            sources.check_model(self.model)
+        require(not self.dataset or bool(self.model), "a dataset is of a model, and none is named")
+        subject.check(self.model, self.dataset)
         _ = self.recipe
 
     @property
@@ -95,7 +95,7 @@ class Case(tasks.Case):
         return Recipe(n_visible, n_hidden, self.on_rate, self.persistence)
 
     @property
-    def subject(self) -> str:
+    def where(self) -> str:
         """What tables call the model."""
         return sources.model_name(self.model) if self.model else self.recipe.name
 
@@ -109,27 +109,23 @@ class Case(tasks.Case):
     @property
     def heading(self) -> str:
         """The model and the label."""
-        return f"{self.subject}, {self.label},"
+        return f"{self.where}, {self.label},"
 
-    def load(self) -> RBM:
-        """The model."""
-        return sources.load_model(self.model) if self.model else made(self.recipe)
-
-    def start(self, k: Backend, model: RBM, count: int, key: Key) -> Rows:
-        """First states: draws from a made-up model's law; of another what its visible biases give."""
+    def load(self) -> subject.Subject:
+        """The model and what its chains start from: draws from the law of one that is made up."""
         if self.model:
-            return gibbs.independent(k, model, count, key)
-        return k.put_rows(self.recipe.draws(count, self.seed))
+            return subject.load(self.model, self.dataset, *self.size)
+        return subject.from_recipe(self.recipe, self.seed)
 
     def inputs(self) -> dict[str, str]:
-        """The digest of a model that is read."""
-        return {"model_digest": sources.model_digest(self.load())} if self.model else {}
+        """The digests of the model and of the data set, where they are named."""
+        return subject.inputs(self.model, self.dataset)
 
     def facts(self) -> dict[str, Any]:
         """The fields; of a made-up model its sizes, and None for the dials of any other."""
         made_up = not self.model
         return super().facts() | {
-            "subject": self.subject,
+            "subject": self.where,
             "job": "Gibbs",
             "threads": self.threads or None,  # how many that is, says the row of a case that ran
             "n_visible": self.size[0] if made_up else None,
@@ -153,21 +149,22 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     limit = Limit(case.timeout_s)
     k = api.load(case.backend)
     with _threads(case) as threads:
-        model = case.load()
-        row |= {"n_visible": model.n_visible, "n_hidden": model.n_hidden}
+        given = case.load()
+        sizes = given.model.n_visible, given.model.n_hidden
+        row |= dict(zip(("n_visible", "n_hidden"), sizes, strict=True))
         row["threads"] = None if case.backend == "cuda" else threads
-        chains = _Chains(case, k, model)
+        chains = _Chains(case, k, given)
         row["compile_s"] += chains.checked()
         row |= _clocked(case, chains, limit)
         job = Gibbs(case.chains, row["sweeps_a_turn"])
         way = case.arithmetic if job.on_tensor_cores and case.backend == "cuda" else "float"
-        dense = floor(case.backend, job.cost(model), way, threads)
-        row |= _rates(case.chains * (model.n_visible + model.n_hidden), row["sweep_s"])
+        dense = floor(case.backend, job.cost(given), way, threads)
+        row |= _rates(case.chains * sum(sizes), row["sweep_s"])
         row |= _of_floor(dense, row["sweeps_a_turn"], row["sweep_s"])
+        few = k.put_rows(given.rows(CHAINS))
         key = Key(case.seed, Stream.SAMPLES)
-        few = case.start(k, model, CHAINS, key)
         row |= followed(k, chains.handle, few, case.burn_in, case.recorded, key, limit)
-    of_units = row["visible_flip_rate"] * model.n_visible + row["hidden_flip_rate"] * model.n_hidden
+    of_units = row["visible_flip_rate"] * sizes[0] + row["hidden_flip_rate"] * sizes[1]
     row["changed_units_per_ns"] = 1e-9 * case.chains * of_units / row["sweep_s"]
     known = row["ess_per_draw"] is not None
     row["ess_per_s"] = row["ess_per_draw"] * case.chains / row["sweep_s"] if known else None
@@ -193,12 +190,12 @@ def _threads(case: Case) -> Iterator[int]:
 class _Chains:
     """A model on its backend, and the chains that are clocked."""
 
-    def __init__(self, case: Case, k: Backend, model: RBM) -> None:
-        self.k, self.handle = k, k.put(model, case.arithmetic)
-        self.what, self.host = f"backend {k.name}", rounded(model, case.arithmetic)
+    def __init__(self, case: Case, k: Backend, given: subject.Subject) -> None:
+        self.k, self.handle = k, k.put(given.model, case.arithmetic)
+        self.what, self.host = f"backend {k.name}", rounded(given.model, case.arithmetic)
         self.burn_in = case.burn_in
         self.key = Key(case.seed, Stream.CHAINS)
-        self.v = case.start(k, model, case.chains, self.key)
+        self.v = k.put_rows(given.rows(case.chains))
         self.h: Rows = None
 
     def sweep(self, sweeps: int) -> None:

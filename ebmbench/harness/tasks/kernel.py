@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench import datasets, options, peers
+from ebmbench import options, peers
 from ebmbench.discovery import unknown
-from ebmbench.harness import interleaved, sources, subject, tasks, verify
+from ebmbench.harness import interleaved, subject, tasks, verify
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.floors import WAYS, floor
 from ebmbench.harness.interleaved import Limit, System
@@ -57,10 +57,7 @@ class Case(tasks.Case):
         if self.arithmetic not in WAYS:
             raise unknown("arithmetic", self.arithmetic, list(WAYS))
         _ = self.config
-        if self.model:
-            sources.check_model(self.model)
-        if self.dataset:
-            datasets.check_name(self.dataset)
+        subject.check(self.model, self.dataset)
         if self.peer:
             peers.check(*self.peer_place)
 
@@ -127,12 +124,7 @@ class Case(tasks.Case):
 
     def inputs(self) -> dict[str, str]:
         """The digests of the model and of the data set, where they are named."""
-        found = {}
-        if self.model:
-            found["model_digest"] = sources.model_digest(sources.load_model(self.model))
-        if self.dataset:
-            found["dataset_digest"] = sources.load_dataset(self.dataset).digest
-        return found
+        return subject.inputs(self.model, self.dataset)
 
     def facts(self) -> dict[str, Any]:
         """The fields, with labels in place of tables; a named model's size is known once it is read."""
