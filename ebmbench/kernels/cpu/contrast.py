@@ -14,8 +14,7 @@ from numba.extending import overload
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
-from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.memory import empty
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
@@ -171,6 +170,6 @@ class Contrast:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """See the class."""
         if self.written is None:
-            self.written = empty((self.plus.shape[1], self.p_plus.shape[1]))
+            self.written = aligned_empty(self.plus.shape[1], self.p_plus.shape[1])
             launch(_write, self.work, *self.factors, self.written)
         return np.array(self.written, dtype, copy=copy)

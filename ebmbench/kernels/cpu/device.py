@@ -3,6 +3,7 @@
 W is kept a second time transposed, because v -> h adds rows of W and h -> v rows of its transpose.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,21 @@ def padded(n: int) -> int:
     return LANES * (vectors + 1 if vectors >= _WIDE and vectors % 2 == 0 else vectors)
 
 
+def aligned_empty(*shape: int) -> np.ndarray:
+    """A float32 array that starts on a cache line, with whatever was there."""
+    return _aligned(np.empty, shape)
+
+
 def aligned_zeros(*shape: int) -> np.ndarray:
     """A float32 array of zeros that starts on a cache line."""
-    count = int(np.prod(shape))
-    raw = np.zeros(4 * count + _ALIGNMENT, np.uint8)
-    first = -raw.ctypes.data % _ALIGNMENT
-    return raw[first : first + 4 * count].view(np.float32).reshape(shape)
+    return _aligned(np.zeros, shape)
+
+
+def _aligned(make: Callable[..., np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    size = 4 * math.prod(shape)
+    raw = make(size + _ALIGNMENT, np.uint8)
+    first = -raw.__array_interface__["data"][0] % _ALIGNMENT
+    return raw[first : first + size].view(np.float32).reshape(shape)
 
 
 def store(values: np.ndarray) -> np.ndarray:

@@ -6,8 +6,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import NoiseContrast
 from ebmbench.kernels.cpu.contrast import Contrast
-from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.memory import empty
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.statistics import (
     SOFTPLUS_BLOCK,
@@ -51,7 +50,7 @@ class _Side:
 
     def __init__(self, model, v, offset, sign: float, rows: int) -> None:
         self.v = v
-        self.p = empty((len(v), model.c.size))
+        self.p = aligned_empty(len(v), model.c.size)
         g = np.empty(len(v))
         work = layer_work(len(v), *model.W.shape)
         launch(_log_odds, work, model.W, model.b, model.c, v, offset, model.n_hidden, self.p, g)

@@ -8,9 +8,8 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
-from ebmbench.kernels.cpu.device import padded
+from ebmbench.kernels.cpu.device import aligned_empty, padded
 from ebmbench.kernels.cpu.layers import LARGEST_GROUP, products
-from ebmbench.kernels.cpu.memory import empty
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
@@ -113,7 +112,7 @@ def mean_rows(p, zero, out):
 
 
 def _inputs_of(matrix, bias, states, columns):
-    out = empty((len(states), padded(columns)))
+    out = aligned_empty(len(states), padded(columns))
     work = layer_work(len(states), *matrix.shape)
     launch(_inputs, work, matrix, bias, states, group_size(len(states), LARGEST_GROUP), out)
     return out[:, :columns]
@@ -136,7 +135,7 @@ def padded_probability(matrix, bias, states, columns, beta=1.0):
 
 def _padded_probabilities(matrix, bias, plus, minus, columns, beta=1.0):
     """As `padded_probability`, of two sets of rows."""
-    outs = [empty((len(states), bias.size)) for states in (plus, minus)]
+    outs = [aligned_empty(len(states), bias.size) for states in (plus, minus)]
     rows = len(plus) + len(minus)
     launch(
         _probabilities, layer_work(rows, *matrix.shape), matrix, bias, plus, minus, np.float32(beta),
