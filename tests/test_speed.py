@@ -293,11 +293,12 @@ def test_what_a_given_model_is_checked_against_is_that_model(tmp_path, monkeypat
     assert "peer numpy" in row["reason"]
 
 
-def test_a_kernel_of_a_model_that_is_not_there_is_unavailable(tmp_path):
-    row = run_one(tmp_path, KERNEL, model="nowhere.npz")
+def test_a_kernel_of_a_published_model_that_is_not_there_is_unavailable(tmp_path, monkeypatch):
+    monkeypatch.setenv("EBMBENCH_DATA", str(tmp_path))
+    row = run_one(tmp_path, KERNEL, model="rbm_cd25_500.npz")
     assert row["status"] == "unavailable"
-    assert row["reason"].startswith("there is no model file nowhere.npz")
-    assert (row["model"], row["n_visible"]) == ("nowhere", None)
+    assert row["reason"].startswith("there is no model file rbm_cd25_500.npz")
+    assert (row["model"], row["n_visible"]) == ("rbm_cd25_500", None)
 
 
 def test_data_that_do_not_fit_the_model_are_one_sentence():
@@ -463,6 +464,21 @@ def test_the_headline_has_every_job_on_both_backends():
         assert {case.label.split(",")[0] for case in own} == {"CD-1", "SML-1", "RM", "NCE-10", "AIS"}
         assert {case.other for case in own} == {other}
         assert {(case.n_visible, case.n_hidden, case.batch_size) for case in own} == {(784, 500, 100)}
+
+
+def test_the_suite_of_peers_has_every_peer_of_the_processor_and_every_job():
+    cases = [case for case in spec.load("peers").cases if case.task == "kernel"]
+    assert {case.peer_place[0] for case in cases if case.peer} == {
+        name for name, module in peers.known().items() if "cpu" in module.DEVICES
+    }
+    for case in cases:  # and none is asked for what it has not
+        if case.peer:
+            assert case.config.name in peers.known()[case.peer_place[0]].JOBS
+    assert {case.config.name for case in cases} == set(kernel.JOBS)
+    (paper,) = {case.label for case in cases if not case.peer}
+    assert paper == "AIS, 100 chains, 14,500 temperatures of the paper"
+    golden = {case.against for case in cases if case.model and case.config.name == "gibbs"}
+    assert {"torch eager, bfloat16", "jax, bfloat16", "numpy, float32", "jax, float32"} < golden
 
 
 def test_the_suite_gpu_has_every_job_of_the_gate_and_every_part():

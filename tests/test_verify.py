@@ -309,3 +309,4 @@ def test_help_states_the_protocol():
     said = CliRunner().invoke(app, ["verify", "--help"]).output
     for name in _targets._PROTOCOL:
         assert f"{name}(W, b, c" in said
+    assert "[]" not in said

@@ -21,16 +21,17 @@ def verify(
 ) -> int:
     """Check somebody's sampler, trainer and scores of binary RBMs against exact enumeration.
 
-    Code of your own has any of these functions, of float64 arrays W [n_visible, n_hidden], b, c,
-    v [rows, n_visible], h [rows, n_hidden]; states are 0 and 1, seed is an integer:
+    Code of your own has any of these functions. Arrays are float64: W has a row a visible and a column a
+    hidden unit, v, h, batch and chains have a row a chain; states are 0 and 1, seed is an integer.
 
-    sweep(W, b, c, v, seed) -> v, h: one sweep, h drawn given v, then v given that h.
+    sweep(W, b, c, v, seed) returns v, h: one sweep, h drawn given v, then v given that h.
 
-    update(W, b, c, batch, chains, rate, seed) -> W, b, c, chains: one update of SML; the chains a sweep
-    on, then each parameter moved by rate times its mean over the batch less its mean over these chains.
+    update(W, b, c, batch, chains, rate, seed) returns W, b, c, chains: one update of SML, the chains a
+    sweep on, then each parameter moved by rate times its mean over the batch less that over these chains.
 
-    free_energy(W, b, c, v), log_likelihood(W, b, c, v), pseudolikelihood(W, b, c, v, seed) -> [rows];
-    the last, or its mean, may be an unbiased estimate.
+    free_energy(W, b, c, v) and log_likelihood(W, b, c, v) return a number a row, in nats.
+
+    pseudolikelihood(W, b, c, v, seed) does too, or their mean, and may be an unbiased estimate.
 
     Exit status: 0 nothing failed, 1 a check failed, 2 a mistake in what was given.
     """
