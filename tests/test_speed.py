@@ -541,7 +541,7 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (SPEED, {"job": {"method": "ais", "estimator": "cd"}}, "job"),
         (SPEED, {"job": {"method": "ais", "betas": "adaptive"}}, "given betas"),
         (SPEED, {"job": {"method": "reverse_ais"}}, "reverse_ais"),
-        (SPEED, {"backend": "reference"}, "unknown backend ''"),
+        (SPEED, {"backend": "reference"}, "no slower one"),
         (SPEED, {"against": "cpu"}, "itself"),
         (SPEED, {"against": "cpuu"}, "'cpuu'"),
         (SPEED, {"turns": 0}, "turns"),
