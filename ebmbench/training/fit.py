@@ -153,27 +153,31 @@ class Fit:
             f"the fit was planned for {self.steps} updates, so {self.done + updates} are too many",
         )
         for _ in range(updates):
-            batch = next(self._shuffled)
-            key = Key(self.seed, 0, self.done)
-            try:
-                gradient, self._state, self.info = self._estimator.step(
-                    self.k, self._model, self._config, self._state, batch, key
-                )
-            except NotFinite as error:
-                raise Diverged(f"{error} after {self.done} updates") from None
-            if self._offsets is not None:
-                sliding = CENTRING_SLIDING if self.done else 1.0
-                self.k.centre(self._model, gradient, self.info["means"], self._offsets, sliding)
-            gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
-            rate = self.optimiser.rate_at(self.done, self.steps)
-            healthy = self.k.update(
-                self._model,
-                self._velocity,
-                gradient,
-                rate,
-                self.optimiser.momentum,
-                self.optimiser.decay,
+            self._update()
+
+    def _update(self) -> None:
+        """One update; a function of its own, so that nothing of it is still there at the next."""
+        batch = next(self._shuffled)
+        key = Key(self.seed, 0, self.done)
+        try:
+            gradient, self._state, self.info = self._estimator.step(
+                self.k, self._model, self._config, self._state, batch, key
             )
-            self.done += 1
-            if not healthy:
-                raise self._diverged()
+        except NotFinite as error:
+            raise Diverged(f"{error} after {self.done} updates") from None
+        if self._offsets is not None:
+            sliding = CENTRING_SLIDING if self.done else 1.0
+            self.k.centre(self._model, gradient, self.info["means"], self._offsets, sliding)
+        gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
+        rate = self.optimiser.rate_at(self.done, self.steps)
+        healthy = self.k.update(
+            self._model,
+            self._velocity,
+            gradient,
+            rate,
+            self.optimiser.momentum,
+            self.optimiser.decay,
+        )
+        self.done += 1
+        if not healthy:
+            raise self._diverged()

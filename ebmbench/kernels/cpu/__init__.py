@@ -13,14 +13,17 @@ from ebmbench.kernels.cpu import (
     tempering,
     update,
 )
+from ebmbench.kernels.cpu.room import explained
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 
-BACKEND = assemble(
-    "cpu",
-    device.FUNCTIONS,
-    {
-        RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
-        GaussianRBM.kind: gaussian.FILES,
-    },
+BACKEND = explained(
+    assemble(
+        "cpu",
+        device.FUNCTIONS,
+        {
+            RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
+            GaussianRBM.kind: gaussian.FILES,
+        },
+    )
 )

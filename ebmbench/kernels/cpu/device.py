@@ -40,7 +40,10 @@ def aligned_zeros(*shape: int) -> np.ndarray:
 
 def _aligned(make: Callable[..., np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     size = 4 * math.prod(shape)
-    raw = make(size + _ALIGNMENT, np.uint8)
+    try:
+        raw = make(size + _ALIGNMENT, np.uint8)
+    except MemoryError as error:
+        raise MemoryError(shape, np.dtype(np.float32)) from error
     first = -raw.__array_interface__["data"][0] % _ALIGNMENT
     return raw[first : first + size].view(np.float32).reshape(shape)
 

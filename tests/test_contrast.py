@@ -1,0 +1,144 @@
+"""Training steps on the cpu: W's gradient is formed while W moves along it, and nothing is left over."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from conftest import complaint, needs_two_threads, random_rbm, random_rows
+
+from ebmbench.errors import DeviceError
+from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.models.rbm import RBM
+from ebmbench.randomness import Key
+from ebmbench.training.fit import Fit
+from ebmbench.training.sgd import SGD
+
+SIZES = [
+    (16, 16),
+    (45, 37),
+    (129, 257),
+    (530, 1100),
+]  # whole tiles, ragged ones, and more columns than one piece
+SETTINGS = 0.1, 0.5, 0.01  # rate, momentum, decay
+
+
+def grey(count, units):
+    return np.random.default_rng([7, count]).random((count, units)).astype(np.float32)
+
+
+PHASES = {
+    "binary": (random_rows, random_rows),
+    "grey data": (grey, random_rows),
+    "grey": (grey, grey),
+}
+
+
+def phases(k, units, kind="binary", plus=33, minus=18):
+    """Rows of both phases, more than 16 and of unequal numbers."""
+    return [k.put_rows(make(n, units)) for make, n in zip(PHASES[kind], (plus, minus), strict=True)]
+
+
+@pytest.fixture(autouse=True)
+def all_work_is_worth_all_threads(monkeypatch):
+    """As in `test_invariance`."""
+    monkeypatch.setattr("ebmbench.kernels.cpu.threads._WORTH", 0)
+
+
+def updated(k, host, rows, written=False, updates=2):
+    """Everything an update writes, after two of them."""
+    model = k.put(host)
+    velocity = k.zeros(model)
+    for _ in range(updates):
+        gradient = k.moments(model, *rows).gradient
+        if written:
+            np.asarray(gradient["W"])
+        assert k.update(model, velocity, gradient, *SETTINGS)
+    return model.W, model.Wt, model.b, model.c, *velocity.values()
+
+
+@pytest.mark.parametrize("kind", PHASES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_gradient_that_is_written_down_first_moves_w_to_the_same_bits(cpu, size, kind):
+    host, rows = random_rbm(*size, seed=1, scale=0.1), phases(cpu, size[0], kind)
+    for one, other in zip(updated(cpu, host, rows), updated(cpu, host, rows, written=True), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_two_threads
+@pytest.mark.parametrize("kind", PHASES)
+@pytest.mark.parametrize("size", SIZES)
+def test_threads_do_not_change_an_update(cpu, size, kind, threads):
+    host, rows = random_rbm(*size, seed=2, scale=0.1), phases(cpu, size[0], kind)
+    found = []
+    for count in (1, 2):
+        threads(count)
+        found.append(updated(cpu, host, rows))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_transposed_copy_follows(cpu, size):
+    n_visible, n_hidden = size
+    W, Wt, *_ = updated(cpu, random_rbm(*size, seed=3, scale=0.1), phases(cpu, n_visible))
+    np.testing.assert_array_equal(Wt[:, :n_visible], W[:, :n_hidden].T)
+    assert not W[:, n_hidden:].any()
+    assert not Wt[:, n_visible:].any()
+
+
+def test_a_gradient_outlives_the_steps_after_it(cpu):
+    """Neither later gradients nor a model that has moved on change it."""
+    host, rows = random_rbm(45, 37, seed=4), phases(cpu, 45)
+    model = cpu.put(host)
+    velocity = cpu.zeros(model)
+    kept, wanted = (cpu.moments(model, *rows).gradient for _ in range(2))
+    wanted = cpu.get_tree(model, wanted)
+    for number in range(5):
+        later = [cpu.put_rows(random_rows(n, 45, seed=number)) for n in (33, 18)]
+        cpu.update(model, velocity, cpu.moments(model, *later).gradient, *SETTINGS)
+    assert isinstance(kept["W"], Contrast)
+    for name, x in cpu.get_tree(model, kept).items():
+        np.testing.assert_array_equal(x, wanted[name])
+
+
+def test_what_a_gradient_was_written_down_as_is_the_gradient(cpu):
+    """Centring changes it in place, and so may others."""
+    model = cpu.put(RBM(np.zeros((20, 18)), np.zeros(20), np.zeros(18)))
+    gradient = cpu.moments(model, *phases(cpu, 20)).gradient
+    np.asarray(gradient["W"])[...] = 3.0
+    cpu.update(model, cpu.zeros(model), gradient, 1.0, 0.0, 0.0)
+    assert (cpu.get(model).W == 3.0).all()
+
+
+@pytest.mark.parametrize("estimator", ["sml", "cd"])
+def test_steps_need_less_memory_than_w_and_leave_nothing(cpu, estimator):
+    """Of 100 updates at 512 KiB of W; rows, chains and p(h|v) of a batch of 20 are a quarter of that."""
+    rows = random_rows(200, 256, seed=5)
+    settings = {"chains": 20} if estimator == "sml" else {}
+    fit = Fit(cpu, random_rbm(256, 512, scale=0.01), rows, estimator, settings, SGD(), 100, 20)
+    fit.advance(100)
+    tracemalloc.start()
+    try:
+        fit.advance(10)  # what is kept of the last step is now known to the tracer
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        fit.advance(100)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 256 * 1024
+    assert after - before < 16 * 1024
+
+
+def test_too_many_rows_are_one_sentence_with_what_would_fit(cpu):
+    """A shape that no machine holds: 16 TiB."""
+    one = np.zeros((1, 8), np.uint8)
+    rows = np.broadcast_to(one, (2**41, 8))
+    said = complaint(cpu.put_rows, rows)
+    assert f"{2**41} rows of 8 bytes" in said
+    assert "room for at most" in said
+    model = cpu.put(random_rbm(8, 2**14))
+    said = complaint(cpu.hidden_probability, model, np.broadcast_to(one, (2**28, 8)))
+    assert f"{2**28} rows of 65600 bytes" in said
+    with pytest.raises(DeviceError):
+        cpu.gibbs(model, rows, 1, Key(0, 0))
