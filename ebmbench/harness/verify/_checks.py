@@ -4,7 +4,7 @@ Each check returns what it saw, or None where the target does nothing of the kin
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +21,22 @@ from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, uniforms
 
 ALARM = 1e-6  # the chance that a right program fails a statistical check
-_SQUARE = spread_out_model(3, 3)  # so that a transposed W fits
-_MODEL = spread_out_model(6, 4)
 _CHAINS, _RARE = 8_000, 20.0  # chains from each state; below so many expected, cells are pooled
 _DRAWS, _SWEEPS = 100_000, 20
 _BATCH, _SHORT = 20, 7
 _CALLS, _APART = 400, 5.0  # of a score; standard errors, exceeded by chance once in 10**6
 _ROUNDING = {"float32": 1e-4, "bfloat16": 0.05}  # of a score, relative beyond 1
+
+
+@cache
+def _square() -> RBM:
+    """One that takes a transposed W."""
+    return spread_out_model(3, 3)
+
+
+@cache
+def _model() -> RBM:
+    return spread_out_model(6, 4)
 
 
 class Check(NamedTuple):
@@ -71,7 +80,7 @@ def transition(one: Target) -> str | None:
     """From every state of v the joint law of h and the next v, against the enumerated one."""
     if one.sample is None:
         return None
-    model, all_v = _SQUARE, states(3)
+    model, all_v = _square(), states(3)
     start = np.repeat(all_v, _CHAINS, axis=0).astype(np.uint8)
     found = one.sample(model, start, 1)
     v = _binary("v", found["v"], start.shape)
@@ -109,9 +118,9 @@ def stationarity(one: Target) -> str | None:
     """
     if one.sample is None:
         return None
-    start = draws(_MODEL, _DRAWS, Key(7, Stream.CHAINS)).astype(np.uint8)
-    v = _binary("v", one.sample(_MODEL, start, _SWEEPS)["v"], start.shape)
-    law = distribution(_MODEL)
+    start = draws(_model(), _DRAWS, Key(7, Stream.CHAINS)).astype(np.uint8)
+    v = _binary("v", one.sample(_model(), start, _SWEEPS)["v"], start.shape)
+    law = distribution(_model())
     far, floor = total_variation(visits(v), law), total_variation_floor(law, _DRAWS)
     allowed = floor + float(np.sqrt(np.log(1 / ALARM) / (2 * _DRAWS)))
     text = f"total variation {far:.4f} after {_SWEEPS} sweeps of {_DRAWS:,} chains, floor {floor:.4f}"
@@ -121,7 +130,7 @@ def stationarity(one: Target) -> str | None:
 
 
 def _rows(count: int) -> np.ndarray:
-    return (uniforms(Key(8, Stream.SAMPLES), count, _MODEL.n_visible) < 0.5).astype(np.uint8)
+    return (uniforms(Key(8, Stream.SAMPLES), count, _model().n_visible) < 0.5).astype(np.uint8)
 
 
 def _updates(one: Target, rows: int) -> str | None:
@@ -130,15 +139,15 @@ def _updates(one: Target, rows: int) -> str | None:
     told = {"batch": batch.astype(np.float64)}
     ways: list[tuple[str, int, Callable[[float], Arrays]]] = []
     if one.train:
-        ways.append(("sml", len(chains), partial(one.train, _MODEL, batch, chains)))
+        ways.append(("sml", len(chains), partial(one.train, _model(), batch, chains)))
     if one.descend:
-        ways.append(("cd", rows, partial(one.descend, _MODEL, batch)))
+        ways.append(("cd", rows, partial(one.descend, _model(), batch)))
     for job, count, moved in ways:
 
         def updated(rate: float, moved: Callable[[float], Arrays] = moved) -> Arrays:
             return moved(rate) | told
 
-        conformance.check_update(one.name, job, _MODEL, updated, one.precision, count)
+        conformance.check_update(one.name, job, _model(), updated, one.precision, count)
         seen.append(f"{job.upper()} from {rows} rows and {count} chains")
     return ", ".join(seen) or None
 
@@ -155,11 +164,11 @@ def short_batch(one: Target) -> str | None:
 
 def scoring(one: Target) -> str | None:
     """Scores are exact, or right on average over calls."""
-    v = states(_MODEL.n_visible).astype(np.uint8)
+    v = states(_model().n_visible).astype(np.uint8)
     seen = []
     for kind, prepare in one.scores.items():
-        score = prepare(_MODEL, v)
-        exact = _EXACT[kind](_MODEL, v.astype(np.float64))
+        score = prepare(_model(), v)
+        exact = _EXACT[kind](_model(), v.astype(np.float64))
         calls = _CALLS if kind == "pseudolikelihood" else 1
         found = [np.asarray(score(seed), np.float64) for seed in range(calls)]
         whole = all(np.shape(x) == exact.shape for x in found)
