@@ -418,9 +418,11 @@ def test_help_is_quick_and_imports_no_compiler():
 
 def test_list_imports_nothing_slow_and_compiles_nothing():
     code = """if True:
-        import sys
+        import importlib.metadata, sys
         from ebmbench.cli import main
         from ebmbench.harness.compiling import watched
+        read, times = importlib.metadata.packages_distributions, []
+        importlib.metadata.packages_distributions = lambda: times.append(1) or read()
         sys.argv = ["ebmbench", "list"]
         with watched() as found:
             try:
@@ -429,7 +431,8 @@ def test_list_imports_nothing_slow_and_compiles_nothing():
                 pass
         from ebmbench.randomness import _fill_chains
         slow = {"pandas", "matplotlib", "scipy.stats", "scipy.optimize", "torch", "sklearn"}
-        print("LOADED", sorted(slow & set(sys.modules)), found.functions, len(_fill_chains.overloads))
+        drawn = len(_fill_chains.overloads)
+        print("LOADED", sorted(slow & set(sys.modules)), found.functions, drawn, len(times))
     """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "LOADED [] 0 0"
+    assert done.stdout.splitlines()[-1] == "LOADED [] 0 0 1"

@@ -29,6 +29,7 @@ import importlib.util
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
 from types import ModuleType
@@ -156,9 +157,13 @@ def describe(name: str) -> str:
     return f"{first} {places} ({state})"
 
 
+# It reads the files of everything that is installed.
+_distributions = cache(packages_distributions)
+
+
 def _version(package: str) -> str:
     """Of the distribution that brings an importable package, such as scikit-learn for sklearn."""
-    for name in packages_distributions().get(package, [package]):
+    for name in _distributions().get(package, [package]):
         try:
             return f"{name} {version(name)}"
         except PackageNotFoundError:
