@@ -48,11 +48,10 @@ def gain(x, p, n, after, before, factor):
     gain, and, as the factors stay near 1, one logarithm a thousand of them in float64.
     """
     delta = after - before
-    widest = np.float32(0.0)
-    for j in range(n):
-        size = abs(x[j])
-        widest = size if size > widest else widest
-    if not widest * abs(delta) < _SERIES_REACH:
+    reach, near = np.float32(_SERIES_REACH / abs(delta)), np.int32(0)
+    for j in range(n):  # counted, since a largest value would be sought one unit after the other
+        near += np.int32(abs(x[j]) < reach)
+    if near < n:  # also for NaN
         scratch = np.empty((2, SOFTPLUS_BLOCK))
         return sum_softplus(x, n, after, scratch) - sum_softplus(x, n, before, scratch)
     slope = np.float32(-delta)
