@@ -65,8 +65,9 @@ def test_a_peer_in_bfloat16_samples(name):
     config.check_peer(one, SUBJECT)
 
 
-def test_jax_does_not_anneal_in_bfloat16():
-    one, config = peer("jax", Place("cpu", "bfloat16")), JOBS["ais"](**SMALL["ais"])
+@pytest.mark.parametrize("name", ["torch_eager", "jax"])
+def test_a_peer_does_not_anneal_in_bfloat16(name):
+    one, config = peer(name, Place("cpu", "bfloat16")), JOBS["ais"](**SMALL["ais"])
     assert complaint(config.check_peer, one, SUBJECT).endswith("in float32, not in bfloat16")
 
 
