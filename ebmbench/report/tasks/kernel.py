@@ -121,7 +121,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
     _rows(axes, labels)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(value)}×"))
-    axes.set_xlabel("rate beside that of the dense floor")
+    axes.set_xlabel("of the dense floor's rate")
     told = [
         f"{label.replace(chr(10), ', ')} {_rate(value)}"
         for label, value in zip(labels, reached["fraction"], strict=True)

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from ebmbench.report.cases import Kind
-from ebmbench.report.section import Cell, Section, Sheet
+from ebmbench.report.section import Answer, Cell, Section, Sheet
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks.cells import ranged, records, seconds, whole
-from ebmbench.report.text import listing
+from ebmbench.report.text import durations, listing
 
 _STAGES = {
     "python_s": "Python itself",
@@ -42,6 +42,14 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         f"Seconds from the start of a process to the first result, on {where}: once with an empty cache "
         "of kernels, and then with the full one, where no function may be compiled again."
     ]
+    found.answer = Answer(
+        "Start-up",
+        f"A first result after {_span(done['total_s'])} where kernels are in the cache.",
+        [
+            f"With an empty cache, after {_span(done['cold_total_s'])}.",
+            f"Functions compiled again with a full cache: {done['functions'].max():.0f}.",
+        ],
+    )
     columns = [
         "Job", "Backend", "First result, empty cache", "of which the first call", "Functions compiled",
         "First result, full cache", "Functions compiled again", *_STAGES.values(),
@@ -66,6 +74,10 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         "quartiles are given, and before them one with an empty one. Python's own time includes its end."
     ]
     return found
+
+
+def _span(values: pd.Series) -> str:
+    return durations(float(values.min()), float(values.max()))
 
 
 def _stage(row: object, name: str) -> Cell:
