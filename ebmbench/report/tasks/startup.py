@@ -44,7 +44,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     ]
     found.answer = Answer(
         "Start-up",
-        f"A first result after {_span(done['total_s'])} where kernels are in the cache.",
+        f"A first result after {_span(done['total_s'])} where kernels are in the cache",
         [
             f"With an empty cache, after {_span(done['cold_total_s'])}.",
             f"Functions compiled again with a full cache: {done['functions'].max():.0f}.",
