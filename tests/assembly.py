@@ -115,11 +115,15 @@ def loops(text):
     ]
 
 
-def vectorised(text, operations, machine=MACHINE):
-    """Whether an innermost loop does all of these on vectors, none of them singly, and calls nothing."""
-    wanted = [PACKED[machine][name] for name in operations]
+def vectorised(text, operations, machine=MACHINE, without=()):
+    """Whether an innermost loop does all of these on vectors, none of them singly, and calls nothing.
+
+    without: operations that it must not do at all.
+    """
+    wanted, refused = ([PACKED[machine][name] for name in names] for names in (operations, without))
     return any(
         not loop.calls
         and all(loop.count(packed) > 0 and loop.count(single) == 0 for packed, single in wanted)
+        and not any(loop.count(form) for forms in refused for form in forms)
         for loop in loops(text)
     )

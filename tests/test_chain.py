@@ -42,7 +42,7 @@ def _layer(rng, units, columns, scale=0.1):
     return bias, matrix
 
 
-@pytest.mark.parametrize("columns", [1, 16, 130, 300])
+@pytest.mark.parametrize("columns", [1, 16, 130, 300, 1024])
 @pytest.mark.parametrize("flips", [0.02, 0.9])
 def test_on_the_grid_both_ways_give_the_exact_sum(columns, flips):
     """Few flips are added to what was there; many make the sum start anew, whatever was there."""

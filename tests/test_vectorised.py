@@ -24,6 +24,7 @@ pytestmark = [
 UNIFORMS = ("multiply whole numbers", "multiply")  # Philox and the step to (0, 1)
 DRAW = ("divide", "multiply", "add", "compare")  # sigmoid beside a uniform
 ROWS_ADDED, ROWS_SUBTRACTED = ("add",), ("subtract",)
+SUMS, ELSEWHERE = (ROWS_ADDED, ROWS_SUBTRACTED), ("multiply", "divide")  # or another loop would do
 PRODUCT, TOTAL = ("multiply float64",), ("add float64",)
 SOFTPLUS = ("divide float64", "multiply float64", "add float64")
 
@@ -52,6 +53,10 @@ HOT = {
     "contrast": (
         contrast._write, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
     ),
+    "training": (
+        update._climb, {"plus": "uint8", "minus": "uint8"},
+        [ROWS_ADDED, ("multiply", "subtract"), ("multiply", "add")],
+    ),
     "update of weights": (update._update_weights, {}, [("multiply", "add")]),
     "update of biases": (update._update_bias, {}, [("multiply", "add", "compare")]),
     "centring": (update._centre, {}, [("multiply", "subtract"), TOTAL]),
@@ -75,7 +80,11 @@ def test_hot_loops_are_vectors(name):
     found = versions(kernel, **dtypes)
     assert found
     for text in found:
-        missing = [operations for operations in wanted if not vectorised(text, operations)]
+        missing = [
+            operations
+            for operations in wanted
+            if not vectorised(text, operations, without=ELSEWHERE if operations in SUMS else ())
+        ]
         assert missing == []
         assert LIBRARY.findall(text) == []  # a call for each unit
 

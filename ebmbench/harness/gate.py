@@ -133,6 +133,7 @@ class _Jobs:
         "anneal_slowly": 5e-4,
         "anneal_back": 5e-4,
         "train": 1e-5,
+        "train_plainly": 1e-5,
     }
 
     def __init__(self, k: Backend, model: RBM, v: np.ndarray, arithmetic: str) -> None:
@@ -225,11 +226,19 @@ class _Jobs:
 
     def train(self) -> list:
         """Three centred updates: moments, centring and update together."""
+        return self._train(self.grey, centred=True)
+
+    def train_plainly(self) -> list:
+        """Updates along gradients that nothing else looked at, which need never be written down."""
+        return self._train(self.grey, centred=False) + self._train(self.rows[:1], centred=False)
+
+    def _train(self, positive: Rows, centred: bool) -> list:
         k, model = self.k, self.k.put(self.host)
         velocity, offsets = k.zeros(model), k.zeros(model)
         for sliding in (1.0, 0.1, 0.1):
-            gradient, means = k.moments(model, self.grey, self.rows)
-            k.centre(model, gradient, means, offsets, sliding)
+            gradient, means = k.moments(model, positive, self.rows)
+            if centred:
+                k.centre(model, gradient, means, offsets, sliding)
             if not k.update(model, velocity, gradient, 0.1, 0.5, 0.01):
                 return [np.nan]
         after = k.get(model)

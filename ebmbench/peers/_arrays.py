@@ -105,7 +105,7 @@ def _train(
     """Batches in a random order, momentum, updates in place; without chains they start at the batch."""
     parameters = _on_device(xp, model)
     W, b, c = parameters
-    velocity = [xp.zeros_like(x) for x in parameters]
+    velocity, product = [xp.zeros_like(x) for x in parameters], xp.empty_like(W)
     data = xp.asarray(rows, xp.float32)
     persistent = None if chains is None else xp.asarray(chains, xp.float32)
     # CuPy's Generator cannot permute; its RandomState can.
@@ -114,7 +114,7 @@ def _train(
     last: dict[str, Array] = {}
 
     def run() -> None:
-        nonlocal persistent, order
+        nonlocal W, persistent, order
         for _ in range(updates):
             index = next(order, None)
             if index is None:
@@ -130,12 +130,14 @@ def _train(
             if persistent is not None:
                 persistent = v
             p_model = _sigmoid(xp, v @ W + c)
-            gradient = (
-                positive.T @ p_data / batch - v.T @ p_model / len(v),
-                positive.mean(0) - v.mean(0),
-                p_data.mean(0) - p_model.mean(0),
-            )
-            for parameter, speed, g in zip(parameters, velocity, gradient, strict=True):
+            # Rates go into the small factors, and products of the size of W into one array that is kept.
+            velocity[0] *= momentum
+            for rows_of, p in ((positive, p_data), (v, -p_model)):
+                p_scaled = p * xp.float32(rate / len(rows_of))
+                velocity[0] += xp.matmul(rows_of.T, p_scaled, out=product)
+            W += velocity[0]
+            gradient = positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
+            for parameter, speed, g in zip((b, c), velocity[1:], gradient, strict=True):
                 speed *= momentum
                 speed += xp.float32(rate) * g
                 parameter += speed

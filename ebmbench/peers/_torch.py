@@ -161,12 +161,13 @@ def _train(
                 _draw(torch, h, p_h, c, positive if chains is None and sweep == 0 else v, W)
                 _draw(torch, v, p_v, b, h, W.T)
             p_model = torch.addmm(c, v, W).sigmoid_()
-            gradient = (positive.T @ p_data).div_(batch)
-            gradient.addmm_(v.T, p_model, alpha=-1 / len(v))
-            gradients = gradient, positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
-            for parameter, speed, g in zip(parameters, velocity, gradients, strict=True):
-                speed.mul_(momentum).add_(g, alpha=rate)
-                parameter.add_(speed)
+            # The gradient of W goes straight into its velocity.
+            speed_W, *speeds = velocity
+            speed_W.addmm_(positive.T, p_data, beta=momentum, alpha=rate / batch)
+            W.add_(speed_W.addmm_(v.T, p_model, alpha=-rate / len(v)))
+            gradients = positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
+            for parameter, speed, g in zip((b, c), speeds, gradients, strict=True):
+                parameter.add_(speed.mul_(momentum).add_(g, alpha=rate))
 
         # Preparing may run it, so what it changes is put back.
         before = [x.clone() for x in (*parameters, v)]

@@ -106,6 +106,8 @@ class Sampling(Device):
         """
         betas = self._path(model, base, betas)
         self._check(v, model.n_visible, "v")
+        if model.kind != GaussianRBM.kind and not self.device["is_binary"](v):
+            raise UserError("the rows that ladders start from must hold 0 and 1 only")
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
         if len(v) == 0 or len(v) % len(betas):

@@ -44,8 +44,8 @@ def gain(x, p, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 
     With p = sigmoid(after x), which is at hand, and d = (after - before) x each difference is
-    -log(1 + p (e**-d - 1)): p (e**-d - 1) in float32, whose rounding is 2**-22 of itself and so of the
-    gain, and, as the factors stay near 1, one logarithm a thousand of them in float64.
+    -log(1 + p (e**-d - 1)): p (e**-d - 1) in float32, whose rounding is about 2**-22 of itself and so
+    of the gain, and, as the factors stay near 1, one logarithm a thousand of them in float64.
     """
     delta = after - before
     reach, near = np.float32(_SERIES_REACH / abs(delta)), np.int32(0)

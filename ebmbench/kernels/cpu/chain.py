@@ -11,8 +11,9 @@ read from memory once a group and then stay in the core's own cache.
 
 In `grid` arithmetic all sums are exact, so both ways give the same bits. In `float` each row added or
 subtracted rounds x once, by at most 2**-24 of its size. So that errors do not add up, sums start anew
-every `REFRESH` sweeps: with 100 flips a sweep and |x| < 16 that is at most 6,400 roundings, whose sum
-is about 4e-5, and a probability is off by at most a quarter of it.
+every `REFRESH` sweeps: with 100 flips a sweep and |x| < 16 that is 6,400 roundings at random, whose sum
+is about 4e-5, and a probability is off by at most a quarter of it; the sum grows with the root of the
+flips.
 """
 
 from typing import NamedTuple

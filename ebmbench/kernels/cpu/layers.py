@@ -23,7 +23,7 @@ def products(matrix, bias, states, out):
     """Out = bias + states @ matrix (compiled code only; the path is chosen by the states' dtype).
 
     matrix: float32 [units, columns], columns a multiple of LANES; bias: float32 [columns]; states: uint8
-    of 0 and 1, or float32, [B, units], B at most LARGEST_GROUP; out: float32 [B, columns].
+    of 0 and 1, or float32, [B, units], B at best LARGEST_GROUP at most; out: float32 [B, columns].
     """
     raise NotImplementedError
 
