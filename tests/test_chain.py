@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import complaint
 
 from ebmbench.kernels import api
 from ebmbench.kernels.cpu import threads
@@ -96,3 +97,11 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey):
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, same)
+
+
+def test_rows_that_do_not_lie_in_order_are_one_sentence():
+    model = RBM(np.zeros((4, 3)), np.zeros(4), np.zeros(3))
+    k = api.load("cpu")
+    rows = np.asfortranarray(_states(np.random.default_rng(0), 5, 4, 0.5))
+    said = complaint(k.gibbs, k.put(model), rows, 1, Key(0, Stream.CHAINS))
+    assert said == "v must be rows that lie one after the other: pass them to put_rows"

@@ -88,7 +88,10 @@ def test_what_is_not_there_is_not_checked(monkeypatch):
     assert failed(monkeypatch, sweep=sweep) == {}
     found = verify.findings(verify.target("mine:it"))
     assert verify.verdict(found) == "verified: transition, stationarity"
-    assert [one.said for one in found[2:]] == ["it does not train"] * 2 + ["it offers no score"]
+    said = {one.check: one.said for one in found[2:]}
+    assert said["update"] == said["short batch"] == "it does not train"
+    assert said["persistent chains"] == "it shows no chains that persist"
+    assert said["scoring"] == "it offers no score"
 
 
 def identity(W, b, c, v, seed):
@@ -184,6 +187,39 @@ SCORES = {
     "shape": {"free_energy": lambda W, b, c, v: free_energy(W, b, c, v)[:3]},
     "nan": {"free_energy": lambda W, b, c, v: free_energy(W, b, c, v) * np.nan},
 }
+
+
+def _training(advance):
+    """SML whose chains move by advance(W, b, c, batch, chains, seed)."""
+
+    def trained(W, b, c, batch, chains, rate, seed):
+        chains = advance(W, b, c, batch, chains, seed)
+        moved = zip((W, b, c), contrast(W, c, batch), contrast(W, c, chains), strict=True)
+        return *(x + rate * (data - model) for x, data, model in moved), chains
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    "advance",
+    [
+        lambda W, b, c, batch, chains, seed: chains,
+        lambda W, b, c, batch, chains, seed: np.zeros_like(chains),
+        lambda W, b, c, batch, chains, seed: sweep(W, b, c, batch, seed)[0],
+        lambda W, b, c, batch, chains, seed: without_bias(W, b, c, chains, seed)[0],
+        lambda W, b, c, batch, chains, seed: sweep(W, b, c, chains[::-1], seed)[0],
+    ],
+    ids=["frozen", "all off", "from the batch", "without a bias", "exchanged"],
+)
+def test_chains_that_do_not_walk_on_are_seen(monkeypatch, advance):
+    assert "persistent chains" in failed(monkeypatch, update=_training(advance))
+
+
+def test_a_program_that_leaves_python_has_failed(monkeypatch):
+    def leaves(W, b, c, v, seed):
+        sys.exit(0)
+
+    assert "SystemExit" in failed(monkeypatch, sweep=leaves)["transition"]
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -83,7 +83,11 @@ class Steps:
 
 def _doing(place: str, otherwise: str) -> str:
     """What is being done while the kernels of a place are compiled, and otherwise."""
-    return f"compiling {place} (not in the cache yet)" if place else otherwise
+    if not place:
+        return otherwise
+    from ebmbench.compile import cache_folder
+
+    return f"compiling {place} ({'not in the cache yet' if cache_folder() else 'no folder can keep it'})"
 
 
 @contextmanager

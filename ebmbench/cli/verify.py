@@ -54,5 +54,5 @@ def verify(
             table.add_row(f.check, state, escape(f.said), alarm)
         print_table(table)
         told = f"{one.version or one.name}, {one.precision}" if one.version else one.name
-        answer.print(f"{told}: {verdict}", markup=False)
+        answer.print(f"{told}: {verdict}", markup=False, emoji=False)
     return 1 if any(f.passed is False for f in found) else 0

@@ -46,6 +46,9 @@ def followed(
 def effective(statistics: np.ndarray) -> dict[str, Any]:
     """`ess_per_draw` of statistics [kinds, chains, sweeps], or the reason why it is not known."""
     _, chains, sweeps = statistics.shape
+    if not np.ptp(statistics, axis=2).any(axis=1).all():
+        reason = f"nothing changed in {sweeps:,} recorded sweeps"
+        return {"ess_per_draw": None, "ess_reason": reason}
     try:
         ess = np.min([diagnostics.effective_sample_size(one) for one in statistics])  # NaN stays NaN
     except Unavailable as error:  # a package that rates need not wait for

@@ -140,7 +140,7 @@ class Case(tasks.Case):
         if row["ess_per_s"] is not None:
             text += f", {row['ess_per_s']:.3g} effective samples a second"
         if row["fraction"] is not None:
-            text += f", {100 * row['fraction']:.3g} % of the floor"
+            text += f", {row['fraction']:.3g} times the dense floor's rate"
         return text
 
 

@@ -38,7 +38,7 @@ def findings(one: Target) -> list[Finding]:
             found.append(Finding(check.name, None, str(reason), check.alarm))
         except Red as reason:
             found.append(Finding(check.name, False, str(reason), check.alarm))
-        except Exception as error:  # of the program that is verified
+        except (Exception, SystemExit) as error:  # of the program that is verified
             text = " ".join(f"{type(error).__name__}: {error}".split())
             found.append(Finding(check.name, False, f"it raised {text}", check.alarm))
     return found

@@ -24,6 +24,7 @@ ALARM = 1e-6  # the chance that a right program fails a statistical check
 _CHAINS, _RARE = 8_000, 20.0  # chains from each state; below so many expected, cells are pooled
 _DRAWS, _SWEEPS = 100_000, 20
 _BATCH, _SHORT = 20, 7
+_STANDSTILL = 1e-6  # a rate at which the model stays what it is
 _CALLS, _APART = 400, 5.0  # of a score; standard errors, exceeded by chance once in 10**6
 _ROUNDING = {"float32": 1e-4, "bfloat16": 0.05}  # of a score, relative beyond 1
 
@@ -157,6 +158,25 @@ def update(one: Target) -> str | None:
     return _updates(one, _BATCH)
 
 
+def persistence(one: Target) -> str | None:
+    """An update of SML leaves its chains one sweep on: the law of v given what each chain was before."""
+    if one.train is None:
+        return None
+    model, all_v = _square(), states(3)
+    start = np.repeat(all_v, _CHAINS, axis=0).astype(np.uint8)
+    found = one.train(model, start[:: len(start) // _BATCH], start, _STANDSTILL)
+    if "chains" not in found:
+        return None
+    v = _binary("the chains", found["chains"], start.shape)
+    law = _law(hidden_probability(model, all_v)) @ _law(visible_probability(model, states(3)))
+    counts = np.stack([np.bincount(part, minlength=8) for part in visits_of(v).reshape(8, _CHAINS)])
+    p = g_test(counts, law)
+    text = f"p = {p:.2g} of a G-test over {len(start):,} chains from {len(all_v)} states"
+    if not p > ALARM:
+        raise Red(f"chains of SML do not follow the enumerated transition matrix, {text}")
+    return text
+
+
 def short_batch(one: Target) -> str | None:
     """A batch that is not full counts as what it is."""
     return _updates(one, _SHORT)
@@ -198,6 +218,7 @@ CHECKS = (
     Check("transition", transition, "it draws no sweeps", ALARM),
     Check("stationarity", stationarity, "it draws no sweeps", ALARM),
     Check("update", update, "it does not train", 2 * ALARM),  # by SML and by CD
+    Check("persistent chains", persistence, "it shows no chains that persist", ALARM),
     Check("short batch", short_batch, "it does not train", 2 * ALARM),
     Check("scoring", scoring, "it offers no score", ALARM),
 )

@@ -38,6 +38,8 @@ class Device:
     def _check(rows: Rows, units: int, name: str) -> None:
         if rows.ndim != 2 or rows.shape[1] != units:
             raise UserError(f"{name} must have the shape [rows, {units}], but has {list(rows.shape)}")
+        if isinstance(rows, np.ndarray) and not rows.flags.c_contiguous:
+            raise UserError(f"{name} must be rows that lie one after the other: pass them to put_rows")
 
     def put(self, model: Model, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in one of the `ARITHMETICS`, rounded as `models.arithmetic` says.

@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 from ebmbench.report.text import number
 
 _COVERAGE = 0.95
+_APART = 0.1  # logarithms between two x that tell an exponent
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def slope(points: pd.DataFrame) -> Slope:
 class Power:
     """y = level x**exponent, and the ends of the exponent's 95 % interval; last: between the last two x.
 
-    An interval tells how far the points lie from a straight line of logarithms, so it is wide, too,
-    where the line bends; then `last` is nearer to what larger x will cost.
+    It is NaN where those are nearly the same. An interval tells how far the points lie from a straight
+    line of logarithms, so it is wide, too, where the line bends; then `last` is nearer to what larger x
+    will cost.
     """
 
     exponent: float
@@ -98,5 +100,5 @@ def power(x: np.ndarray, y: np.ndarray) -> Power:
     left = y - level - exponent * x
     error = np.sqrt(left @ left / (len(x) - 2) / np.square(x - x.mean()).sum())
     half = stdtrit(len(x) - 2, 0.5 + _COVERAGE / 2) * error
-    last = (y[-1] - y[-2]) / (x[-1] - x[-2])
+    last = (y[-1] - y[-2]) / (x[-1] - x[-2]) if x[-1] - x[-2] > _APART else np.nan
     return Power(*map(float, (exponent, exponent - half, exponent + half, np.exp(level), last)))

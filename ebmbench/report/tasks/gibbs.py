@@ -89,7 +89,8 @@ def _answer(done: pd.DataFrame, grown: list[list[Series]], speedups: pd.DataFram
 
 
 def _growth(line: Series) -> str:
-    return f"{line.label} {line.fit.text}, {number(line.fit.last)} at the upper end"
+    last = f", {number(line.fit.last)} at the upper end" if np.isfinite(line.fit.last) else ""
+    return f"{line.label} {line.fit.text}{last}"
 
 
 def _named(row: "pd.Series") -> str:

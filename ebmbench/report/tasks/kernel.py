@@ -61,8 +61,8 @@ _METHOD = (
     "A peer's result, and ours, are checked before they take turns: states of up to 1,000 of the chains "
     "against the exact conditional law of their layer, values and gradients against the float64 "
     "reference. Log Z by AIS is held to that of another backend at few temperatures; an epoch of ours "
-    "must be finite, as the gate checks training on small models. A peer's settings are tried before, "
-    "and the fastest are kept."
+    "must be finite, as the gate holds training on small models to the reference. A peer's settings are "
+    "tried before, and the fastest are kept."
 )
 
 
@@ -97,6 +97,9 @@ def _answer(done: pd.DataFrame) -> Answer:
         return Answer("Kernels", f"{count(len(done), 'kernel')} timed, beside no peer", first(sentences))
     ahead = int((compared["ratio_low"] > 1).sum())
     headline = f"Faster than the peer in {ahead} of {count(len(compared), 'comparison')}"
+    unsure = int(compared["ratio_low"].isna().sum())
+    if unsure:
+        headline += f", {unsure} with too few turns for an interval"
     return Answer("Kernels", headline, first(sentences))
 
 
