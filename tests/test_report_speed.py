@@ -151,6 +151,7 @@ def test_kernels_tell_floor_ratio_and_moves(tmp_path):
         "verified: transition", "100 µs", "20 µs",
     ]  # fmt: skip
     assert "Faster than the peer in 2 of 4 comparisons" in seen
+    assert seen.count("cupy, float32 is faster at Gibbs, 100 chains, 100 sweeps") == 2
     assert [row[7] for row in rows[:4]] == ["ours", "the peer"] * 2
     files = {path.name for path in (tmp_path / "r" / "figures").glob("*.svg")}
     assert files == {"kernel-floors.svg", "kernel-1-gibbs-100-chains-100-sweeps.svg"}

@@ -96,6 +96,9 @@ def _answer(done: pd.DataFrame) -> Answer:
     if compared.empty:
         return Answer("Kernels", f"{count(len(done), 'kernel')} timed, beside no peer", first(sentences))
     ahead = int((compared["ratio_low"] > 1).sum())
+    won = compared[compared["ratio_high"] < 1]
+    lost = [f"{row.peer} is faster at {row.where}" for row in records(won)]
+    sentences = [f"{text}." for text in lost] + sentences
     headline = f"Faster than the peer in {ahead} of {count(len(compared), 'comparison')}"
     unsure = int(compared["ratio_low"].isna().sum())
     if unsure:
