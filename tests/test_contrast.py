@@ -138,7 +138,8 @@ def test_too_many_rows_are_one_sentence_with_what_would_fit(cpu):
     assert f"{2**41} rows of 8 bytes" in said
     assert "room for at most" in said
     model = cpu.put(random_rbm(8, 2**14))
-    said = complaint(cpu.hidden_probability, model, np.zeros((2**28, 8), np.uint8))  # never touched
+    rows = np.zeros((2**28, 8), np.uint8)  # never touched
+    said = complaint(cpu.hidden_probability, model, rows)
     assert f"{2**28} rows of 65600 bytes" in said
     with pytest.raises(DeviceError):
         cpu.gibbs(model, rows, 1, Key(0, 0))
