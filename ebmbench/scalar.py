@@ -71,6 +71,11 @@ _TAIL = _F32(1.6)
 LARGEST_PARAMETER = 1e6
 LARGEST_LOG = _F32(math.log(LARGEST_PARAMETER))  # likewise of a logarithm, on either side
 
+# What a unit of a network makes of its pre-activation; compiled code knows them by their places here.
+ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "leaky_relu")
+LINEAR, SIGMOID, TANH, RELU, LEAKY_RELU = range(len(ACTIVATIONS))
+LEAK = 0.2  # slope of a leaky unit that is off
+
 
 @jit(forceinline=True)
 def normalised(x):

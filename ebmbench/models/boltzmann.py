@@ -20,12 +20,12 @@ from ebmbench.models.enumerate import (
     normalised,
     states,
 )
-from ebmbench.models.model import Array, real_array
+from ebmbench.models.model import Array, Named, real_array
 from ebmbench.randomness import VISIBLE, Key
 
 
 @dataclass(frozen=True, eq=False)
-class BoltzmannMachine:
+class BoltzmannMachine(Named):
     """Parameters: R float64 [n_visible, n_visible], strictly upper triangular, b float64 [n_visible].
 
     Raises `UserError` where R is anything else, shapes disagree or a value is not finite.

@@ -17,6 +17,10 @@ class Model(Protocol):
     names: ClassVar[tuple[str, ...]]  # of the parameters; matrices are weights, vectors are biases
 
     @property
+    def parameters(self) -> dict[str, Array]:
+        """By name."""
+
+    @property
     def b(self) -> Array:
         """Visible biases, [n_visible]."""
 
@@ -31,6 +35,17 @@ class Model(Protocol):
     @property
     def summed_units(self) -> int:
         """Number of binary units over whose states exact enumeration sums."""
+
+
+class Named:
+    """A model whose parameters are its attributes of these names."""
+
+    names: ClassVar[tuple[str, ...]]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """By name."""
+        return {name: getattr(self, name) for name in self.names}
 
 
 def real_array(name: str, value: object) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from ebmbench.errors import UserError
-from ebmbench.models.model import Array, real_array
+from ebmbench.models.model import Array, Named, real_array
 
 # `grid` arithmetic: multiples of 2**-16 whose sums stay below 2**8 fill the 24 bits of a float32, so
 # a sum over 0/1 states is exact in any order.
@@ -21,7 +21,7 @@ GRID_BOUND = 2.0**8
 
 
 @dataclass(frozen=True, eq=False)
-class TwoLayers:
+class TwoLayers(Named):
     """What every model of a visible and a binary hidden layer has: W and the layers' biases b and c.
 
     Raises `UserError` where shapes disagree, a layer is empty or a value is not finite.

@@ -6,7 +6,8 @@ What a job takes and returns stays on the device unless its docstring says host.
 
 Shapes: B rows, samples are rows. A binary state is uint8 with values 0 and 1; rows of probabilities
 are float32 in [0, 1], states of Gaussian units float32. A tree is a dict of device arrays named like
-the model's parameters, such as W, b and c; for Gaussian visible units with log_precision.
+the model's parameters, such as W, b and c; for Gaussian visible units with log_precision; for a network
+W1, c1, W2, ...
 """
 
 import importlib
@@ -15,21 +16,24 @@ from types import ModuleType
 from typing import Any
 
 from ebmbench.errors import Unavailable, UserError
+from ebmbench.kernels.api.deep import Deep
 from ebmbench.kernels.api.device import Handle, Rows, Tree
+from ebmbench.kernels.api.layers import Activations, Layers
 from ebmbench.kernels.api.sampling import Annealed, Sampling, Tempered
 from ebmbench.kernels.api.training import NoiseContrast, Phases, Training
 from ebmbench.models.arithmetic import ARITHMETICS
+from ebmbench.models.mlp import Loss
 
 __all__ = [
-    "ARITHMETICS", "BACKENDS", "READY", "Annealed", "Backend", "Handle", "NoiseContrast", "Phases",
-    "Rows", "Tempered", "Tree", "Unavailable", "assemble", "load", "state",
+    "ARITHMETICS", "BACKENDS", "READY", "Activations", "Annealed", "Backend", "Handle", "Loss",
+    "NoiseContrast", "Phases", "Rows", "Tempered", "Tree", "Unavailable", "assemble", "load", "state",
 ]  # fmt: skip
 
 BACKENDS = ("reference", "cpu", "cuda")
 READY = "ready"
 
 
-class Backend(Sampling, Training):
+class Backend(Sampling, Training, Deep, Layers):
     """A loaded backend; passed explicitly to whoever computes."""
 
 

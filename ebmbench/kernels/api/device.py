@@ -51,8 +51,8 @@ class Device:
         """
         if arithmetic not in ARITHMETICS:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
-        for name in model.names:
-            if np.abs(getattr(model, name)).max() > LARGEST_PARAMETER:
+        for name, values in model.parameters.items():
+            if np.abs(values).max() > LARGEST_PARAMETER:
                 raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
         precision = getattr(model, "precision", None)
         if precision is not None and precision.min() * LARGEST_PARAMETER < 1.0:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ebmbench.errors import UserError
+from ebmbench.errors import Unavailable, UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows, Tree
+from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, check_seed
 
 
@@ -50,7 +51,7 @@ class Training(Device):
             raise UserError(f"bits must lie between 0 and {model.n_visible - 1}")
         return v, bits.astype(np.int64)
 
-    def moments(self, model: Handle, positive: Rows, negative: Rows) -> Phases:
+    def moments(self, model: Handle, positive: Rows, negative: Rows, beta: float = 1.0) -> Phases:
         """The contrast of two sets of v: mean of -dE/dparameter over the one minus over the other.
 
         h is averaged out in both phases: W gets <v p(h|v)>, b gets <v>, c gets <p(h|v)>, R gets
@@ -58,11 +59,13 @@ class Training(Device):
         units W gets precision times <v p(h|v)>, b precision times <v>, and log_precision
         -precision <(v-b)**2/2 - v (W p(h|v))>.
         """
+        if beta != 1.0 and model.kind != RBM.kind:
+            raise Unavailable(f"moments at a temperature are those of binary units, not of {model.kind}")
         for rows in (positive, negative):
             self._check(rows, model.n_visible, "v")
             if len(rows) == 0:
                 raise UserError("the mean over a phase without rows is not defined")
-        return self._job("moments", model)(model, positive, negative)
+        return self._job("moments", model)(model, positive, negative, beta)
 
     def pseudolikelihood(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None
@@ -132,6 +135,17 @@ class Training(Device):
     def zeros(self, model: Handle) -> Tree:
         """A tree of zeros in the shape of the parameters."""
         return self._job("zeros", model)(model)
+
+    def mask(self, model: Handle, gradient: Tree, mask: Tree) -> None:
+        """Multiply what both trees name, in place; mask: as `put_mask` returns."""
+        self._job("mask", model)(gradient, mask)
+
+    def put_mask(self, model: Handle, mask: np.ndarray) -> Tree:
+        """A mask of W, 0 and 1 [n_visible, n_hidden], as a tree on the device."""
+        mask = np.asarray(mask)
+        if mask.shape != (model.n_visible, model.n_hidden) or not ((mask == 0) | (mask == 1)).all():
+            raise UserError(f"a mask must be 0 and 1 of shape [{model.n_visible}, {model.n_hidden}]")
+        return self._job("put_mask", model)(model, mask)
 
     def centre(self, model: Handle, gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
         """Turn a gradient into the centred one, in place (Montavon & Müller 2012).

@@ -164,9 +164,9 @@ def free_energy(model, v):
     return out
 
 
-def phases(model, positive, negative, matrix) -> Phases:
+def phases(model, positive, negative, matrix, beta=1.0) -> Phases:
     """`moments`, v times matrix being what hidden units see; a phase without rows counts as zero."""
-    p_plus, p_minus = _padded_probabilities(matrix, model.c, positive, negative, model.n_hidden)
+    p_plus, p_minus = _padded_probabilities(matrix, model.c, positive, negative, model.n_hidden, beta)
     b, b_mean, c, c_mean = (np.empty_like(x) for x in (model.b, model.b, model.c, model.c))
     contrast_means(positive, negative, b, b_mean)
     contrast_means(p_plus, p_minus, c, c_mean)
@@ -174,9 +174,9 @@ def phases(model, positive, negative, matrix) -> Phases:
     return Phases({"W": W, "b": b, "c": c}, {"b": b_mean, "c": c_mean})
 
 
-def moments(model, positive, negative) -> Phases:
+def moments(model, positive, negative, beta=1.0) -> Phases:
     """See `Backend.moments`; the gradient of W is not written down, see `Contrast`."""
-    return phases(model, positive, negative, model.W)
+    return phases(model, positive, negative, model.W, beta)
 
 
 JOBS = {

@@ -99,11 +99,11 @@ def free_energy(model, v):
     return download(out)
 
 
-def moments(model, positive, negative) -> Phases:
+def moments(model, positive, negative, beta=1.0) -> Phases:
     """See `Backend.moments`; two launches."""
     plus, minus = alike(positive, negative)
     p = empty((len(plus) + len(minus), model.c.size))
-    layer(model.W, model.c, plus, minus, model.n_hidden, 1.0, p)
+    layer(model.W, model.c, plus, minus, model.n_hidden, beta, p)
     return phases(p, plus, minus, model)
 
 

@@ -4,11 +4,13 @@ from ebmbench.kernels.api import assemble
 from ebmbench.kernels.reference import (
     annealing,
     boltzmann,
+    dense,
     device,
     enumerate,
     flips,
     gaussian,
     gibbs,
+    meanfield,
     nce,
     statistics,
     tempering,
@@ -16,14 +18,27 @@ from ebmbench.kernels.reference import (
 )
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
 BACKEND = assemble(
     "reference",
     device.FUNCTIONS,
     {
-        RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
+        RBM.kind: (
+            device,
+            gibbs,
+            statistics,
+            flips,
+            enumerate,
+            annealing,
+            tempering,
+            nce,
+            update,
+            meanfield,
+        ),
         GaussianRBM.kind: gaussian.FILES,
         BoltzmannMachine.kind: (device, boltzmann),
+        MLP.kind: (dense,),
     },
 )

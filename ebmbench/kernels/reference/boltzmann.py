@@ -18,8 +18,8 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     return v, np.empty((len(v), 0))
 
 
-def moments(model, positive, negative) -> Phases:
-    """See `Backend.moments`."""
+def moments(model, positive, negative, beta) -> Phases:
+    """See `Backend.moments`; beta plays no part, as no unit is hidden."""
     return _contrast(_means(positive), _means(negative))
 
 

@@ -1,4 +1,4 @@
-"""Block Gibbs sampling: sweeps v -> h -> v."""
+"""Block Gibbs sampling: sweeps v -> h -> v, and their halves."""
 
 import numpy as np
 
@@ -6,16 +6,24 @@ from ebmbench.models.rbm import hidden_probability, visible_probability
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
 
 
+def sample_hidden(model, v, key: Key, beta: float):
+    """See `Backend.sample_hidden`."""
+    u = uniforms(key, len(v), model.n_hidden, HIDDEN)
+    return (u < hidden_probability(model, v, beta)).astype(np.float64)
+
+
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`."""
+    u = uniforms(key, len(h), model.n_visible, VISIBLE)
+    return (u < visible_probability(model, h, beta)).astype(np.float64)
+
+
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
-    rows = len(v)
     for t in range(steps):
-        now = key.advance(t)
-        h = uniforms(now, rows, model.n_hidden, HIDDEN) < hidden_probability(model, v, beta)
-        h = h.astype(np.float64)
-        v = uniforms(now, rows, model.n_visible, VISIBLE) < visible_probability(model, h, beta)
-        v = v.astype(np.float64)
+        h = sample_hidden(model, v, key.advance(t), beta)
+        v = sample_visible(model, h, key.advance(t), beta)
     return v, h
 
 
-JOBS = {"gibbs": gibbs}
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

@@ -7,14 +7,14 @@ from ebmbench.models import rbm
 from ebmbench.models.enumerate import Moments
 
 
-def moments(model, positive, negative) -> Phases:
+def moments(model, positive, negative, beta) -> Phases:
     """See `Backend.moments`."""
-    return phases(means(model, positive), means(model, negative))
+    return phases(means(model, positive, beta), means(model, negative, beta))
 
 
-def means(model, v) -> Moments:
+def means(model, v, beta=1.0) -> Moments:
     """Mean of v p(h|v), v and p(h|v) over the rows v."""
-    h = rbm.hidden_probability(model, v)
+    h = rbm.hidden_probability(model, v, beta)
     return Moments(v.T @ h / len(v), v.mean(axis=0), h.mean(axis=0))
 
 

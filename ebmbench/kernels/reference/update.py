@@ -30,4 +30,15 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     return all((np.abs(getattr(model, name)) < LARGEST_PARAMETER).all() for name in gradient)
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": ascend}
+def put_mask(model, mask):
+    """See `Backend.put_mask`."""
+    return {"W": np.array(mask, np.float64)}
+
+
+def mask(gradient, mask) -> None:
+    """See `Backend.mask`."""
+    for name, zeros_and_ones in mask.items():
+        gradient[name] *= zeros_and_ones
+
+
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": mask}

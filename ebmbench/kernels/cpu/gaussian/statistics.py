@@ -103,5 +103,5 @@ JOBS = {
     "visible_input": visible_input,
     "hidden_probability": hidden_probability,
     "free_energy": free_energy,
-    "moments": lambda model, positive, negative: moments(model, positive, negative),
+    "moments": lambda model, positive, negative, beta: moments(model, positive, negative),
 }

@@ -1,4 +1,4 @@
-"""Block Gibbs sampling: sweeps v -> h -> v, v with its noise."""
+"""Block Gibbs sampling: sweeps v -> h -> v, v with its noise, and their halves."""
 
 import numpy as np
 
@@ -6,15 +6,23 @@ from ebmbench.models.gaussian_rbm import hidden_probability, visible_mean
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, normals, uniforms
 
 
+def sample_hidden(model, v, key: Key, beta: float):
+    """See `Backend.sample_hidden`."""
+    u = uniforms(key, len(v), model.n_hidden, HIDDEN)
+    return (u < hidden_probability(model, v, beta)).astype(np.float64)
+
+
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`."""
+    noise = normals(key, len(h), model.n_visible, VISIBLE) / np.sqrt(beta * model.precision)
+    return visible_mean(model, h) + noise
+
+
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
-    rows = len(v)
     for t in range(steps):
-        now = key.advance(t)
-        h = uniforms(now, rows, model.n_hidden, HIDDEN) < hidden_probability(model, v, beta)
-        h = h.astype(np.float64)
-        noise = normals(now, rows, model.n_visible, VISIBLE) / np.sqrt(beta * model.precision)
-        v = visible_mean(model, h) + noise
+        h = sample_hidden(model, v, key.advance(t), beta)
+        v = sample_visible(model, h, key.advance(t), beta)
     return v, h
 
 
@@ -26,4 +34,4 @@ def draw_between(model, base, h, beta, key: Key):
     return centre + normals(key, len(h), model.n_visible, VISIBLE) / np.sqrt(old + new)
 
 
-JOBS = {"gibbs": gibbs}
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

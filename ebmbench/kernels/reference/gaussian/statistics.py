@@ -12,8 +12,8 @@ def phases(model, positive: Moments, negative: Moments) -> Phases:
     return Phases(rbm.contrast(model, positive, negative), means)
 
 
-def moments(model, positive, negative) -> Phases:
-    """See `Backend.moments`."""
+def moments(model, positive, negative, beta) -> Phases:
+    """See `Backend.moments`; beta is 1."""
     return phases(model, rbm.mean_moments(model, positive), rbm.mean_moments(model, negative))
 
 

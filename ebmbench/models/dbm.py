@@ -1,0 +1,148 @@
+"""The deep Boltzmann machine (Salakhutdinov & Hinton 2009): layers of binary units tied to the next ones.
+
+E(v, h) = -b.v - sum_l c^l.h^l - v.W^1 h^1 - h^1.W^2 h^2 - ...; samples are rows. No two even layers
+(v, h², h⁴, ...) are tied, nor two odd ones: given the odd layers the even ones are independent units,
+and the other way about. A DBM is therefore an RBM whose visible units are the even layers side by side
+and whose hidden units are the odd ones, with zeros in W where two layers are not neighbours. All that
+samples, anneals or enumerates an RBM does so for that `bipartite` one, and log Z is the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit, xlog1py, xlogy
+
+from ebmbench.models.mlp import check_chain
+from ebmbench.models.model import Array, real_array
+from ebmbench.models.rbm import RBM, hidden_input
+from ebmbench.options import require
+
+
+@dataclass(frozen=True, eq=False)
+class DBM:
+    """Parameters: weights W^l float64 [n_{l-1}, n_l] and biases b, c^1, ..., c^L, float64 [n_l].
+
+    Raises `UserError` where layers do not chain, one is empty or a value is not finite.
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    kind: ClassVar[str] = "dbm"
+    visible: ClassVar[str] = "binary"
+
+    def __post_init__(self) -> None:
+        require(len(self.weights) >= 1, "a DBM needs at least one hidden layer")
+        weights = tuple(real_array(f"W{n + 1}", W) for n, W in enumerate(self.weights))
+        for n, W in enumerate(weights, 1):
+            require(W.ndim == 2 and W.size > 0, f"W{n} must be a matrix and not empty, not {W.shape}")
+        check_chain([W.shape for W in weights])
+        object.__setattr__(self, "weights", weights)
+        names = self.names[len(weights) :]
+        require(
+            len(self.biases) == len(names),
+            f"{len(weights)} layers of weights need {len(names)} biases, not {len(self.biases)}",
+        )
+        biases = tuple(real_array(name, b) for name, b in zip(names, self.biases, strict=True))
+        for name, b, n in zip(names, biases, self.sizes, strict=True):
+            require(b.shape == (n,), f"{name} must have shape ({n},), but has {b.shape}")
+        object.__setattr__(self, "biases", biases)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, v first."""
+        return (self.weights[0].shape[0], *(W.shape[1] for W in self.weights))
+
+    @property
+    def n_visible(self) -> int:
+        """Number of units of v."""
+        return self.sizes[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters: W1, ..., WL, b, c1, ..., cL."""
+        count = len(self.weights)
+        hidden = (f"{kind}{n + 1}" for kind in "Wc" for n in range(count))
+        names = list(hidden)
+        return (*names[:count], "b", *names[count:])
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """By name."""
+        return dict(zip(self.names, (*self.weights, *self.biases), strict=True))
+
+    @property
+    def bipartite(self) -> RBM:
+        """The same law as an RBM of the even and the odd layers."""
+        even, odd = spans(self.sizes)
+        W = np.zeros((sum(self.sizes[0::2]), sum(self.sizes[1::2])))
+        for n, weights in enumerate(self.weights):
+            W[block(self.sizes, n)] = weights if n % 2 == 0 else weights.T
+        b, c = (np.concatenate(self.biases[first::2]) for first in (0, 1))
+        assert len(b) == even[-1].stop
+        assert len(c) == odd[-1].stop
+        return RBM(W, b, c)
+
+
+def spans(sizes: Sequence[int]) -> tuple[list[slice], list[slice]]:
+    """Where each even and each odd layer stands among its side's units."""
+    found: tuple[list[slice], list[slice]] = ([], [])
+    for n, size in enumerate(sizes):
+        before = found[n % 2]
+        first = before[-1].stop if before else 0
+        before.append(slice(first, first + size))
+    return found
+
+
+def block(sizes: Sequence[int], n: int) -> tuple[slice, slice]:
+    """Where the weights between layers n and n + 1 stand in the bipartite W, transposed for odd n."""
+    even, odd = spans(sizes)
+    return even[(n + 1) // 2], odd[n // 2]
+
+
+def mask(sizes: Sequence[int]) -> Array:
+    """1 where the bipartite W ties neighbours, else 0, uint8 [n_even, n_odd]."""
+    found = np.zeros((sum(sizes[0::2]), sum(sizes[1::2])), np.uint8)
+    for n in range(len(sizes) - 1):
+        found[block(sizes, n)] = 1
+    return found
+
+
+def of_bipartite(model: RBM, sizes: Sequence[int]) -> DBM:
+    """The DBM of layers of these sizes whose `bipartite` is the model."""
+    even, odd = spans(sizes)
+    fits = (model.n_visible, model.n_hidden) == (even[-1].stop, odd[-1].stop)
+    require(fits, f"a bipartite W of shape {model.W.shape} does not have layers of {list(sizes)} units")
+    weights = [model.W[block(sizes, n)] for n in range(len(sizes) - 1)]
+    sides = (model.b, even), (model.c, odd)
+    biases = [sides[n % 2][0][sides[n % 2][1][n // 2]] for n in range(len(sizes))]
+    return DBM(tuple(W.T if n % 2 else W for n, W in enumerate(weights)), tuple(biases))
+
+
+def mean_field(model: RBM, v: Array, even: Array, sweeps: int) -> Array:
+    """`sweeps` updates of a factorial posterior of the hidden layers given v (S&H 2009, eq. 6).
+
+    model: a bipartite one; v: [B, n] of its first visible units; even: [B, n_visible - n], the means of
+    the others to start from. Each update sets the odd layers' means and then the even ones', each to
+    sigmoid of their input from the neighbours' means, so that the bound rises with both. Returns the
+    means of the visible side, v first, [B, n_visible]; the odd layers' are p(h|those).
+    """
+    n = v.shape[1]
+    rows = np.concatenate([v, even], axis=1)
+    for _ in range(sweeps):
+        odd = expit(hidden_input(model, rows))
+        rows[:, n:] = expit(model.b[n:] + odd @ model.W[n:].T)
+    return rows
+
+
+def variational(model: RBM, rows: Array, n: int) -> Array:
+    """The bound on log p(v) + log Z, nats, [B]: E_q[-E] + H(q), odd layers at their best means.
+
+    rows: as `mean_field` returns, v being the first n columns. With the odd layers at sigmoid(x), x their
+    input, c.h + rows W.h + H(h) is the sum of softplus(x) (S&H 2009, eq. 5).
+    """
+    means = rows[:, n:]
+    entropy = -(xlogy(means, means) + xlog1py(1.0 - means, -means)).sum(axis=1)
+    return rows @ model.b + np.logaddexp(0.0, hidden_input(model, rows)).sum(axis=1) + entropy
