@@ -38,6 +38,8 @@ class Stream(IntEnum):
     EXACT = 10 * _LAYERS  # draws from an enumerated law
     REVERSE_ANNEALING = 11 * _LAYERS  # from the model back to the base
     BURN_IN = 12 * _LAYERS  # chains whose last states a reverse run starts from
+    RECOGNITION = 13 * _LAYERS  # hidden units drawn from data, upwards
+    LATENT = 14 * _LAYERS  # what a generator makes rows of
 
 
 class Key(NamedTuple):

@@ -147,14 +147,23 @@ class Training(Device):
             raise UserError(f"a mask must be 0 and 1 of shape [{model.n_visible}, {model.n_hidden}]")
         return self._job("put_mask", model)(model, mask)
 
-    def centre(self, model: Handle, gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
+    def centre(
+        self,
+        model: Handle,
+        gradient: Tree,
+        means: Tree,
+        offsets: Tree,
+        sliding: float,
+        mask: Tree | None = None,
+    ) -> None:
         """Turn a gradient into the centred one, in place (Montavon & Müller 2012).
 
         offsets <- (1 - sliding) offsets + sliding means (both as `Phases.means`), then with mu, lambda
         the offsets of v and h (Melchior, Fischer & Wiskott 2016, eq. 9 to 11):
-        W <- W - mu cᵀ - b lambdaᵀ, b <- b - W lambda, c <- c - Wᵀ mu.
+        W <- W - mu cᵀ - b lambdaᵀ, b <- b - W lambda, c <- c - Wᵀ mu. With a mask (of `put_mask`) the new
+        W is multiplied by it before b and c follow.
         """
-        self._job("centre", model)(gradient, means, offsets, sliding)
+        self._job("centre", model)(gradient, means, offsets, sliding, mask)
 
     def update(
         self,

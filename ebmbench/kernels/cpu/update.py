@@ -83,7 +83,7 @@ def zeros(model):
     return {name: aligned_zeros(*getattr(model, name).shape) for name in ("W", "b", "c")}
 
 
-def centre(gradient, means, offsets, sliding) -> None:
+def centre(gradient, means, offsets, sliding, mask) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])

@@ -141,7 +141,7 @@ def zeros(model: Any) -> Tree:
     return {name: memory.zeros(getattr(model, name).shape) for name in _NAMES}
 
 
-def centre(gradient: Tree, means: Tree, offsets: Tree, sliding: float) -> None:
+def centre(gradient: Tree, means: Tree, offsets: Tree, sliding: float, mask: Tree | None) -> None:
     """See `Backend.centre`; two launches."""
     W, b, c = (gradient[name] for name in _NAMES)
     _centre_rows(W.shape[0], W, b, c, means["b"], means["c"], offsets["b"], offsets["c"], sliding)

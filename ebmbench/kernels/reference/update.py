@@ -10,11 +10,13 @@ def zeros(model):
     return {name: np.zeros_like(getattr(model, name)) for name in model.names}
 
 
-def centre(gradient, means, offsets, sliding) -> None:
+def centre(gradient, means, offsets, sliding, mask) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
     gradient["W"] -= np.outer(offsets["b"], gradient["c"]) + np.outer(gradient["b"], offsets["c"])
+    if mask is not None:
+        gradient["W"] *= mask["W"]
     b, c = gradient["W"] @ offsets["c"], offsets["b"] @ gradient["W"]
     gradient["b"] -= b
     gradient["c"] -= c
@@ -35,10 +37,10 @@ def put_mask(model, mask):
     return {"W": np.array(mask, np.float64)}
 
 
-def mask(gradient, mask) -> None:
+def apply_mask(gradient, mask) -> None:
     """See `Backend.mask`."""
     for name, zeros_and_ones in mask.items():
         gradient[name] *= zeros_and_ones
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": mask}
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": apply_mask}

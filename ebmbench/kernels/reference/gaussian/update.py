@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ebmbench.kernels.reference.update import ascend, mask, put_mask
+from ebmbench.kernels.reference.update import apply_mask, ascend, put_mask
 from ebmbench.models.gaussian_rbm import TREE
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -21,4 +21,4 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     return healthy and bool((np.abs(model.log_precision) < np.log(LARGEST_PARAMETER)).all())
 
 
-JOBS = {"zeros": zeros, "update": update, "put_mask": put_mask, "mask": mask}
+JOBS = {"zeros": zeros, "update": update, "put_mask": put_mask, "mask": apply_mask}
