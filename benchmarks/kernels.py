@@ -6,6 +6,7 @@ from benchmarks.surface import (
     Key,
     base_rates,
     evaluate,
+    load_backend,
     mnist_sized_model,
     mnist_sized_rows,
     pass_the_gate,
@@ -24,7 +25,7 @@ class Mnist:
         pass_the_gate()
 
     def setup(self):
-        self.k = pass_the_gate()
+        self.k = load_backend("cpu")
         self.model = mnist_sized_model()
         self.rows = mnist_sized_rows(1000)
         self.handle = self.k.put(self.model)
@@ -62,7 +63,7 @@ class Estimators:
     def setup(self, estimator):
         settings = {"chains": 10} if estimator == "parallel_tempering" else {}
         rows = mnist_sized_rows(1000)
-        k = pass_the_gate()
+        k = load_backend("cpu")
         self.fit = Fit(k, mnist_sized_model(), rows, estimator, settings, SGD(rate=1e-6), 10_000, 100)
         self.time_ten_updates(estimator)
 

@@ -10,6 +10,7 @@ from benchmarks.surface import (
     base_rates,
     evaluate,
     initial_model,
+    load_backend,
     load_dataset,
     load_fixture,
     pass_the_gate,
@@ -25,17 +26,17 @@ class Quality:
     def setup_cache(self):
         pass_the_gate()
 
-    def track_bars_and_stripes_below_ceiling(self, estimator):
+    def track_bars_and_stripes_below_ceiling(self, estimator, seed=0):
         """CD-1, CD-10 or SML for 2,000 updates; the exact log-likelihood below -log 30."""
         name, settings = {
             "cd-1": ("cd", {"k": 1}),
             "cd-10": ("cd", {"k": 10}),
             "sml": ("sml", {}),
         }[estimator]
-        k, data = pass_the_gate(), load_dataset("bars_and_stripes")
+        k, data = load_backend("cpu"), load_dataset("bars_and_stripes")
         optimiser = SGD(rate=0.1, momentum=0.5, schedule="linear")
-        model = initial_model(data.train, 10, 0)
-        fit = Fit(k, model, data.train, name, settings, optimiser, 2000, 30)
+        model = initial_model(data.train, 10, seed)
+        fit = Fit(k, model, data.train, name, settings, optimiser, 2000, 30, seed)
         fit.advance(fit.steps)
         base = base_rates(data.train, "train")
         return data.ceiling - evaluate(k, fit.model, data.test, "exact", {}, base, 0).mean
@@ -46,7 +47,7 @@ class Quality:
     def track_ais_error(self):
         """|log Z by AIS with 1,000 temperatures - exact log Z| of the digits fixture."""
         fixture = load_fixture("digits_rbm20")
-        k, rows = pass_the_gate(), load_dataset("digits").train
+        k, rows = load_backend("cpu"), load_dataset("digits").train
         base = base_rates(rows, "train")
         found = evaluate(k, fixture.model, rows[:1], "ais", {"betas": 1000}, base, 0)
         return abs(found.log_z.log_z - fixture.log_z)

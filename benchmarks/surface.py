@@ -19,7 +19,8 @@ from ebmbench.training.sgd import SGD
 
 __all__ = [
     "RBM", "SGD", "Fit", "Key", "base_rates", "evaluate", "find_estimator", "initial_model",
-    "load_dataset", "load_fixture", "mnist_sized_model", "mnist_sized_rows", "pass_the_gate",
+    "load_backend", "load_dataset", "load_fixture", "mnist_sized_model", "mnist_sized_rows",
+    "pass_the_gate",
 ]  # fmt: skip
 
 
