@@ -14,12 +14,12 @@ class Primitives(Gated):
     # A setup makes asv time one call at a time, so each benchmark repeats its work inside.
     number = 1
     rounds = 2
-    params = [_BACKENDS, [(64, 32), (784, 500)]]
+    params = [_BACKENDS, ["64x32", "784x500"]]
     param_names = ["backend", "size"]
 
     def setup(self, backend, size):
         self.k = available(backend)
-        n_visible, n_hidden = size
+        n_visible, n_hidden = map(int, size.split("x"))
         self.repeats = 1 if n_visible > 100 else 50
         self.handle = self.k.put(model_of(n_visible, n_hidden))
         self.rows = self.k.put_rows(rows_of(100, n_visible))

@@ -17,11 +17,13 @@ class Peak(Gated):
     """At 784 x 500 and at 4096 x 4096, where W alone is 64 MiB; 100 chains or rows a batch."""
 
     timeout = 300
-    params = [(784, 500), (4096, 4096)]
+    params = [["784x500", "4096x4096"]]
     param_names = ["size"]
 
     def setup(self, size):
-        self.k, self.model, self.rows = available("cpu"), model_of(*size), rows_of(200, size[0])
+        n_visible, n_hidden = map(int, size.split("x"))
+        self.k, self.model = available("cpu"), model_of(n_visible, n_hidden)
+        self.rows = rows_of(200, n_visible)
 
     def peakmem_gibbs(self, size):
         self.k.gibbs(self.k.put(self.model), self.k.put_rows(self.rows[:100]), 10, Key(0, 0))

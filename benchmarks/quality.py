@@ -49,8 +49,8 @@ class Quality(Gated):
 class GradientBias(Gated):
     """The mean of 50 gradients of W against the exact one, at the digits fixture from the same 100 rows.
 
-    Their distance over the exact one's length: rounding of `exact`, the bias of CD, and for chains what 50
-    gradients leave of their noise.
+    Their distance over the exact one's length: rounding of `exact`, the bias of CD, and for chains what
+    50 gradients leave of their noise.
     """
 
     unit = "share"
