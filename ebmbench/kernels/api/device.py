@@ -101,6 +101,11 @@ class Device:
         count = len(index) - first if count is None else count
         return self.device["take"](rows, index, first, count)
 
+    def stack(self, first: Rows, second: Rows) -> Rows:
+        """The rows of both, the first's on top, as a new array: uint8 if both are, else float32."""
+        self._check(second, first.shape[1], "second")
+        return self.device["stack"](first, second)
+
     def synchronize(self) -> None:
         """Wait until everything that was asked for is done; call before reading a clock."""
         self.device["synchronize"]()
