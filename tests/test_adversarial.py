@@ -286,7 +286,7 @@ def test_a_restored_run_goes_on_to_the_same_bits(k, done):
     kept = first.state()
     assert all(isinstance(x, np.ndarray) for x in kept.values())
     first.advance(3)  # what was kept is a copy
-    second = fitted(k, **options)
+    second = fitted(k, 17, **options)  # and what it did before is forgotten
     second.restore(kept)
     assert (second.done, second.info) == (done, {})
     second.advance(100 - done)
