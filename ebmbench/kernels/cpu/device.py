@@ -100,11 +100,17 @@ def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return {name: np.array(np.asarray(value)[..., : columns[name]]) for name, value in tree.items()}
 
 
+def put_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """See `Backend.put_tree`."""
+    return {name: store(np.asarray(value)) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
+    "stack": lambda first, second: np.concatenate([first, second]),
     "is_binary": lambda rows: rows.dtype == np.uint8,
     "synchronize": lambda: None,
     "describe": lambda: {
@@ -113,4 +119,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "threads": numba.get_num_threads(),
     },
 }
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

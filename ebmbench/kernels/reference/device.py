@@ -36,13 +36,19 @@ def get_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in tree.items()}
 
 
+def put_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
+    """See `Backend.put_tree`."""
+    return {name: np.array(value, np.float64) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
+    "stack": lambda first, second: np.concatenate([first, second]),
     "is_binary": lambda rows: bool(((rows == 0) | (rows == 1)).all()),
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},
 }
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}
