@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from ebmbench.options import require
-
-SCHEDULES = ("constant", "linear")
+from ebmbench.training.schedule import check_schedule, scheduled_rate
 
 # The share of the newest batch in the offsets of a centred gradient (Melchior et al. 2016, section 4).
 CENTRING_SLIDING = 0.01
@@ -25,20 +24,13 @@ class SGD:
     centred: bool = False
 
     def __post_init__(self) -> None:
-        require(
-            0 < self.rate <= 1e30,  # what float32 holds
-            f"the learning rate must be positive and at most 1e30, but is {self.rate}",
-        )
+        check_schedule(self.rate, self.schedule)
         require(0 <= self.momentum < 1, f"momentum must lie in [0, 1), but is {self.momentum}")
         require(
             0 <= self.decay < float("inf"),
             f"weight decay must be at least 0 and finite, but is {self.decay}",
         )
-        require(
-            self.schedule in SCHEDULES,
-            f"schedule must be one of {', '.join(SCHEDULES)}, but is {self.schedule!r}",
-        )
 
     def rate_at(self, step: int, steps: int) -> float:
         """The step size of update number `step` of `steps`."""
-        return self.rate * (1.0 - step / steps) if self.schedule == "linear" else self.rate
+        return scheduled_rate(self.rate, self.schedule, step, steps)

@@ -1,0 +1,22 @@
+"""Step sizes over a run: what every optimiser's rate follows."""
+
+from ebmbench.options import require
+
+SCHEDULES = ("constant", "linear")
+
+
+def check_schedule(rate: float, schedule: str) -> None:
+    """`UserError` unless rate > 0 and the schedule is known."""
+    require(
+        0 < rate <= 1e30,  # what float32 holds
+        f"the learning rate must be positive and at most 1e30, but is {rate}",
+    )
+    require(
+        schedule in SCHEDULES,
+        f"schedule must be one of {', '.join(SCHEDULES)}, but is {schedule!r}",
+    )
+
+
+def scheduled_rate(rate: float, schedule: str, step: int, steps: int) -> float:
+    """The step size of update number `step` of `steps`: `constant`, or falling `linear`ly to zero."""
+    return rate * (1.0 - step / steps) if schedule == "linear" else rate
