@@ -18,6 +18,7 @@ from conftest import (
     random_rows,
     with_job,
 )
+from gaussian import random_gaussian
 
 from ebmbench.harness import gate
 from ebmbench.kernels import api
@@ -187,6 +188,27 @@ def test_get_tree_gives_the_shapes_of_the_parameters(k):
     gradient = k.moments(model, rows, rows).gradient
     shapes = {name: value.shape for name, value in k.get_tree(model, gradient).items()}
     assert shapes == {"W": (5, 3), "b": (5,), "c": (3,)}
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_put_tree_is_what_get_tree_was_taken_from(k, gaussian):
+    """A velocity that was fetched, put back and used moves the model as the one that never left."""
+    start = random_gaussian(5, 3) if gaussian else random_rbm(5, 3)
+    rows = k.put_rows(random_rows(4, 5)), k.put_rows(random_rows(6, 5))
+    models = [k.put(start), k.put(start)]
+    velocities = [k.zeros(models[0]), k.zeros(models[0])]
+    for step in range(4):
+        for n in range(2):
+            gradient = k.moments(models[n], *rows).gradient
+            assert k.update(models[n], velocities[n], gradient, 0.1, 0.5, 0.1)
+        if step == 1:
+            fetched = k.get_tree(models[1], velocities[1])
+            assert all((x != 0.0).any() for x in fetched.values())
+            velocities[1] = k.put_tree(models[1], fetched)
+    found, wanted = (k.get(model) for model in models)
+    assert all((getattr(found, name) == getattr(wanted, name)).all() for name in start.names)
+    assert "W" in complaint(k.put_tree, models[0], {"W": np.zeros((5, 4))})
+    assert "no such parameter" in complaint(k.put_tree, models[0], {"W1": np.zeros((5, 3))})
 
 
 MISFIT = """

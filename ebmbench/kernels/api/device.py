@@ -79,6 +79,15 @@ class Device:
         """Copy a tree in the shape of the model's parameters back, without a device's padding."""
         return self._job("get_tree", model)(model, tree)
 
+    def put_tree(self, model: Handle, tree: Mapping[str, np.ndarray]) -> Tree:
+        """Copy what `get_tree` gave to the device; `UserError` where a shape is not the model's."""
+        like = self.get_tree(model, self._job("zeros", model)(model))
+        for name, values in tree.items():
+            if name not in like or np.shape(values) != like[name].shape:
+                wanted = like[name].shape if name in like else "no such parameter"
+                raise UserError(f"{name} has the shape {np.shape(values)}, but the model {wanted}")
+        return self._job("put_tree", model)(model, tree)
+
     def put_index(self, index: np.ndarray) -> Any:
         """Copy numbers of rows, int64 [n], to the device, for many calls of `take`."""
         return self.device["put_index"](np.ascontiguousarray(index, np.int64))

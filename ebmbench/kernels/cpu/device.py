@@ -100,6 +100,11 @@ def get_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return {name: np.array(np.asarray(value)[..., : columns[name]]) for name, value in tree.items()}
 
 
+def put_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """See `Backend.put_tree`."""
+    return {name: store(np.asarray(value)) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
@@ -113,4 +118,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "threads": numba.get_num_threads(),
     },
 }
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

@@ -90,6 +90,11 @@ def get_tree(model: Model, tree: dict[str, Array]) -> dict[str, np.ndarray]:
     return {name: np.array(download(value)[..., : columns[name]]) for name, value in tree.items()}
 
 
+def put_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, Array]:
+    """See `Backend.put_tree`."""
+    return {name: store(np.asarray(value)) for name, value in tree.items()}
+
+
 @kernel("rows[:,::1], int64[::1], int64, rows[:,::1]")
 def _take(rows, index, first, out):
     columns = out.shape[1]
@@ -151,4 +156,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "synchronize": synchronize,
     "describe": describe,
 }
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

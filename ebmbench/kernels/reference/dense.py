@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmbench.kernels.reference import device
 from ebmbench.kernels.reference.update import ascend
 from ebmbench.models import mlp
 from ebmbench.models.mlp import MLP
@@ -62,7 +63,8 @@ def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> b
 JOBS = {
     "put": Network,
     "get": get,
-    "get_tree": lambda model, tree: {name: np.array(value) for name, value in tree.items()},
+    "get_tree": device.get_tree,
+    "put_tree": device.put_tree,
     "zeros": lambda model: {name: np.zeros_like(x) for name, x in model.parameters.items()},
     "update": ascend,
     "adam": adam,

@@ -36,6 +36,11 @@ def get_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in tree.items()}
 
 
+def put_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
+    """See `Backend.put_tree`."""
+    return {name: np.array(value, np.float64) for name, value in tree.items()}
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
@@ -45,4 +50,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},
 }
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

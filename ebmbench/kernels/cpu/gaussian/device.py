@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.device import get_tree, store
+from ebmbench.kernels.cpu.device import get_tree, put_tree, store
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.gaussian_rbm import GaussianRBM
 
@@ -56,4 +56,4 @@ def get(model: Model) -> GaussianRBM:
     return GaussianRBM(model.W[:, :nh], model.b[:nv], model.c[:nh], model.precision[:nv])
 
 
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

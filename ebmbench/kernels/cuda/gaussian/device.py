@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.kernels.cuda import device
-from ebmbench.kernels.cuda.device import get_tree, store
+from ebmbench.kernels.cuda.device import get_tree, put_tree, store
 from ebmbench.kernels.cuda.memory import Array, download
 from ebmbench.models.gaussian_rbm import GaussianRBM
 
@@ -52,4 +52,4 @@ def get(model: Model) -> GaussianRBM:
     return GaussianRBM(W[:, :nh], b[:nv], c[:nh], precision[:nv])
 
 
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

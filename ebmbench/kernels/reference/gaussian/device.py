@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ebmbench.kernels.reference.device import get_tree
+from ebmbench.kernels.reference.device import get_tree, put_tree
 from ebmbench.models.gaussian_rbm import GaussianRBM
 
 
@@ -45,4 +45,4 @@ def get(model: Model) -> GaussianRBM:
     return GaussianRBM(model.W.copy(), model.b.copy(), model.c.copy(), model.precision)
 
 
-JOBS = {"put": put, "get": get, "get_tree": get_tree}
+JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}
