@@ -75,9 +75,7 @@ class Checkpoint:
         for name in [*self.facts, *known]:
             there, here = (_said(facts, name) for facts in (known, self.facts))
             if there != here:
-                raise UserError(
-                    f"it is the checkpoint of another run: {name} is {there} there, not {here}"
-                )
+                raise UserError(f"it is the checkpoint of another run: {name} is {there}, not {here}")
 
 
 def _said(facts: Mapping[str, Any], name: str) -> str:
