@@ -52,8 +52,7 @@ def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarr
     its layers. A DBN's are of its top RBM, and each state then passes down through the layers once.
     """
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
-    if model.kind not in _DRAWS:
-        raise UserError(f"a model of the kind {model.kind} has no samples")
+    check_kind(model)
     return _DRAWS[model.kind](k, model, count, sweeps, Key(seed, Stream.SAMPLES))
 
 
@@ -83,6 +82,11 @@ _DRAWS: dict[str, Callable[..., np.ndarray]] = {
     DBN.kind: _of_dbn,
     DBM.kind: _of_dbm,
 }
+
+
+def check_kind(model: Any) -> None:
+    """`UserError` where `draw` has nothing to draw."""
+    require(model.kind in _DRAWS, f"a model of the kind {model.kind} has no samples")
 
 
 def tiles(rows: np.ndarray, shape: PictureShape) -> np.ndarray:
