@@ -63,8 +63,7 @@ def main() -> None:
     try:
         status = app(arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        kept = "; finished cases are kept, and the same command continues from there"
-        _tell(f"stopped{kept if arguments[0] == 'run' else ''}")
+        _tell(f"stopped{_kept(arguments)}")
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,6 +83,15 @@ def main() -> None:
         _tell(f"{type(error).__name__}: {error} (a fault of ebmbench; --debug shows where)")
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _kept(arguments: list[str]) -> str:
+    """What a stopped command has not lost."""
+    if arguments[0] == "run":
+        return "; finished cases are kept, and the same command continues from there"
+    if arguments[0] == "train" and any(one.startswith("--checkpoint") for one in arguments):
+        return "; the same command continues from the last checkpoint, if there is one"
+    return ""
 
 
 def _tell(sentence: str) -> None:

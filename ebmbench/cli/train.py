@@ -107,7 +107,8 @@ def train(
     sources = [Path(dataset), *([start] if start else [])]
     check_writable(out, *sources)
     if checkpoint:
-        check_writable(checkpoint, *sources, out)
+        check_writable(checkpoint, *sources)
+        require(checkpoint.resolve() != out.resolve(), f"{out} cannot be the checkpoint and the model")
     run = recipes.known()[model].make(options, loaded)
     facts = {**run.facts, "backend": backend}
     kept_in = Checkpoint(checkpoint, {"model": model, **facts, **run.data}) if checkpoint else None
