@@ -159,7 +159,7 @@ def test_training_climbs_towards_the_data(k, pretrained):
         run.advance(200 * 2)
     else:
         optimiser = SGD(0.1, 0.5, centred=True)
-        run = Joint(k, initial_dbm(rows, [8, 4], 1), rows, optimiser, 800, 14, 1, phases)
+        run = Joint(k, initial_dbm(rows, [8, 4], 1), rows, optimiser, 1200, 14, 1, phases)
     before = exact_log_likelihood(run.model, rows)
     run.advance(run.steps - run.done)
     after = exact_log_likelihood(run.model, rows)

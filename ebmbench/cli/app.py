@@ -14,6 +14,8 @@ import typer
 from ebmbench.cli import evaluate, facts, sample, suites, train, verify
 from ebmbench.errors import UserError
 
+_INTERRUPTED = 130  # 128 and SIGINT's number, as shells say it
+
 app = typer.Typer(
     name="ebmbench",
     help="Benchmarks for energy-based models, with exact truth beside every timing.",
@@ -62,9 +64,11 @@ def main() -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = app(arguments, standalone_mode=False)
+        if status == _INTERRUPTED:  # as some versions of typer end what is interrupted
+            raise KeyboardInterrupt
     except (KeyboardInterrupt, typer.Abort):
         _tell(f"stopped{_kept(arguments)}")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
