@@ -123,8 +123,6 @@ def k():
     for (name, kind), job in cpu.jobs.items():
         if name == "get_tree":
             jobs[name, kind] = lambda model, tree, job=job: job(model, inwards(tree))
-        if name == "get":
-            jobs[name, kind] = job
     device = {name: hiding(name, function) for name, function in cpu.device.items()}
     device["get_rows"] = lambda rows: cpu.device["get_rows"](rows._hidden)
     device["describe"] = cpu.device["describe"]

@@ -73,8 +73,9 @@ def test_layers_have_epochs_and_rates_of_their_own(k):
     assert "too many" in complaint(one.advance, 1)
 
 
-def test_an_upper_layer_sees_draws_of_q_made_anew_each_epoch(k):
-    """All rows in one batch: layers 2 and 3 are given (u < sigmoid(c + vW)), layer after layer."""
+@pytest.mark.parametrize("doubled", [False, True])
+def test_an_upper_layer_sees_draws_of_q_made_anew_each_epoch(k, doubled):
+    """All rows in one batch: layers 2 and 3 are given u < sigmoid(beta (c + vW)), layer after layer."""
     seen = []
 
     def take(rows, index, first, count):
@@ -82,16 +83,17 @@ def test_an_upper_layer_sees_draws_of_q_made_anew_each_epoch(k):
         return k.device["take"](rows, index, first, count)
 
     spy = dataclasses.replace(k, device={**k.device, "take": take})
-    one = stack(spy, batch_size=100, epochs=2)
+    one = stack(spy, batch_size=100, epochs=2, optimiser=SGD(3.0), doubled=doubled)
     layers = trained(one).layers
     given = [rows for rows, _ in seen]
+    beta = 2.0 if doubled else 1.0
     assert len(given) == 6
     for update, rows in enumerate(given):
         wanted = ROWS.astype(float)
         for n, layer in enumerate(layers[: update // 2]):
             key = Key(3, Stream.RECOGNITION, update * 3 + n)
             u = uniforms(key, 11, layer.n_hidden, HIDDEN)
-            wanted = (u < expit(layer.c + wanted @ layer.W)).astype(float)
+            wanted = (u < expit(beta * (layer.c + wanted @ layer.W))).astype(float)
         assert (rows == wanted).all()
     assert (given[2] != given[3]).any()
     assert (given[4] != given[5]).any()
