@@ -16,7 +16,7 @@ from numba import cuda
 
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
-from ebmbench.kernels.cuda.dense import state, weight
+from ebmbench.kernels.cuda.products import state, weight
 from ebmbench.kernels.cuda.flip_passes import (
     LARGEST_WEIGHT,
     flips_grid,

@@ -26,7 +26,7 @@ from ebmbench.kernels.cuda.chain import (
     work_arrays,
     work_bytes,
 )
-from ebmbench.kernels.cuda.dense import draw_layer
+from ebmbench.kernels.cuda.products import draw_layer
 from ebmbench.kernels.cuda.drawing import (
     counter,
     draw,

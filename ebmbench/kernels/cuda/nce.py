@@ -1,6 +1,6 @@
 """Noise-contrastive estimation: a classifier's gradient, weighted moments of data and of noise.
 
-Four launches and one copy back of three numbers. The first and the third are products (see `dense`);
+Four launches and one copy back of three numbers. The first and the third are products (see `products`);
 the others read p(h|v) once or twice, 0.8 MB for 400 rows of 500 units: 1 us each on an H200, so that a
 batch of a few hundred rows is bound by its launches.
 """
@@ -11,7 +11,7 @@ from numba import cuda
 
 from ebmbench.kernels.api import NoiseContrast
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import layer
+from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload

@@ -6,7 +6,7 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import contrast, layer
+from ebmbench.kernels.cuda.products import contrast, layer
 from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty

@@ -10,7 +10,7 @@ addition, and such sums have the bits of the cpu backend.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -19,6 +19,8 @@ from numba import cuda
 from ebmbench.kernels.cuda.launch import SIMULATED, device
 
 VECTOR = 4  # floats of one read of shared memory
+_MULTIPROCESSORS = 132  # of an H200: fewer blocks than these leave some of them idle
+T = TypeVar("T")
 _ALIGNED = 4 * VECTOR  # bytes
 # Indices are unsigned: Python's signed ones may count from the end, which costs a test each.
 at = np.uint64
@@ -44,6 +46,27 @@ class Tile(NamedTuple):
     def grid(self, rows: int, columns: int) -> tuple[int, int]:
         """Blocks for an output of this size, by rows and columns."""
         return -(-rows // self.rows), -(-columns // self.columns)
+
+
+LARGE = Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 8, 8, 8)
+SMALL = Tile(8, 16, 8, 4, 8) if SIMULATED else Tile(32, 32, 32, 2, 4)
+
+
+def sized(rows: int, columns: int) -> Tile:
+    """The tile for an output of this size."""
+    tall, wide = LARGE.grid(rows, columns)
+    return LARGE if tall * wide >= _MULTIPROCESSORS else SMALL
+
+
+class BySize(Generic[T]):
+    """What a family of kernels is for each size of tile, from which a launch takes one."""
+
+    def __init__(self, family: Callable[[Tile], T]) -> None:
+        self._of = {tile: family(tile) for tile in (LARGE, SMALL)}
+
+    def __call__(self, rows: int, columns: int) -> T:
+        """That of `sized`."""
+        return self._of[sized(rows, columns)]
 
 
 class Loop(NamedTuple):

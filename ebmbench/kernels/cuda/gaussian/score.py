@@ -1,7 +1,7 @@
 """Score matching (see `models.score`): products of whole batches, and one pass over rows after each.
 
 Bound by five products of 39 million multiply-adds at batch 100 and 784 x 500, each about 18 us of an
-H200 (see `dense`).
+H200 (see `products`).
 
 A row leaves its residual, s = p(h|v) and slope; nothing of the size rows x n_visible x n_hidden is
 ever stored. The gradient adds the slopes weighted by v and s by the residuals.
@@ -14,7 +14,7 @@ from numba import cuda
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import contrast, layer
+from ebmbench.kernels.cuda.products import contrast, layer
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gaussian.gibbs import draw_normal
 from ebmbench.kernels.cuda.launch import kernel

@@ -16,13 +16,12 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
+from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array
-from ebmbench.kernels.cuda.tile import VECTOR, Loop, Tile, at, loop
+from ebmbench.kernels.cuda.tile import VECTOR, BySize, Loop, Tile, at, loop
 from ebmbench.randomness import Key
 from ebmbench.scalar import four_uniforms, mul, sigmoid
 
-_MULTIPROCESSORS = 132  # of an H200: fewer blocks than these leave some of them idle
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 _UNITS = at(VECTOR)  # of one call of Philox
 
@@ -196,14 +195,7 @@ class Products:
         self.draw, self.layer, self.contrast = _draw, _layer, _contrast
 
 
-LARGE = Products(Tile(16, 16, 4, 8, 8) if SIMULATED else Tile(128, 64, 8, 8, 8))
-SMALL = Products(Tile(8, 16, 8, 4, 8) if SIMULATED else Tile(32, 32, 32, 2, 4))
-
-
-def _sized(rows: int, columns: int) -> Products:
-    """The kernels for an output of this size."""
-    tall, wide = LARGE.tile.grid(rows, columns)
-    return LARGE if tall * wide >= _MULTIPROCESSORS else SMALL
+_sized = BySize(Products)
 
 
 def draw_layer(

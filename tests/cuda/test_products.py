@@ -5,7 +5,8 @@ import pytest
 from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
-from ebmbench.kernels.cuda import dense, device, memory
+from ebmbench.kernels.cuda import device, memory, products
+from ebmbench.kernels.cuda import tile as tile_module
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 5)]
@@ -15,9 +16,9 @@ KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
 @pytest.fixture(params=["LARGE", "SMALL"])
 def tile(request, monkeypatch):
     """Every product with this tile, whatever the size of its output."""
-    products = getattr(dense, request.param)
-    monkeypatch.setattr(dense, "_sized", lambda rows, columns: products)
-    return products.tile
+    only = getattr(tile_module, request.param)
+    monkeypatch.setattr(tile_module, "sized", lambda rows, columns: only)
+    return only
 
 
 def poisoned(*shape, dtype=np.float32):
@@ -40,8 +41,8 @@ def test_drawn_layers_have_the_bits_of_the_cpu(cuda, cpu, tile, arithmetic, size
     wanted_v, wanted_h = cpu.gibbs(cpu.put(host, arithmetic), v, 1, KEY, 0.7)
     h, new = poisoned(rows, n_hidden, dtype=np.uint8), poisoned(rows, n_visible, dtype=np.uint8)
     arguments = 0.7, KEY._replace(step=0)
-    dense.draw_layer(model.W, model.c, cuda.put_rows(v), n_hidden, *arguments, HIDDEN, KEY.step, h)
-    dense.draw_layer(model.Wt, model.b, h, n_visible, *arguments, VISIBLE, KEY.step, new)
+    products.draw_layer(model.W, model.c, cuda.put_rows(v), n_hidden, *arguments, HIDDEN, KEY.step, h)
+    products.draw_layer(model.Wt, model.b, h, n_visible, *arguments, VISIBLE, KEY.step, new)
     assert (cuda.get_rows(h) == wanted_h).all()
     assert (cuda.get_rows(new) == wanted_v).all()
 
@@ -51,7 +52,7 @@ def test_drawn_from_grey_rows(cuda, cpu, tile):
     host, v = random_model(31, 33, 0.3), grey_rows(5, 31)
     h = poisoned(5, 33, dtype=np.uint8)
     model = cuda.put(host)
-    dense.draw_layer(model.W, model.c, cuda.put_rows(v), 33, 1.0, KEY, HIDDEN, KEY.step, h)
+    products.draw_layer(model.W, model.c, cuda.put_rows(v), 33, 1.0, KEY, HIDDEN, KEY.step, h)
     assert (cuda.get_rows(h) == cpu.gibbs(cpu.put(host), v, 1, KEY)[1]).all()
 
 
@@ -73,7 +74,7 @@ def test_two_phases_in_one_launch(cuda, cpu, tile, rows):
     host = random_model(7, 33, 0.3)
     phases = [random_rows(count, 7, seed) for seed, count in enumerate(rows)]
     model, out = cuda.put(host), poisoned(sum(rows), device.padded(33))
-    dense.layer(model.W, model.c, *(cuda.put_rows(v) for v in phases), 33, 0.7, out)
+    products.layer(model.W, model.c, *(cuda.put_rows(v) for v in phases), 33, 0.7, out)
     found = cuda.get_rows(out)
     wanted = cpu.hidden_probability(cpu.put(host), np.concatenate(phases), 0.7)
     assert (found[:, :33] == wanted).all()
@@ -94,7 +95,7 @@ def test_the_contrast_of_two_phases(cuda, tile, size):
             *2 * ((device.padded(n_visible),), (p.shape[1],)),
         )
     ]
-    dense.contrast(*(memory.upload(x) for x in (p, plus, minus)), n_hidden, *outputs)
+    products.contrast(*(memory.upload(x) for x in (p, plus, minus)), n_hidden, *outputs)
     W, b, c, b_mean, c_mean = map(cuda.get_rows, outputs)
 
     def mean(rows, of):
