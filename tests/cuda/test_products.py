@@ -74,7 +74,7 @@ def test_two_phases_in_one_launch(cuda, cpu, tile, rows):
     host = random_model(7, 33, 0.3)
     phases = [random_rows(count, 7, seed) for seed, count in enumerate(rows)]
     model, out = cuda.put(host), poisoned(sum(rows), device.padded(33))
-    products.layer(model.W, model.c, *(cuda.put_rows(v) for v in phases), 33, 0.7, out)
+    products.layer(model.W, model.c, *(cuda.put_rows(v) for v in phases), 33, out, beta=0.7)
     found = cuda.get_rows(out)
     wanted = cpu.hidden_probability(cpu.put(host), np.concatenate(phases), 0.7)
     assert (found[:, :33] == wanted).all()

@@ -7,6 +7,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
 from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
 
@@ -14,6 +15,7 @@ from ebmbench.models.rbm import RBM
 def _backend() -> Backend:
     from ebmbench.kernels.cuda import (
         annealing,
+        dense,
         device,
         enumerate,
         flips,
@@ -31,6 +33,7 @@ def _backend() -> Backend:
         {
             RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
             GaussianRBM.kind: gaussian.FILES,
+            MLP.kind: (dense,),
         },
     )
 

@@ -26,7 +26,6 @@ from ebmbench.kernels.cuda.chain import (
     work_arrays,
     work_bytes,
 )
-from ebmbench.kernels.cuda.products import draw_layer
 from ebmbench.kernels.cuda.drawing import (
     counter,
     draw,
@@ -35,6 +34,7 @@ from ebmbench.kernels.cuda.drawing import (
 )
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import empty
+from ebmbench.kernels.cuda.products import draw_layer
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 # From so many chains on, 4 for each multiprocessor of an H200, sweeps of dense layers are quicker. Not a

@@ -20,7 +20,7 @@ from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array
 from ebmbench.kernels.cuda.tile import VECTOR, BySize, Loop, Tile, at, loop
 from ebmbench.randomness import Key
-from ebmbench.scalar import four_uniforms, mul, sigmoid
+from ebmbench.scalar import SIGMOID, activate, four_uniforms, mul, sigmoid
 
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 _UNITS = at(VECTOR)  # of one call of Philox
@@ -63,7 +63,7 @@ def _probability_of_phase(phase, r, j, rows):
     return _ZERO
 
 
-def _stage(tile: Tile, steps: Loop):
+def stage(tile: Tile, steps: Loop):
     """Device functions: the block's tile of bias + states @ matrix, and sums on their way to memory."""
     height, width = at(tile.height), at(tile.width)
     sizes = tile.height, tile.width
@@ -100,9 +100,9 @@ class Products:
         staged, sizes = (tile.rows, tile.columns + 1), (tile.height, tile.width)
         threads = at(tile.threads)
         groups = at(tile.columns // VECTOR)
-        _, inputs = _stage(tile, loop(tile, state, weight, True))
+        _, inputs = stage(tile, loop(tile, state, weight, True))
         gather = loop(tile, _state_of_phase, _probability_of_phase, False)
-        share, _ = _stage(tile, gather)
+        share, _ = stage(tile, gather)
         accumulate = gather.accumulate
 
         @kernel(
@@ -126,12 +126,12 @@ class Products:
                         out[r, j + n] = np.uint8(u[n] < p)
 
         @kernel(
-            "float32[:,::1], float32[::1], rows[:,::1], rows[:,::1], uint64, float32, uint64, "
+            "float32[:,::1], float32[::1], rows[:,::1], rows[:,::1], uint64, float32, int64, "
             "float32[:,::1]",
             tile.threads,
         )
-        def _layer(matrix, bias, first, second, columns, beta, raw, out):
-            """Out = rows of `first`, then of `second`: pre-activations if raw, else probabilities."""
+        def _layer(matrix, bias, first, second, columns, beta, activation, out):
+            """Out = what units make of the rows of `first`, then of `second`."""
             x = cuda.shared.array(staged, numba.float32)
             row, column = at(cuda.blockIdx.x) * tall, at(cuda.blockIdx.y) * wide
             states, rows, skip = first, at(first.shape[0]), at(0)
@@ -144,9 +144,7 @@ class Products:
                 down, right = e // wide, e % wide
                 r, j = row + down, column + right
                 if r < rows and j < at(out.shape[1]):
-                    value = x[down, right]
-                    if raw == at(0):
-                        value = sigmoid(mul(beta, value))
+                    value = activate(activation, np.float32(mul(beta, x[down, right])))
                     out[skip + r, j] = value if j < columns else _ZERO
 
         @kernel(
@@ -219,13 +217,13 @@ def draw_layer(
 
 
 def layer(
-    matrix: Array, bias: Array, first: Array, second: Array | None, columns: int, beta: float | None,
-    out: Array,
+    matrix: Array, bias: Array, first: Array, second: Array | None, columns: int, out: Array,
+    activation: int = SIGMOID, beta: float = 1.0,
 ) -> None:  # fmt: skip
-    """sigmoid(beta (bias + states @ matrix)) of the rows of `first`, then of `second`, in one launch.
+    """f(beta (bias + states @ matrix)) of the rows of `first`, then of `second`, in one launch.
 
-    beta None: the pre-activations themselves. first, second: of one dtype; out: float32, as many rows
-    as both together; its columns from number `columns` on become zero.
+    activation: f's place in `scalar.ACTIVATIONS`. first, second: of one dtype; out: float32, as many
+    rows as both together; its columns from number `columns` on become zero.
     """
     if not out.size:
         return
@@ -233,8 +231,8 @@ def layer(
     tall, wide = products.tile.grid(len(first), out.shape[1])
     tall += products.tile.grid(out.shape[0] - len(first), 0)[0]
     products.layer(
-        (tall, wide), matrix, bias, first, first if second is None else second, columns,
-        1.0 if beta is None else beta, beta is None, out,
+        (tall, wide), matrix, bias, first, first if second is None else second, columns, beta, activation,
+        out,
     )  # fmt: skip
 
 

@@ -136,6 +136,12 @@ def health_of(model: Any) -> _Health:
     return _HEALTH[model]
 
 
+def noticed(health: _Health) -> bool:
+    """Count an update; at every 100th the GPU is asked whether all is well."""
+    health.updates += 1
+    return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+
+
 def zeros(model: Any) -> Tree:
     """See `Backend.zeros`."""
     return {name: memory.zeros(getattr(model, name).shape) for name in _NAMES}
@@ -151,7 +157,7 @@ def centre(gradient: Tree, means: Tree, offsets: Tree, sliding: float, mask: Tre
 def ascend(
     model: Any, velocity: Tree, gradient: Tree, rate: float, momentum: float, decay: float
 ) -> bool:
-    """See `Backend.update`; one launch. The GPU is asked at every 100th update whether all is well."""
+    """See `Backend.update`; one launch."""
     health = health_of(model)
     model.derived.clear()  # made of what changes now
     parts: list[Any] = []
@@ -164,8 +170,7 @@ def ascend(
     tiles = tuple(-(-max(pair) // _TILE) for pair in sizes)
     named = [name in gradient for name in _NAMES]
     _ascend(tiles, *parts, model.n_hidden, *named, rate, momentum, decay, health.flag)
-    health.updates += 1
-    return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+    return noticed(health)
 
 
 JOBS = {"zeros": zeros, "centre": centre, "update": ascend}
