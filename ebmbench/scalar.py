@@ -68,10 +68,9 @@ _TAIL = _F32(1.6)
 
 _TANH = tuple(
     _F32(x)
-    for x in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+    for x in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 0.133314422036, -0.333332819422)
 )
 _TANH_REACH = _F32(0.625)  # of its polynomial
-_TWO = _F32(2.0)
 
 # A run whose parameters grow beyond this has diverged: float32 pre-activations of that size no longer
 # resolve what a unit contributes.
@@ -167,7 +166,7 @@ def tanh(x):
     for c in _TANH[1:]:
         p = _F32(mul(p, square) + c)
     near = _F32(mul(_F32(p * square), x) + x)
-    far = _F32(_ONE - _F32(_TWO / _F32(exp(_F32(_TWO * abs(x))) + _ONE)))
+    far = _F32(_ONE - _F32(_F32(2.0) / _F32(exp(_F32(abs(x) + abs(x))) + _ONE)))
     far = _F32(-far) if x < _ZERO else far
     return far if abs(x) > _TANH_REACH else near
 

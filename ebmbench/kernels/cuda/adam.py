@@ -24,7 +24,8 @@ _LARGEST = _F32(LARGEST_PARAMETER)
 
 
 @kernel(
-    "float32[::1], float32[::1], float32[::1], uint64, uint64, uint64, float32, float32, float32, int32[::1]"
+    "float32[::1], float32[::1], float32[::1], uint64, uint64, uint64, float32, float32, float32, "
+    "int32[::1]"
 )
 def _ascend(parameters, velocity, gradient, first, last, matrices, rate, momentum, decay, health):
     """Numbers first to last of all; weights are those below `matrices`."""

@@ -27,11 +27,16 @@ def padded(n: int) -> int:
     return -(-n // LINE) * LINE
 
 
+def padded_rows(values: np.ndarray, dtype: Any = np.float32) -> np.ndarray:
+    """A copy whose rows are padded with zeros."""
+    out = np.zeros((*values.shape[:-1], padded(values.shape[-1])), dtype)
+    out[..., : values.shape[-1]] = values
+    return out
+
+
 def store(values: np.ndarray) -> Array:
     """A copy on the device as float32 whose rows are padded with zeros."""
-    out = np.zeros((*values.shape[:-1], padded(values.shape[-1])), np.float32)
-    out[..., : values.shape[-1]] = values
-    return upload(out)
+    return upload(padded_rows(values))
 
 
 @dataclass(eq=False)

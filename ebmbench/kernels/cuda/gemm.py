@@ -118,7 +118,10 @@ def gradient(a: Array, x: Array, W: Array, c: Array) -> None:
 
 
 def back(x: Array, W: Array, a: Array | None, activation: int) -> Array:
-    """x Wᵀ times the slope of `activation` where it gave a, float32 [rows, n]; x: [rows, m], W: [n, m]."""
+    """x Wᵀ times the slope of `activation` where it gave a, [rows, n]; x: [rows, m], W: [n, m].
+
+    a: None where the activation is linear.
+    """
     out = empty((len(x), W.shape[0]))
     kernels = _sized(*out.shape)
     kernels.back(kernels.tile.grid(*out.shape), x, W, out if a is None else a, activation, out)

@@ -117,4 +117,22 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     return last, h
 
 
-JOBS = {"gibbs": gibbs}
+def sample_hidden(model, v, key: Key, beta: float):
+    """See `Backend.sample_hidden`; one launch."""
+    if tensor.applies(model, v):
+        return tensor.draw_layer(model, HIDDEN, v, beta, key)
+    h = empty((len(v), model.n_hidden), np.uint8)
+    draw_layer(model.to_hidden, model.c, v, model.n_hidden, beta, key, HIDDEN, key.step, h)
+    return h
+
+
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`; one launch."""
+    if tensor.applies(model, h):
+        return tensor.draw_layer(model, VISIBLE, h, beta, key)
+    v = empty((len(h), model.n_visible), np.uint8)
+    draw_layer(model.Wt, model.b, h, model.n_visible, beta, key, VISIBLE, key.step, v)
+    return v
+
+
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

@@ -68,7 +68,7 @@ def parts(whole: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Arra
 
 def _array(kind: type, shape: tuple[int, ...], dtype: np.dtype, pointer: Any) -> Array:
     """An array of Numba's, in a quarter of the time that it takes to describe it anew."""
-    made = object.__new__(kind)
+    made: Array = object.__new__(kind)
     made.__dict__.update(_described(kind, shape, dtype.str), gpu_data=pointer)
     return made
 

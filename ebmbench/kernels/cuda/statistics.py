@@ -48,10 +48,11 @@ def alike(first: Array, second: Array) -> tuple[Array, Array]:
     """Both as they are where they are of one dtype, else both as float32."""
     if first.dtype == second.dtype:
         return first, second
-    return _as_float(first), _as_float(second)
+    return as_float(first), as_float(second)
 
 
-def _as_float(rows: Array) -> Array:
+def as_float(rows: Array) -> Array:
+    """As float32, which they may be already."""
     if rows.dtype == np.float32:
         return rows
     out = empty(rows.shape)
