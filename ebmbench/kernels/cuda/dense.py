@@ -19,7 +19,7 @@ from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda import memory
 from ebmbench.kernels.cuda.adam import adam, update
 from ebmbench.kernels.cuda.gemm import back, gradient, through
-from ebmbench.kernels.cuda.losses import cross_entropy, logistic
+from ebmbench.kernels.cuda.losses import cross_entropy, logistic, payoff
 from ebmbench.kernels.cuda.memory import Array, download, empty, parts, upload
 from ebmbench.kernels.cuda.products import layer
 from ebmbench.models.mlp import MLP
@@ -30,12 +30,13 @@ from ebmbench.scalar import ACTIVATIONS, LINEAR
 class Network:
     """A network on the device.
 
-    sizes: units of each layer, the input's first; activations: their places in `scalar.ACTIVATIONS`, one
-    a layer; whole: all parameters, float32; parameters: its parts by name, the weights first.
+    sizes: units of each layer, the input's first; activations: one a layer, and by their places in
+    `scalar.ACTIVATIONS`; whole: all parameters, float32; parameters: its parts by name, weights first.
     """
 
     sizes: tuple[int, ...]
-    activations: tuple[int, ...]
+    activations: tuple[str, ...]
+    places: tuple[int, ...]
     arithmetic: str
     whole: Array
     parameters: Tree
@@ -52,14 +53,14 @@ def put(model: MLP, arithmetic: str) -> Network:
     given = model.parameters
     shapes = {name: given[name].shape for name in sorted(model.names, key=lambda name: name[0])}
     whole = upload(np.concatenate([given[name].ravel() for name in shapes]), np.float32)
-    activations = tuple(map(ACTIVATIONS.index, model.activations))
-    return Network(model.sizes, activations, arithmetic, whole, parts(whole, shapes))
+    places = tuple(map(ACTIVATIONS.index, model.activations))
+    return Network(model.sizes, model.activations, places, arithmetic, whole, parts(whole, shapes))
 
 
 def get(model: Network) -> MLP:
     """See `Backend.get`."""
     found = {name: download(x) for name, x in model.parameters.items()}
-    return MLP.of(found, [ACTIVATIONS[n] for n in model.activations])
+    return MLP.of(found, model.activations)
 
 
 def get_tree(model: Network, tree: Tree) -> dict[str, np.ndarray]:
@@ -83,7 +84,7 @@ def zeros(model: Network) -> Tree:
 def forward(model: Network, x: Array) -> list[Array]:
     """See `Backend.forward`: x and every layer's activations."""
     found = [x]
-    for n, activation in enumerate(model.activations, 1):
+    for n, activation in enumerate(model.places, 1):
         out = empty((len(x), model.sizes[n]))
         W, c = model.parameters[f"W{n}"], model.parameters[f"c{n}"]
         layer(W, c, found[-1], None, model.sizes[n], out, activation)
@@ -94,20 +95,20 @@ def forward(model: Network, x: Array) -> list[Array]:
 def backward(model: Network, activations: list[Array], delta: Array) -> Tree:
     """See `Backend.backward`."""
     found = parts(empty(model.whole.size), model.shapes)
-    x = through(delta, activations[-1], model.activations[-1])
-    for n in range(len(model.activations), 0, -1):
+    x = through(delta, activations[-1], model.places[-1])
+    for n in range(len(model.places), 0, -1):
         below = activations[n - 1]
         gradient(below, x, found[f"W{n}"], found[f"c{n}"])
         if n > 1:
-            x = back(x, model.parameters[f"W{n}"], below, model.activations[n - 2])
+            x = back(x, model.parameters[f"W{n}"], below, model.places[n - 2])
     return found
 
 
 def input_delta(model: Network, activations: list[Array], delta: Array) -> Array:
     """See `Backend.input_delta`."""
-    x = through(delta, activations[-1], model.activations[-1])
-    for n in range(len(model.activations), 1, -1):
-        x = back(x, model.parameters[f"W{n}"], activations[n - 1], model.activations[n - 2])
+    x = through(delta, activations[-1], model.places[-1])
+    for n in range(len(model.places), 1, -1):
+        x = back(x, model.parameters[f"W{n}"], activations[n - 1], model.places[n - 2])
     return back(x, model.parameters["W1"], None, LINEAR)
 
 
@@ -123,6 +124,7 @@ JOBS = {
     "input_delta": input_delta,
     "cross_entropy": cross_entropy,
     "logistic": logistic,
+    "payoff": payoff,
     "update": update,
     "adam": adam,
 }

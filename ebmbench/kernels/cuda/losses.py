@@ -13,7 +13,7 @@ from numba import cuda
 
 from ebmbench.kernels.api import Loss
 from ebmbench.kernels.cuda.block import THREADS, block_sum
-from ebmbench.kernels.cuda.launch import SIMULATED, kernel
+from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.scalar import exp, sigmoid, softplus64
@@ -21,7 +21,7 @@ from ebmbench.scalar import exp, sigmoid, softplus64
 # Rows at once, and threads that share one: neighbours read neighbouring outputs.
 _DOWN, _ALONG = (2, 2) if SIMULATED else (THREADS // 8, 8)
 _F32, _F64 = np.float32, np.float64
-_LOWEST = _F32(-np.inf)
+_LOWEST, _ZERO, _ONE = _F32(-np.inf), _F32(0.0), _F32(1.0)
 _ROW, _THREADS = (_DOWN, _ALONG), _DOWN * _ALONG
 
 
@@ -90,36 +90,68 @@ def _cross_entropy(x, targets, delta, tally):
         tally[1] = wrong
 
 
+@device
+def _row(x, inner, outer, rows):
+    """A row's share of the mean of outer softplus(inner x) over so many, and its derivative."""
+    y = _F32(inner * x)
+    return _F64(outer) * softplus64(_F64(y)) / _F64(rows), outer * inner * sigmoid(y) / _F32(rows)
+
+
 @kernel("float32[:,::1], float32, float32, float32[:,::1], float64[::1]")
 def _logistic(x, inner, outer, delta, tally):
     room = cuda.shared.array(256, numba.float64)
     rows = at(x.shape[0])
     value, above = 0.0, 0.0
     for r in range(at(cuda.threadIdx.x), rows, at(cuda.blockDim.x)):
-        y = inner * x[r, 0]
-        value += _F64(outer) * softplus64(_F64(y))
-        delta[r, 0] = outer * inner * sigmoid(y) / _F32(rows)
-        if x[r, 0] > _F32(0.0):
+        part, delta[r, 0] = _row(x[r, 0], inner, outer, rows)
+        value += part
+        if x[r, 0] > _ZERO:
             above += 1.0
     value, above = block_sum(value, room), block_sum(above, room)
     if cuda.threadIdx.x == 0:
-        tally[0] = value / _F64(rows)
-        tally[1] = above
+        tally[0], tally[1] = value, above
 
 
-def _room(outputs: Array) -> Loss:
-    return Loss(empty(outputs.shape), empty(2, np.float64))
+@kernel("float32[:,::1], uint64, float32[:,::1], float64[::1]")
+def _payoff(x, data, delta, tally):
+    room = cuda.shared.array(256, numba.float64)
+    rows = at(x.shape[0])
+    value, known, mistaken = 0.0, 0.0, 0.0
+    for r in range(at(cuda.threadIdx.x), rows, at(cuda.blockDim.x)):
+        ours = r < data
+        part, delta[r, 0] = _row(x[r, 0], -_ONE if ours else _ONE, -_ONE, data if ours else rows - data)
+        value += part
+        if x[r, 0] > _ZERO and ours:
+            known += 1.0
+        if x[r, 0] > _ZERO and not ours:
+            mistaken += 1.0
+    value, known, mistaken = block_sum(value, room), block_sum(known, room), block_sum(mistaken, room)
+    if cuda.threadIdx.x == 0:
+        tally[0], tally[1], tally[2] = value, known, mistaken
 
 
-def cross_entropy(model, activations, targets: Array) -> Loss:
+def _room(activations: list[Array], numbers: int) -> tuple[Array, Loss]:
+    """The outputs, and where a loss of them goes."""
+    outputs = activations[-1]
+    return outputs, Loss(empty(outputs.shape), empty(numbers, np.float64))
+
+
+def cross_entropy(model, activations: list[Array], targets: Array) -> Loss:
     """See `Backend.cross_entropy`; one launch."""
-    loss = _room(activations[-1])
-    _cross_entropy(1, activations[-1], targets, *loss)
+    outputs, loss = _room(activations, 2)
+    _cross_entropy(1, outputs, targets, *loss)
     return loss
 
 
-def logistic(model, activations, inner: float, outer: float) -> Loss:
+def logistic(model, activations: list[Array], inner: float, outer: float) -> Loss:
     """See `Backend.logistic`; one launch."""
-    loss = _room(activations[-1])
-    _logistic(1, activations[-1], inner, outer, *loss)
+    outputs, loss = _room(activations, 2)
+    _logistic(1, outputs, inner, outer, *loss)
+    return loss
+
+
+def payoff(model, activations: list[Array], data: int) -> Loss:
+    """See `Backend.payoff`; one launch."""
+    outputs, loss = _room(activations, 3)
+    _payoff(1, outputs, data, *loss)
     return loss

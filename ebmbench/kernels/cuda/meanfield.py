@@ -13,11 +13,10 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.device import blocks
+from ebmbench.kernels.cuda.device import as_float, blocks
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, parts, zeros
 from ebmbench.kernels.cuda.products import layer, stage
-from ebmbench.kernels.cuda.statistics import as_float
 from ebmbench.kernels.cuda.tile import BySize, Tile, at, loop
 from ebmbench.scalar import LINEAR, sigmoid
 
@@ -123,7 +122,7 @@ def mean_field(model, v: Array, even: Array, sweeps: int, tolerance: float):
             tolerance if tolerance > 0 else _NEVER, moved, sweep,
         )  # fmt: skip
         done = sweep + 1
-        if tolerance > 0 and done % _LOOK == 0 and not download(moved)[:done].all():
+        if tolerance > 0 and done % _LOOK == 0 and done < sweeps and not download(moved)[:done].all():
             break
     return rows, done
 

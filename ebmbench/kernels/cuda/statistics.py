@@ -6,9 +6,9 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.device import blocks
+from ebmbench.kernels.cuda.device import alike
 from ebmbench.kernels.cuda.launch import device, kernel
-from ebmbench.kernels.cuda.memory import Array, download, empty
+from ebmbench.kernels.cuda.memory import download, empty
 from ebmbench.kernels.cuda.products import contrast, layer
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.scalar import LINEAR, softplus64
@@ -35,30 +35,6 @@ def _free_energies(x, b, v, n_hidden, out):
     total = block_sum(minus_free_energy_part(x, r, n_hidden, b, v, r), room)
     if cuda.threadIdx.x == 0:
         out[r] = -total
-
-
-@kernel("uint8[:,::1], float32[:,::1]")
-def _widen(rows, out):
-    columns = at(out.shape[1])
-    for n in range(at(cuda.grid(1)), at(out.size), at(cuda.gridsize(1))):
-        out[n // columns, n % columns] = rows[n // columns, n % columns]
-
-
-def alike(first: Array, second: Array) -> tuple[Array, Array]:
-    """Both as they are where they are of one dtype, else both as float32."""
-    if first.dtype == second.dtype:
-        return first, second
-    return as_float(first), as_float(second)
-
-
-def as_float(rows: Array) -> Array:
-    """As float32, which they may be already."""
-    if rows.dtype == np.float32:
-        return rows
-    out = empty(rows.shape)
-    if out.size:
-        _widen(blocks(out.size, _widen.threads), rows, out)
-    return out
 
 
 def _inputs_of(matrix, bias, states, columns):

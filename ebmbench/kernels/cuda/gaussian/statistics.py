@@ -6,12 +6,12 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
+from ebmbench.kernels.cuda.device import alike
 from ebmbench.kernels.cuda.enumerate import take_off
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
 from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.statistics import (
-    alike,
     hidden_input,
     hidden_probability,
     phases,
