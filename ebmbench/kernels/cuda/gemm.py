@@ -29,7 +29,7 @@ def _unit(states, i, r, units, rows):
     """Of a layer with one more unit, which is always on: a bias is its weight."""
     if r < rows and i < units:
         return np.float32(states[r, i])
-    return _ONE if r < rows and i == units else _ZERO
+    return _ONE if i == units else _ZERO
 
 
 @device
