@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import evaluate, facts, models, suites, verify
+from ebmbench.cli import compare, evaluate, facts, models, suites, verify
 from ebmbench.errors import UserError
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ for command in (
     evaluate.evaluate,
     models.sample,
     suites.report,
+    compare.compare,
     facts.list_names,
     facts.doctor,
     verify.verify,
