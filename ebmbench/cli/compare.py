@@ -64,6 +64,10 @@ def compare(
         check_writable(path)
     found = comparison.compare(a, b, threshold / 100, across)
     frame = found.frame()
+    if figure:
+        _draw(frame, found.threshold, figure)
+    if page:
+        pages.write(page, frame, found.tables, (a, b), found.threshold)
     if as_json:
         print(json.dumps(found.as_json(), indent=2, allow_nan=False))
     else:
@@ -73,10 +77,6 @@ def compare(
             answer.print(*pages.described(table, name, folder), sep="\n  ", markup=False)
         for line in _told(found, frame):
             answer.print(line)
-    if figure:
-        _draw(frame, found.threshold, figure)
-    if page:
-        pages.write(page, frame, found.tables, (a, b), found.threshold)
     return 1 if found.regression else 0
 
 

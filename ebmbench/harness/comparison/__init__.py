@@ -54,7 +54,8 @@ class Comparison:
     def frame(self) -> "pd.DataFrame":
         """A row a measure, or a case without measures: the fields of `Case` and of `Finding`.
 
-        `number` counts the cases; the case's verdict and reason are `case_verdict` and `case_reason`.
+        `number` counts the cases; the case's verdict, a category from bad to good, and its reason are
+        `case_verdict` and `case_reason`.
         """
         import pandas as pd
 
@@ -68,7 +69,8 @@ class Comparison:
             }
             rows += [own | asdict(finding) for finding in case.findings] or [own]
         frame = pd.DataFrame(rows)
-        return frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Finding.__annotations__])])
+        frame = frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Finding.__annotations__])])
+        return frame.assign(case_verdict=pd.Categorical(frame["case_verdict"], VERDICTS, ordered=True))
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON can hold it: ratios as ratios, and None for what is not known."""

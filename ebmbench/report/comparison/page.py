@@ -10,9 +10,12 @@ from ebmbench.files import write_atomically
 from ebmbench.harness.table import Table
 from ebmbench.report import notes, page, style
 from ebmbench.report.comparison import figure, tables
-from ebmbench.report.section import Drawing, Section
+from ebmbench.report.section import Answer, Drawing, Section
+from ebmbench.report.tasks.cells import records
 from ebmbench.report.text import count, percent, slug
 
+_WORSE = "worse"
+_NAMED = 8  # worse cases that the page begins with
 _METHOD = [
     "Cases are the same where all that decides them agrees but code version and machine; the seeds that "
     "both folders finished are taken together.",
@@ -58,8 +61,7 @@ def _content(
 ) -> dict[str, Any]:
     counts = tables.counts(frame)
     overview = [
-        f"Of {count(sum(counts.values()), 'case')}: {tables.counted(counts)}. A speed counts as changed "
-        f"from {percent(threshold)} on.",
+        f"{tables.counted(counts)}. A speed counts as changed from {percent(threshold)} on.",
         *tables.chance(frame),
     ]
     return {
@@ -73,13 +75,29 @@ def _content(
             for line in described(table, name, folder)
         ],
         "overview": overview,
-        "answers": [],
+        "answers": [_answer(frame, counts)],
         "trained": False,
         "unfinished": None,
         "method": _METHOD,
         "training": [],
         "versions": [],
     }
+
+
+def _answer(frame: pd.DataFrame, counts: dict[str, int]) -> Answer:
+    """How many cases are worse, and which."""
+    cases = frame.drop_duplicates("number")
+    worse = cases[cases["case_verdict"] == _WORSE]
+    told = [
+        f"{tables.heading(row.task)}, {row.where}, {row.name}, {tables.backends(row.backends)}: "
+        f"{row.case_reason}."
+        for row in records(worse)
+    ]
+    verb = "is" if len(worse) == 1 else "are"
+    headline = f"{len(worse) or 'None'} of {count(len(cases), 'case')} {verb} worse in B than in A"
+    more = len(told) - _NAMED
+    sentences = told if more <= 0 else [*told[:_NAMED], f"{count(more, 'more case')} in the tables."]
+    return Answer("B against A", headline, sentences)
 
 
 def _section(task: str, rows: pd.DataFrame, threshold: float) -> Section:

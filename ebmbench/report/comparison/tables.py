@@ -27,7 +27,7 @@ def _sheet(task: str, rows: pd.DataFrame) -> Sheet:
     measures = [str(name) for name in known["measure"].unique()]
     timed = known.loc[(known["kind"] == "speed") & (known["unit"] == "s"), "measure"].unique()[:1]
     named = [_column(known[known["measure"] == name].iloc[0]) for name in measures]
-    columns = [ON, CASE, BACKEND, "Seeds", *(["A", "B"] if len(timed) else []), *named, "Verdict"]
+    columns = [ON, CASE, BACKEND, "Verdict", "Seeds", *(["A", "B"] if len(timed) else []), *named]
     return Sheet(
         heading(task),
         [*columns, WHY],
@@ -56,14 +56,21 @@ def _row(case: pd.DataFrame, measures: list[str], timed: list[str]) -> list[Cell
         Cell(str(first["where"])),
         Cell(str(first["name"])),
         Cell(backends(first["backends"])),
+        Cell(str(first["case_verdict"])),
         Cell(number(seeds, 0) if seeds else MISSING, seeds or np.nan),
     ]
     for name in timed:
         sides = [float(findings[name][side]) if name in findings else np.nan for side in "ab"]
         cells += [Cell(duration(value), value) for value in sides]
     cells += [_change(findings.get(name)) for name in measures]
-    told = [first["case_reason"], *first["notes"]]
-    return [*cells, Cell(str(first["case_verdict"])), Cell("; ".join(filter(None, told)))]
+    return [*cells, Cell("; ".join(filter(None, [_why(case), *first["notes"]])))]
+
+
+def _why(case: pd.DataFrame) -> str:
+    """The measures that gave a case its verdict, or the reason that it has without them."""
+    verdict, reason = case["case_verdict"].iloc[0], str(case["case_reason"].iloc[0])
+    those = case.loc[case["verdict"] == str(verdict), "called"]
+    return ", ".join(those) if reason and len(those) else reason
 
 
 def _change(finding: pd.Series | None) -> Cell:
@@ -96,9 +103,9 @@ def counted(counts: Mapping[str, int]) -> str:
 
 
 def counts(frame: pd.DataFrame) -> dict[str, int]:
-    """How many cases have each verdict, those that are many first."""
-    cases = frame.drop_duplicates("number")
-    return {str(verdict): int(n) for verdict, n in cases["case_verdict"].value_counts().items()}
+    """How many cases have each verdict, from bad to good."""
+    found = frame.drop_duplicates("number")["case_verdict"].value_counts(sort=False)
+    return {str(verdict): int(n) for verdict, n in found.items() if n}
 
 
 def chance(frame: pd.DataFrame) -> list[str]:
