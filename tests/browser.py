@@ -76,13 +76,13 @@ class Browser:
             self._take()
         self.requests.remove(page.as_uri())
 
-    def run(self, script: str):
-        """What an expression or the body of an async function comes to, as JSON has it."""
-        body = script if "return" in script else f"return {script}"
-        found = self._call(
-            "Runtime.evaluate", expression=f"(async () => {{ {body} }})()",
-            awaitPromise=True, returnByValue=True,
-        )  # fmt: skip
+    def run(self, body: str):
+        """What the body of a function returns, as JSON has it."""
+        return self.value(f"(() => {{ {body} }})()")
+
+    def value(self, expression: str):
+        """What an expression comes to, as JSON has it."""
+        found = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 

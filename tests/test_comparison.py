@@ -137,9 +137,16 @@ class TestVerdicts:
 
     @pytest.mark.parametrize(
         ("before", "after", "verdict"),
-        [(-0.5, 0.5, "same"), (0.01, -0.5, "worse"), (0.01, 0.05, "maybe worse"), (0.5, 0.0, "better")],
+        [
+            (-0.5, 0.5, "same"),
+            (0.01, 0.07, "same"),
+            (0.01, 0.09, "maybe worse"),
+            (0.01, -0.5, "worse"),
+            (0.5, 0.0, "better"),
+        ],
     )
     def test_the_error_of_log_z_has_its_own_standard_error(self, tmp_path, before, after, verdict):
+        """Of 0.05 each: the interval reaches 1.96 sqrt(2) 0.05 = 0.139 each way, half of it is 0.069."""
         row = synthetic.log_zs(seeds=1)[0] | {"std_error": 0.05}
         case = one(tmp_path, [row | {"error": before}], [row | {"error": after}])
         assert of(case, "error").verdict == case.verdict == verdict

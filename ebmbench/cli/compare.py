@@ -34,21 +34,26 @@ def compare(
     figure: Annotated[Path | None, typer.Option(help="Draw the ratios of speeds, .png or .svg.")] = None,
     page: Annotated[Path | None, typer.Option(help="Write figures and tables as a page, .html.")] = None,
 ) -> int:
-    """Compare two results folders: of two machines, two commits, a processor and a GPU, two backends.
+    """Compare two results folders: two machines, two commits, two backends.
 
-    Rows are of one case where everything that decides it agrees but code version and machine. A ratio
-    of speeds is of the medians; its 95 % interval comes from processes where each side has three or
-    more. With fewer it comes from runs or turns, and 5 % a process is added for what one process cannot
-    show of others, so that a slowdown of less than about 15 % is not proven. A change of quality (nats,
-    bias, error of log Z) has an interval from the seeds, or from its own standard error.
+    Rows are of one case where everything that decides it agrees but code
+    version and machine. A ratio of speeds is of the medians. Its 95 % interval
+    comes from processes where each side has three or more; with fewer from
+    runs or turns, and 5 % a process is added for what one process cannot show
+    of others, so that a slowdown of less than about 15 % is not proven. A
+    change of quality (nats, bias, error of log Z) has an interval from the
+    seeds, or from its own standard error.
 
-    Worse: slower by more than the threshold or of worse quality, and the interval excludes no change;
-    or done in A and not in B, as it diverged, failed, took too long or was red at the gate. Maybe
-    worse: by as much, but not proven, or with too few samples for an interval. Better and maybe better:
-    likewise. Not comparable: of other data, or not done. Missing: in one folder only.
+    Worse: slower by more than the threshold or of worse quality, and the
+    interval excludes no change; or done in A, but in B it diverged, failed,
+    took too long or was red at the gate. Maybe worse: by as much, but not
+    proven, or too few samples for an interval. Better and maybe better:
+    likewise. Not comparable: of other data, or not done. Missing: in one
+    folder only.
 
-    Exit status: 1 where a case is worse, 0 otherwise, 2 for a mistake. The folders were measured one
-    after the other, so a machine that was busy during one of them looks like a change.
+    Exit status: 1 where a case is worse, 0 otherwise, 2 for a mistake. The
+    folders were measured one after the other, so a machine that was busy
+    during one of them looks like a change.
     """
     from ebmbench.errors import UserError
     from ebmbench.files import check_writable

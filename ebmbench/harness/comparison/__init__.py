@@ -4,7 +4,8 @@ Rows are of one case where everything that decides it agrees (see `identity`) bu
 machine; the seeds that both folders finished are taken together. Every measure that its task declares is
 compared (see `intervals`), and is found to be
 
-- *same*, where speed changed by no more than the threshold, or a figure by no more than its tolerance;
+- *same*, where speed changed by no more than the threshold, or a figure by no more than its tolerance or
+  half the reach of its interval (about a standard error);
 - *worse* or *better*, where it changed by more and its interval excludes that nothing changed;
 - *maybe worse* or *maybe better*, where it changed by more, but the interval holds no change too, or
   samples are too few for an interval, or the figure itself is in doubt.

@@ -16,6 +16,7 @@ MISSING = {"a": "missing in A", "b": "missing in B"}
 NOT_COMPARABLE = "not comparable"
 VERDICTS = (WORSE, MAYBE_WORSE, *MISSING.values(), NOT_COMPARABLE, SAME, MAYBE_BETTER, BETTER)
 _WORST_FIRST = (WORSE, MAYBE_WORSE, BETTER, MAYBE_BETTER, SAME)
+_DOUBT = 0.5  # about a standard error: figures of other random numbers are never quite the same
 _BAD_ENDS = ("diverged", "timeout", "failed", "red")  # `unavailable` says nothing of the code
 _DIGESTS = {"dataset_digest": "data", "model_digest": "model"}
 
@@ -150,27 +151,33 @@ def _finding(measure: Measure, a: list[Mapping], b: list[Mapping], threshold: fl
     if isinstance(measure, Speed):
         change = intervals.speed(measure, a, b)
         kind, unit, scale, good = "speed", "per second" if measure.rate else "s", "ratio", 1
-        tolerance, trusted = float(np.log1p(threshold)), True
+        tolerance, doubt, trusted = float(np.log1p(threshold)), 0.0, True
     else:
         change = intervals.quality(measure, a, b)
         kind, unit, good = "quality", measure.unit, 1 if measure.higher else -1
         scale = "ratio" if measure.ratio else "difference"
         tolerance = float(np.log1p(measure.tolerance)) if measure.ratio else measure.tolerance
+        doubt = _DOUBT
         trusted = not any(row.get(measure.trusted) is False for row in [*a, *b])
     if change is None:
         return None
     return Finding(
         measure.name, measure.called, kind, unit, scale, change.a, change.b, change.value, change.low,
-        change.high, change.samples, change.of, _of(change, good, tolerance, trusted),
+        change.high, change.samples, change.of, _of(change, good, tolerance, doubt, trusted),
     )  # fmt: skip
 
 
-def _of(change: Change, good: int, tolerance: float, trusted: bool) -> str:
-    """A measure's verdict; good: the sign of a change for the better."""
-    if abs(change.value) <= tolerance:
-        return SAME
+def _of(change: Change, good: int, tolerance: float, doubt: float, trusted: bool) -> str:
+    """A measure's verdict.
+
+    good: the sign of a change for the better; doubt: the part of its interval's reach up to which a
+    change that is not proven is none.
+    """
     # An interval that is not there holds everything.
     proven = trusted and (change.low > 0 or change.high < 0)
+    reach = change.high - change.value
+    if abs(change.value) <= tolerance or (trusted and abs(change.value) < doubt * reach):
+        return SAME
     if good * change.value > 0:
         return BETTER if proven else MAYBE_BETTER
     return WORSE if proven else MAYBE_WORSE

@@ -24,7 +24,8 @@ _METHOD = [
     "process cannot show of others. Quartiles are no such interval.",
     "A change of quality has a 95 % interval from the seeds, or from the figure's own standard error.",
     "Worse and better changed by more than the threshold or the figure's tolerance, and the interval "
-    "excludes that nothing changed; maybe worse and maybe better changed by as much without that proof.",
+    "excludes that nothing changed; maybe worse and maybe better changed by as much without that proof, "
+    "a figure by more than half its interval's reach.",
     "The folders were measured one after the other: what else a machine did meanwhile is in the ratios.",
 ]
 
