@@ -155,6 +155,20 @@ class TestTables:
         (text,) = tables.chance(found.loc[found.index.repeat(4)])
         assert text.startswith("Of 104 intervals of 95 % up to 3 show something worse by chance alone")
 
+    @pytest.mark.parametrize(
+        ("factors", "told"), [([0.5, 0.6], True), ([1.4, 2.0], True), ([0.6, 1.5], False), ([1.0], False)]
+    )
+    def test_all_speeds_move_together_on_a_busy_machine(self, tmp_path, factors, told):
+        rows = [timed([row])[0] for row in synthetic.gradients((1.0,))]
+        other = [timed([row], factors[i % len(factors)])[0] for i, row in enumerate(rows)]
+        a, b = synthetic.fill(tmp_path / "a", rows), synthetic.fill(tmp_path / "b", other)
+        found = tables.together(frame(a, b), 0.05)
+        assert bool(found) == told
+        if told:
+            middle = 1 / np.median([factors[i % 2] for i in range(len(rows))])
+            assert f"in the median B is {middle:.3g} times as fast" in found[0]
+        assert tables.together(frame(a, b).iloc[:5], 0.05) == []  # few cases say nothing
+
 
 class TestFigure:
     def draw(self, found, width=figure.WIDE, threshold=0.05):
@@ -192,9 +206,9 @@ class TestFigure:
     @pytest.mark.parametrize("factor", [1.0, 1.2, 3.0, 1e4])
     def test_nothing_leaves_the_figure_or_overlaps(self, tmp_path, width, factor):
         rows = timed(synthetic.everything())
-        long = [
-            row | {"model": "a model of a name that is longer than half a figure is wide"} for row in rows
-        ]
+        model = {"model": "a model of a name that is longer than half a figure is wide"}
+        method = {"estimator": "an estimator of a name that is longer than half a figure is wide"}
+        long = [row | model | (method if "estimator" in row else {}) for row in rows]
         a, b = synthetic.fill(tmp_path / "a", long), synthetic.fill(tmp_path / "b", timed(long, factor))
         drawn = self.draw(frame(a, b), width)
         box = drawn.get_tightbbox()
@@ -208,6 +222,10 @@ class TestFigure:
             for one, other in pairwise(boxes):
                 assert not one.overlaps(other)
         assert 1.0 in np.exp(axes.get_xticks())
+        inset = 0.15 * drawn.dpi  # of the names of cases, which stand beside their dots
+        names = [box for box in texts if box.x0 > inset]
+        assert len(names) > 30
+        assert max(box.x1 for box in names) < axes.get_window_extent().x0
 
     def test_more_than_can_be_drawn(self, tmp_path):
         folder = synthetic.fill(tmp_path / "a", timed(synthetic.gradients((1.0,))))

@@ -212,7 +212,7 @@ class TestVerdicts:
         """None, NaN, infinity and zero seconds are left out, or the measure is where nothing is left."""
         rows = timed(synthetic.trained()[:3])
         holed = [rows[0] | {"log_likelihood": None}, *rows[1:]]
-        holed[1]["samples"][0]["update_s"][:3] = [0.0, None, float("nan")]
+        holed[1]["samples"][0]["update_s"][:4] = [0.0, None, float("nan"), 0.0]
         case = one(tmp_path, rows, holed)
         assert of(case, "log_likelihood").samples == (2, 2)
         assert np.isfinite(of(case, "update_s").change)

@@ -117,6 +117,7 @@ def _told(found: Any, frame: Any) -> Iterator[str]:
         if case.reason and case.verdict in ("worse", "not comparable"):
             on = tables.backends(case.backends)
             yield f"{case.verdict}: {case.task}, {case.where}, {case.name} on {on}: {case.reason}"
+    yield from tables.together(frame, found.threshold)
     yield from tables.chance(frame)
     yield tables.counted(found.counts)
 

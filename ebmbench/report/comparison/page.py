@@ -63,6 +63,7 @@ def _content(
     counts = tables.counts(frame)
     overview = [
         f"{tables.counted(counts)}. A speed counts as changed from {percent(threshold)} on.",
+        *tables.together(frame, threshold),
         *tables.chance(frame),
     ]
     return {

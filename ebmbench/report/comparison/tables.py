@@ -9,6 +9,7 @@ from ebmbench.report.section import Cell, Sheet
 from ebmbench.report.text import MISSING, duration, number, significant
 
 ON, CASE, BACKEND, WHY = "On", "Case", "Backend", "Why"
+_MANY = 6  # speeds of which some move alone, unless all do
 _ONE_SIDED = 40  # intervals of 95 % of which one lies wholly on the bad side of what is true
 
 
@@ -106,6 +107,20 @@ def counts(frame: pd.DataFrame) -> dict[str, int]:
     """How many cases have each verdict, from bad to good."""
     found = frame.drop_duplicates("number")["case_verdict"].value_counts(sort=False)
     return {str(verdict): int(n) for verdict, n in found.items() if n}
+
+
+def together(frame: pd.DataFrame, threshold: float) -> list[str]:
+    """A sentence where nearly all speeds moved one way, which a case of its own does not explain."""
+    changes = frame.loc[frame["kind"] == "speed", "change"].astype(float).dropna()
+    low, middle, high = changes.quantile([0.25, 0.5, 0.75]) if len(changes) else (0.0, 0.0, 0.0)
+    least = float(np.log1p(threshold))
+    if len(changes) < _MANY or not (low > least or high < -least):
+        return []
+    return [
+        "More than three quarters of the speeds moved the same way, and "
+        f"in the median B is {np.exp(middle):.3g} times as fast: other machines do that, and so does "
+        "one that was busy."
+    ]
 
 
 def chance(frame: pd.DataFrame) -> list[str]:
