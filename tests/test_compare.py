@@ -125,15 +125,15 @@ class TestTables:
     def test_a_row_a_case_and_a_column_a_measure(self, folders):
         train, gradient = tables.sheets(frame(*folders))
         assert train.columns == [
-            "On", "Case", "Backend", "Verdict", "Seeds", "A", "B", "An update, times as fast",
+            "Case", "Verdict", "On", "Backend", "Seeds", "A", "B", "An update, times as fast",
             "Log-likelihood, B − A, nats a row", "Why",
         ]  # fmt: skip
         assert [cell.text for cell in train.rows[0]][:5] == [
-            "binarized_mnist", "PT-10", "cpu", "worse", "3",
+            "PT-10", "worse", "binarized_mnist", "cpu", "3",
         ]  # fmt: skip
         assert (train.rows[0][8].text, train.rows[0][8].note) == ("−2.0", "[−2.0, −2.0]")
         assert train.rows[0][-1].text == "log-likelihood"
-        missing = next(row for row in gradient.rows if row[3].text == "missing in A")
+        missing = next(row for row in gradient.rows if row[1].text == "missing in A")
         assert {cell.text for cell in missing[4:-1]} == {"–"}
         assert all(np.isnan(cell.value) for cell in missing[4:-1])
 

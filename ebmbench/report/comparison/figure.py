@@ -17,7 +17,7 @@ from ebmbench.report.text import count, tick
 
 WIDE = 7.4  # inches of a figure that stands alone
 _LEFT = 0.45  # part of the width that names take
-_LETTER = 0.066  # inches of a letter
+_LETTER = 0.062  # inches of a letter
 _LINE = 0.16  # inches a line of text takes
 _GAP = 0.07  # inches between two rows
 _BELOW, _ABOVE = 0.62, 0.36  # inches: what the axis says, and the legend

@@ -9,6 +9,8 @@ from ebmbench.report.section import Cell, Sheet
 from ebmbench.report.text import MISSING, duration, number, significant
 
 ON, CASE, BACKEND, WHY = "On", "Case", "Backend", "Why"
+_HEADINGS = {"log_z": "Log Z"}
+_LEAST = 5e-5  # of a change that has figures
 _MANY = 6  # speeds of which some move alone, unless all do
 _ONE_SIDED = 40  # intervals of 95 % of which one lies wholly on the bad side of what is true
 
@@ -20,7 +22,7 @@ def sheets(frame: pd.DataFrame) -> list[Sheet]:
 
 def heading(task: str) -> str:
     """A task's name as a heading."""
-    return task.replace("_", " ").capitalize()
+    return _HEADINGS.get(task, task.replace("_", " ").capitalize())
 
 
 def _sheet(task: str, rows: pd.DataFrame) -> Sheet:
@@ -28,7 +30,7 @@ def _sheet(task: str, rows: pd.DataFrame) -> Sheet:
     measures = [str(name) for name in known["measure"].unique()]
     timed = known.loc[(known["kind"] == "speed") & (known["unit"] == "s"), "measure"].unique()[:1]
     named = [_column(known[known["measure"] == name].iloc[0]) for name in measures]
-    columns = [ON, CASE, BACKEND, "Verdict", "Seeds", *(["A", "B"] if len(timed) else []), *named]
+    columns = [CASE, "Verdict", ON, BACKEND, "Seeds", *(["A", "B"] if len(timed) else []), *named]
     return Sheet(
         heading(task),
         [*columns, WHY],
@@ -54,10 +56,10 @@ def _row(case: pd.DataFrame, measures: list[str], timed: list[str]) -> list[Cell
     findings = {one["measure"]: one for _, one in case.iterrows()}
     seeds = float(len(first["seeds"]))
     cells = [
-        Cell(str(first["where"])),
         Cell(str(first["name"])),
-        Cell(backends(first["backends"])),
         Cell(str(first["case_verdict"])),
+        Cell(str(first["where"])),
+        Cell(backends(first["backends"])),
         Cell(number(seeds, 0) if seeds else MISSING, seeds or np.nan),
     ]
     for name in timed:
@@ -88,6 +90,8 @@ def _change(finding: pd.Series | None) -> Cell:
 
 
 def _signed(value: float) -> str:
+    if abs(value) < _LEAST:
+        return "0"
     text = significant(value, 2)
     return f"+{text}" if value > 0 else text
 
