@@ -6,8 +6,8 @@ is moved than from a copy; the copy would be written anew at every update, which
 
 Predictions for an H200 (33.4e12 float32 multiply-adds a second; see `products` for the tiles): at batch
 100 a layer of 1,024 x 1,024 is 0.1e9 multiply-adds for each of both, 3 us at the peak. The gradient has
-1,056 small tiles of 4 slices, eight a multiprocessor: 8 to 10 us. x Wᵀ has 128, one a multiprocessor,
-with 32 slices of some 1,200 cycles one after the other: 22 us, as long as the way up.
+1,056 small tiles of 4 slices, eight a multiprocessor: 7 to 9 us. x Wᵀ has 128, one a multiprocessor,
+with 32 slices of some 800 cycles one after the other: 14 us, as long as the way up.
 """
 
 import numba

@@ -6,7 +6,7 @@ and with a tolerance of zero never.
 
 Prediction for an H200 and 100 rows of a DBM of 784, 500 and 1,000 units: two products of 0.05e9
 multiply-adds, 1.5 us each at the peak, but 64 small tiles of 32 slices and 128 of 16 (see `products`):
-22 and 11 us a sweep. Ten sweeps and what comes before take 0.35 ms, and a look at the marks 20 us.
+14 and 7 us a sweep. Ten sweeps and what comes before take 0.22 ms, and a look at the marks 20 us.
 """
 
 import numba

@@ -8,8 +8,9 @@ terms costs a thread 512 multiply-adds, 32 vector reads of shared memory and som
 fill it and count, so multiply-adds are 3/4 of what is issued. At 784 x 500 with 16,384 chains the units
 fill 500/512 and 784/832 of their tiles and drawing costs 45 instructions a unit: 12.8e9 multiply-adds a
 sweep in 0.57 ms, 2/3 of the peak. Small tile, 100 chains: 64 or 100 blocks of 4 warps, 25 or 16 slices
-of some 1,200 cycles (the L2's latency and 32 terms of 14): 15 and 10 us a layer. The contrast of two
-batches of 100: 400 blocks, three a multiprocessor, 8 slices: 5 to 8 us.
+of some 800 cycles (32 terms of 14, and the instructions that fill the next slice, whose reads are under
+way meanwhile): 11 and 7 us a layer. The contrast of two batches of 100: 400 blocks, three a
+multiprocessor, 8 slices: 4 to 7 us.
 """
 
 import numba

@@ -2,7 +2,7 @@
 
 A block forms a tile of the output. It moves slices of both factors through shared memory, and each of
 its threads keeps a small tile of sums in registers: h rows by w columns cost h + w reads of shared
-memory for h w multiply-adds.
+memory for h w multiply-adds. The next slice is read from global memory while one is multiplied.
 
 Each output is one sum, which starts where the caller says and adds its terms in ascending order,
 whatever the tile. A product with a state of 0 or 1 is exact, so that there a fused multiply-add is an
@@ -132,6 +132,16 @@ def loop(
         return own_column(at(n), at(cuda.threadIdx.x))
 
     @device
+    def fetch(own_a, own_b, first, second, row, lines, column, start, terms, t):
+        """A slice's elements that thread t copies; all reads are under way before one is waited for."""
+        for n in range(at(left_each)):
+            line, term = left_place(n, t)
+            own_a[n] = left(first, row + line, start + term, lines, terms)
+        for n in range(at(right_each)):
+            term, line = right_place(n, t)
+            own_b[n] = right(second, start + term, column + line, terms)
+
+    @device
     def accumulate(sums, first, second, row, lines, column, terms):
         """Add left[row + r, t] right[t, column + c] over all terms t to a thread's sums."""
         if SIMULATED:  # which knows no alignment
@@ -144,14 +154,8 @@ def loop(
         own_b = cuda.local.array(right_each, numba.float32)
         beside = cuda.local.array(width, numba.float32)
         t = at(cuda.threadIdx.x)
+        fetch(own_a, own_b, first, second, row, lines, column, at(0), terms, t)
         for start in range(at(0), terms, step):
-            # All reads of a slice are under way before the first is waited for.
-            for n in range(at(left_each)):
-                line, term = left_place(n, t)
-                own_a[n] = left(first, row + line, start + term, lines, terms)
-            for n in range(at(right_each)):
-                term, line = right_place(n, t)
-                own_b[n] = right(second, start + term, column + line, terms)
             cuda.syncthreads()  # nobody reads the slice before any more
             for n in range(at(left_each)):
                 line, term = left_place(n, t)
@@ -159,6 +163,8 @@ def loop(
             for n in range(at(right_each)):
                 b[right_place(n, t)] = own_b[n]
             cuda.syncthreads()
+            if start + step < terms:
+                fetch(own_a, own_b, first, second, row, lines, column, start + step, terms, t)
             k = at(0)
             while k < step:  # a plain counter: a range of unsigned numbers counts twice
                 for j in range(at(width)):

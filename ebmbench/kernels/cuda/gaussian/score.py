@@ -1,6 +1,6 @@
 """Score matching (see `models.score`): products of whole batches, and one pass over rows after each.
 
-Bound by five products of 39 million multiply-adds at batch 100 and 784 x 500, each about 18 us of an
+Bound by five products of 39 million multiply-adds at batch 100 and 784 x 500, each about 11 us of an
 H200 (see `products`).
 
 A row leaves its residual, s = p(h|v) and slope; nothing of the size rows x n_visible x n_hidden is
