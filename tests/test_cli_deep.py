@@ -288,7 +288,7 @@ MISTAKES = [
     ("train --model mlp --k 3", "--k has a meaning only where --model is"),
     ("train --model dbm --estimator sml", "--estimator has a meaning only where --model is dbn or rbm"),
     ("train --model dbm --visible gaussian", "--visible has a meaning only where"),
-    ("train --model dbm --set k=2", "--setting has a meaning only where"),
+    ("train --model dbm --set k=2", "--set has a meaning only where"),
     ("train --model dbm --joint-epochs 0 --chains 5", "--chains plays no part with --joint-epochs 0"),
     ("train --model dbm --joint-epochs -1", "--joint-epochs"),
     ("train --model dbm --epochs 0 --k 5", "--k plays no part with --epochs 0"),
@@ -336,6 +336,8 @@ MISTAKES = [
     ("evaluate dbn.npz --data bars_and_stripes_3x3 --samples 1", "at least 2 samples"),
     ("evaluate dbn.npz --data grey.npy", "grey"),
     ("evaluate mixed.npz --data bars_and_stripes_3x3", "mixed.npz: a model of 2 layers lacks c2"),
+    ("evaluate chain.npz --data bars_and_stripes_3x3", "layer 1 has 4 units, but layer 2 takes 3"),
+    ("train --model mlp --start chain.npz", "chain.npz: layers do not chain"),
     ("evaluate boltzmann.npz --data bars_and_stripes_3x3", "boltzmann_machine has no log Z"),
     ("sample mlp.npz", "mlp has no samples"),
     ("sample dbm.npz --dataset digits", "8x8"),
@@ -361,6 +363,8 @@ def folder(tmp_path):
     save_model(tmp_path / "mlp.npz", initial_network([64, 10], ["linear"], 0), {})
     save_model(tmp_path / "boltzmann.npz", BoltzmannMachine(np.zeros((9, 9)), np.zeros(9)), {})
     mixed = to_arrays(run.model)
+    wrong = mixed | {"W2": np.zeros((3, 3)), "b2": np.zeros(3)}
+    np.savez(tmp_path / "chain.npz", **wrong)
     del mixed["c2"]
     np.savez(tmp_path / "mixed.npz", **mixed)
     (tmp_path / "cut.npz").write_bytes((tmp_path / "dbn.npz").read_bytes()[:-200])
