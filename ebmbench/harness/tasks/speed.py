@@ -13,6 +13,7 @@ from ebmbench import estimators, partition
 from ebmbench.discovery import unknown
 from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
 from ebmbench.harness.interleaved import Limit, System, Turns
+from ebmbench.harness.measures import Speed
 from ebmbench.kernels import api
 from ebmbench.options import require
 from ebmbench.partition import LogZ, ais, base_rates, log_z_base
@@ -41,6 +42,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (Speed("seconds", "a piece of work"),)
 
     job: dict[str, Any] = field(hash=False)
     against: str = ""
