@@ -13,11 +13,19 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
                                                a piece is so many updates, one sweep each
     cd(place, model, rows, batch, updates, k, rate, momentum)
                                                likewise, k sweeps each from the batch
+    mlp(place, model, rows, labels, batch, updates, rule)
+                                               a piece is so many updates of a classifier, an `MLP` whose
+                                               outputs are the logits of the labels, whole numbers, by
+                                               the `Rule`
+    gan(place, model, rows, batch, updates, form, rule)
+                                               likewise, of a `GAN`: a step of its discriminator on
+                                               a batch and as many rows of its generator, and a step of
+                                               that on new noise, standard normal, by a form of `models.gan`
 
     score_free_energy, score_pseudolikelihood(place, model, v)
                                                a piece is the library's own score of the rows v
 
-`model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
+`model` is an RBM where nothing else is said, and v, rows and chains are binary rows, all on the host. Each peer is written as one
 would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
 checks what comes out before anything is timed. A file may have `missing(place)`: why it cannot run there,
 or None; and `settings(place)`: names of further arguments of its jobs, each with the values to try, of
@@ -50,13 +58,26 @@ class Place(NamedTuple):
     precision: str
 
 
+class Rule(NamedTuple):
+    """How a network's parameters climb: by `sgd` with momentum, or by `adam`."""
+
+    name: str
+    rate: float
+    momentum: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
 class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
     host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
     log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c of the
-    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from.
+    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from; of
+    mlp and gan the updated parameters by name, the last batch and its targets, one where the label is, or
+    the noise of both steps, z_discriminator and z_generator.
     """
 
     run: Callable[[], Any]
