@@ -395,7 +395,7 @@ def test_the_gates_labels_are_those_of_its_findings():
 
 
 def test_a_red_job_is_a_row_with_its_error(tmp_path, monkeypatch):
-    monkeypatch.setitem(gate._Jobs.tolerances, "moments", 1e-30)
+    monkeypatch.setitem(gate.BinaryJobs.tolerances, "moments", 1e-30)
     row = run_one(tmp_path, GATE, job="moments")
     assert row["status"] == "red"
     assert row["error"] > row["tolerance"]

@@ -7,12 +7,17 @@ and of its mean. Sums over visible units are divided by the number of them. A hi
 where its uniform lies within 1e-5 of its probability; with the seeds below none does.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
-from ebmbench.kernels.api import Backend
+from ebmbench.kernels.api import Backend, Tree
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, normals, uniforms
+
+_KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
 
 
 def like(model: RBM) -> GaussianRBM:
@@ -30,6 +35,8 @@ class GaussianJobs:
         "hidden_probability": 1e-5,
         "free_energy": 2e-4,
         "gibbs": 2e-5,
+        "sample_hidden": 0.0,
+        "sample_visible": 2e-5,
         "moments": 2e-5,
         "score_matching": 4e-5,
         "exact_gradient": 2e-5,
@@ -38,6 +45,7 @@ class GaussianJobs:
         "anneal": 4e-4,
         "anneal_slowly": 1e-3,
         "train": 4e-5,
+        "train_masked": 4e-5,
     }
 
     def __init__(self, k: Backend, model: RBM, binary: np.ndarray) -> None:
@@ -62,13 +70,23 @@ class GaussianJobs:
         return [self.k.free_energy(self.model, rows) for rows in (self.rows, self.binary)]
 
     def gibbs(self) -> list:
-        key = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
         states = [
-            self.k.gibbs(self.model, rows, 3, key, beta)
+            self.k.gibbs(self.model, rows, 3, _KEY, beta)
             for rows in (self.rows, self.binary)
             for beta in (1.0, 0.6)
         ]
         return [self.k.get_rows(layer) for pair in states for layer in pair]
+
+    def sample_hidden(self) -> list:
+        return self._half(self.k.sample_hidden, (self.rows, self.binary))
+
+    def sample_visible(self) -> list:
+        return self._half(self.k.sample_visible, (self.h,))
+
+    def _half(self, job: Callable, layers: tuple) -> list:
+        return [
+            self.k.get_rows(job(self.model, rows, _KEY, beta)) for rows in layers for beta in (1.0, 0.6)
+        ]
 
     def moments(self) -> list:
         contrasts = ((self.rows, self.rows[:1]), (self.binary, self.rows))
@@ -90,9 +108,8 @@ class GaussianJobs:
         return [self.k.log_z(self.host)]
 
     def temper(self) -> list:
-        key = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
         ladders = self.k.put_rows(np.tile(self.k.get_rows(self.rows), (3, 1)))
-        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, 3, key)
+        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, 3, _KEY)
         return [self.k.get_rows(found.v), found.accepted]
 
     def anneal(self) -> list:
@@ -106,10 +123,21 @@ class GaussianJobs:
 
     def train(self) -> list:
         """Three updates of all parameters and one that leaves the precision as it is."""
-        k, model = self.k, self.k.put(self.host)
+        return self._train(self.host)
+
+    def train_masked(self) -> list:
+        """Weights that start at zero and are masked stay there."""
+        kept = uniforms(Key(8, 0), *self.host.W.shape) < 0.5
+        host = replace(self.host, W=self.host.W * kept)
+        return self._train(host, self.k.put_mask(self.model, kept))
+
+    def _train(self, host: GaussianRBM, mask: Tree | None = None) -> list:
+        k, model = self.k, self.k.put(host)
         velocity = k.zeros(model)
         for step in range(4):
             gradient, _ = k.moments(model, self.rows, self.binary)
+            if mask is not None:
+                k.mask(model, gradient, mask)
             if step == 3:
                 del gradient["log_precision"]
             if not k.update(model, velocity, gradient, 0.01, 0.5, 0.01):

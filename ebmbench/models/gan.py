@@ -10,9 +10,12 @@ For a fixed generator the best discriminator is D = p_data / (p_data + p_G) (the
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ebmbench.models.mlp import MLP
+import numpy as np
+
+from ebmbench.models.mlp import MLP, Loss, logistic
 from ebmbench.models.model import Array
 from ebmbench.options import require
+from ebmbench.randomness import Key, uniforms
 
 # What the generator climbs, as (inner, outer) of `mlp.logistic`: outer softplus(inner x) of its logits x.
 FORMS = {"minimax": (1.0, 1.0), "non_saturating": (-1.0, -1.0)}
@@ -48,3 +51,23 @@ class GAN:
         """By name, with a G or D before that of the player's own."""
         players = {"G": self.generator, "D": self.discriminator}
         return {f"{who}{name}": x for who, mlp in players.items() for name, x in mlp.parameters.items()}
+
+
+def latent(key: Key, count: int, units: int) -> Array:
+    """Noise z, uniform on [-1, 1] (as in Radford et al. 2016), float32 [count, units].
+
+    2u - 1 is exact in float32, so every backend is given the same bits, and costs next to nothing.
+    """
+    return 2.0 * uniforms(key, count, units) - np.float32(1.0)
+
+
+def payoff(outputs: Array, data: int) -> Loss:
+    """V of a discriminator's outputs x [B, 1], of which the first `data` are of data, the rest of fakes.
+
+    The mean of log D over the data plus that of log(1 - D) over the fakes, D = sigmoid(x).
+    tally: V, then the numbers of rows of data and of fakes with D > 1/2.
+    """
+    known, made = logistic(outputs[:data], -1.0, -1.0), logistic(outputs[data:], 1.0, -1.0)
+    value = known.tally[0] + made.tally[0]
+    delta = np.concatenate([known.delta, made.delta])
+    return Loss(delta, np.array([value, known.tally[1], made.tally[1]]))

@@ -89,7 +89,7 @@ class MLP:
 class Loss(NamedTuple):
     """Of a batch: delta [B, outputs], the derivative of the mean objective, and what is counted.
 
-    tally: float64 [2], the mean objective in nats a row, and a number of rows (see the job).
+    tally: float64, the mean objective in nats a row, then numbers of rows (see the job).
     """
 
     delta: Array

@@ -4,7 +4,6 @@ A `Fit` does exactly the updates it is asked for and nothing else, so that whoev
 can stop it in between to look at the model.
 """
 
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +18,9 @@ from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
-from ebmbench.randomness import Key, Stream, check_seed, normals, permutation
+from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.scalar import LARGEST_PARAMETER
+from ebmbench.training.batches import Batches
 from ebmbench.training.sgd import CENTRING_SLIDING, SGD
 
 
@@ -92,8 +92,6 @@ class Fit:
         fixed: tuple[str, ...] = (),
     ) -> None:
         require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
-        require(isinstance(batch_size, int), f"the batch size must be whole, but is {batch_size}")
-        require(batch_size >= 1, f"the batch size must be at least 1, but is {batch_size}")
         real = isinstance(model, GaussianRBM)
         for name in fixed:
             known = TREE if real else model.names
@@ -103,12 +101,11 @@ class Fit:
         self._fixed = fixed
         self.optimiser = optimiser or SGD()
         self.seed = check_seed(seed)
-        self.batch_size = min(batch_size, len(rows))
-        self.batches = -(-len(rows) // self.batch_size)
+        self._shuffled = Batches(k, len(rows), batch_size, seed)
+        self.batch_size, self.batches = self._shuffled.size, self._shuffled.count
         self.steps = epochs * self.batches
         self.done = 0
         self.info: dict[str, Any] = {}  # what the estimator said at the last update
-        self._n_rows = len(rows)
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
         self._rows: Rows = k.put_rows(rows)
@@ -117,7 +114,6 @@ class Fit:
         self._offsets = k.zeros(self._model) if self.optimiser.centred else None
         base = base_rates(rows, "data", model.kind).bias
         self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0), base)
-        self._shuffled = self._shuffled_batches()
 
     @property
     def model(self) -> Any:
@@ -133,16 +129,6 @@ class Fit:
     def _diverged(self) -> Diverged:
         return Diverged(f"a parameter is not within ±{LARGEST_PARAMETER:g} after {self.done} updates")
 
-    def _shuffled_batches(self) -> Iterator[Rows]:
-        epoch = 0
-        while True:
-            order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self._n_rows)
-            numbers = self.k.put_index(order)
-            for first in range(0, self._n_rows, self.batch_size):
-                count = min(self.batch_size, self._n_rows - first)
-                yield self.k.take(self._rows, numbers, first, count)
-            epoch += 1
-
     def advance(self, updates: int) -> None:
         """Do this many updates; raises `Diverged` where a parameter leaves all bounds.
 
@@ -157,7 +143,7 @@ class Fit:
 
     def _update(self) -> None:
         """One update; a function of its own, so that nothing of it is still there at the next."""
-        batch = next(self._shuffled)
+        batch = self._shuffled.take(self.done, self._rows)
         key = Key(self.seed, 0, self.done)
         try:
             gradient, self._state, self.info = self._estimator.step(

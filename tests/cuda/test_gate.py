@@ -4,15 +4,16 @@ import pytest
 from ways import ON_GPU, SIMULATED
 
 from ebmbench.harness import gate
+from ebmbench.harness.gate_binary import PRODUCTS, BinaryJobs
 from ebmbench.harness.gate_gaussian import GaussianJobs
+from ebmbench.harness.gate_networks import NetworkJobs
 
 JOBS = [
-    *(f"{job} ({arithmetic})" for arithmetic in ("float", "grid") for job in gate._Jobs.tolerances),
+    *(f"{job} ({arithmetic})" for arithmetic in ("float", "grid") for job in BinaryJobs.tolerances),
     *(f"{job} (gaussian)" for job in GaussianJobs.tolerances),
+    *(f"{job} (network)" for job in NetworkJobs.tolerances),
 ]
-PRODUCTS = [
-    f"{job} ({arithmetic})" for arithmetic in ("bfloat16", "bfloat16x2") for job in gate._PRODUCTS
-]
+ROUNDED = [f"{job} ({arithmetic})" for arithmetic in ("bfloat16", "bfloat16x2") for job in PRODUCTS]
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)]
 # Walks of 300 temperatures; without a GPU they would take a minute each at the larger sizes.
 LONG = ("anneal_slowly", "anneal_back")
@@ -29,7 +30,7 @@ def sizes_of(job):
 
 def cases():
     """Every job at its sizes; where there is no GPU, one size of each is enough for most runs."""
-    for job in (*JOBS, *PRODUCTS):
+    for job in (*JOBS, *ROUNDED):
         for size in sizes_of(job):
             long = "bfloat16" in job or size != (31, 33, 7)
             yield pytest.param(job, size, id=f"{job}-{size}", marks=pytest.mark.long if long else ())

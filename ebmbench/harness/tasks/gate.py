@@ -12,7 +12,10 @@ NAME = "gate"
 
 @dataclass(frozen=True, kw_only=True)
 class Case(tasks.Case):
-    """One job in one arithmetic, `float`, `grid` and so on, or `gaussian`, on all of the gate's sizes."""
+    """One job on all of the gate's sizes.
+
+    arithmetic: `float`, `grid` and so on, or `gaussian` or `network`, a kind of model.
+    """
 
     task = NAME
     gated = False  # this is the gate

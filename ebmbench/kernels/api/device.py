@@ -8,6 +8,7 @@ import numpy as np
 
 from ebmbench.errors import NotFinite, Unavailable, UserError
 from ebmbench.models.arithmetic import ARITHMETICS, rounded
+from ebmbench.models.mlp import MLP
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.scalar import LARGEST_PARAMETER
@@ -41,7 +42,7 @@ class Device:
         if isinstance(rows, np.ndarray) and not rows.flags.c_contiguous:
             raise UserError(f"{name} must be rows that lie one after the other: pass them to put_rows")
 
-    def put(self, model: Model, arithmetic: str = "float") -> Handle:
+    def put(self, model: Model | MLP, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in one of the `ARITHMETICS`, rounded as `models.arithmetic` says.
 
         float: float32. grid: multiples of 2**-16, whose sums over binary states are exact. bfloat16 and
@@ -99,6 +100,11 @@ class Device:
         """
         count = len(index) - first if count is None else count
         return self.device["take"](rows, index, first, count)
+
+    def stack(self, first: Rows, second: Rows) -> Rows:
+        """The rows of both, the first's on top, as a new array: uint8 if both are, else float32."""
+        self._check(second, first.shape[1], "second")
+        return self.device["stack"](first, second)
 
     def synchronize(self) -> None:
         """Wait until everything that was asked for is done; call before reading a clock."""

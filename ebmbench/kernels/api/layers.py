@@ -41,6 +41,15 @@ class Layers(Device):
             raise UserError(f"a logistic loss needs one output, but the network has {model.sizes[-1]}")
         return self._job("logistic", model)(model, activations, inner, outer)
 
+    def payoff(self, model: Handle, activations: Activations, data: int) -> Loss:
+        """See `models.gan.payoff`, of a network with one output; data: 1 to B - 1, the rows of data.
+
+        The tally is fetched with `get_rows`.
+        """
+        if model.sizes[-1] != 1:
+            raise UserError(f"a payoff needs one output, but the network has {model.sizes[-1]}")
+        return self._job("payoff", model)(model, activations, data)
+
     def backward(self, model: Handle, activations: Activations, delta: Rows) -> Tree:
         """The gradient, a tree, where delta [B, sizes[-1]] is the objective's by the outputs."""
         self._check(delta, model.sizes[-1], "delta")

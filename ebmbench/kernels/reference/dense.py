@@ -6,7 +6,7 @@ import numpy as np
 
 from ebmbench.kernels.reference import device
 from ebmbench.kernels.reference.update import ascend
-from ebmbench.models import mlp
+from ebmbench.models import gan, mlp
 from ebmbench.models.mlp import MLP
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -72,6 +72,7 @@ JOBS = {
     "outputs": lambda model, activations: activations[-1].copy(),
     "cross_entropy": lambda model, activations, targets: mlp.cross_entropy(activations[-1], targets),
     "logistic": lambda model, activations, inner, outer: mlp.logistic(activations[-1], inner, outer),
+    "payoff": lambda model, activations, data: gan.payoff(activations[-1], data),
     "backward": backward,
     "input_delta": input_delta,
 }

@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "get_rows": np.array,
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
+    "stack": lambda first, second: np.concatenate([first, second]),
     "is_binary": lambda rows: bool(((rows == 0) | (rows == 1)).all()),
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},

@@ -1,0 +1,55 @@
+"""Where networks start: weights whose size keeps that of the activations from layer to layer."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ebmbench.models.gan import GAN
+from ebmbench.models.mlp import MLP
+from ebmbench.options import require
+from ebmbench.randomness import Key, Stream, check_seed, normals
+from ebmbench.scalar import LEAK
+
+# The inverse of the mean of f'(x)**2 over a symmetric law of x: He et al. 2015, eq. 10 and 15.
+_GAIN = {"relu": 2.0, "leaky_relu": 2.0 / (1.0 + LEAK**2)}
+
+
+def initial_network(sizes: Sequence[int], activations: Sequence[str], seed: int, first: int = 0) -> MLP:
+    """W^l from a normal of variance gain / n_{l-1}, c^l = 0.
+
+    sizes: units of each layer, the input's first; the gain is 2 for relu units, 2 / (1 + leak²) for leaky
+    ones (He et al. 2015, eq. 10 and 15), else 1 (Glorot & Bengio 2010, eq. 10); first: numbers of
+    steps of the stream that other networks of this seed have taken.
+    """
+    require(len(sizes) >= 2, "a network needs the size of its input and of at least one layer")
+    for n in sizes:
+        require(isinstance(n, int) and n >= 1, f"a layer must have at least 1 unit, not {n}")
+    require(len(activations) == len(sizes) - 1, f"{len(sizes) - 1} layers need as many activations")
+    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS, first)
+    weights = [
+        np.sqrt(_GAIN.get(name, 1.0) / below) * normals(key.advance(n), below, above)
+        for n, ((below, above), name) in enumerate(zip(pairwise(sizes), activations, strict=True))
+    ]
+    return MLP(tuple(weights), tuple(np.zeros(n) for n in sizes[1:]), tuple(activations))
+
+
+def initial_gan(
+    n_visible: int,
+    n_latent: int = 100,
+    hidden_generator: Sequence[int] = (256, 256),
+    hidden_discriminator: Sequence[int] = (256, 256),
+    seed: int = 0,
+    output: str = "sigmoid",
+) -> GAN:
+    """Players as `initial_network` gives them: relu units in G, leaky ones in D (Radford et al. 2016).
+
+    output: activation of what the generator gives: sigmoid for data in [0, 1], linear for real ones.
+    """
+    hidden = tuple(hidden_generator)
+    activations = ("relu",) * len(hidden) + (output,)
+    generator = initial_network((n_latent, *hidden, n_visible), activations, seed)
+    hidden = tuple(hidden_discriminator)
+    ends = ("leaky_relu",) * len(hidden) + ("linear",)
+    taken = len(generator.weights)
+    return GAN(generator, initial_network((n_visible, *hidden, 1), ends, seed, taken))
