@@ -5,15 +5,12 @@ states. So `model` has MNIST's share of units on, and `Recipe` makes models in w
 and the share that flips a sweep are what one asks for.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
 
 import numpy as np
 from scipy.special import logit
 
-from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM, visible_probability
 from ebmbench.options import require
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream, normals, uniforms
@@ -47,16 +44,6 @@ def rows(count: int, n_visible: int) -> np.ndarray:
 def labels(count: int, classes: int) -> np.ndarray:
     """Classes of as many rows, drawn evenly, int64 [count]."""
     return (uniforms(Key(1, Stream.SAMPLES), 1, count)[0] * classes).astype(np.int64)
-
-
-def network(sizes: Sequence[int], activations: Sequence[str], seed: int = 0) -> MLP:
-    """Normal weights by which a unit's input varies by about 1, and biases of 0."""
-    key = Key(seed, Stream.INITIAL_PARAMETERS)
-    weights, below = [], 0
-    for n, m in pairwise(sizes):
-        weights.append(normals(key._replace(chain=below), n, m) / np.sqrt(n))
-        below += n
-    return MLP(tuple(weights), tuple(np.zeros(m) for m in sizes[1:]), tuple(activations))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
     gan(place, model, rows, batch, updates, form, rule)
                                                likewise, of a `GAN`: a step of its discriminator on
                                                a batch and as many rows of its generator, and a step of
-                                               that on new noise, standard normal, by a form of `models.gan`
+                                               that on new noise, uniform on [-1, 1], by a form of `models.gan`
 
     score_free_energy, score_pseudolikelihood(place, model, v)
                                                a piece is the library's own score of the rows v

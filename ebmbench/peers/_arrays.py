@@ -204,7 +204,9 @@ def mlp(
                 delta = below
             last.update(batch=found[0], targets=t)
 
-    return Work(run, wait, lambda: _hosted(host, **dict(zip(model.names, parameters, strict=True)), **last))
+    return Work(
+        run, wait, lambda: _hosted(host, **dict(zip(model.names, parameters, strict=True)), **last)
+    )
 
 
 def _pseudolikelihood(xp: Any, d: Array) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ Gradients are written by hand, without a tape: with 100 rows and 64 to 1,024 uni
 torch's fused one.
 """
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -112,7 +113,7 @@ class _Adam:
         self.state = [*first, *second, *steps]
         self.torch = torch
         self._step = partial(
-            torch.optim.adam.adam, self.parameters, self.gradients, first, second, [], steps,
+            importlib.import_module("torch.optim.adam").adam, self.parameters, self.gradients, first, second, [], steps,
             fused=True, capturable=place.device == "cuda", amsgrad=False, maximize=True, weight_decay=0.0,
             lr=rule.rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.epsilon,
         )  # fmt: skip
@@ -179,11 +180,11 @@ def gan(
         inner, outer = FORMS[form]
 
         def update() -> None:
-            both[batch:].copy_(G.forward(z["D"].normal_(), made))
+            both[batch:].copy_(G.forward(z["D"].uniform_(-1, 1), made))
             logits = D.forward(both, judged)
             D.backward(both, judged, (real - logits.sigmoid()).div_(batch), climb_D.layer)
             climb_D.finish()
-            logits = D.forward(G.forward(z["G"].normal_(), made), judged_G)
+            logits = D.forward(G.forward(z["G"].uniform_(-1, 1), made), judged_G)
             delta = (inner * logits).sigmoid_().mul_(inner * outer / batch)
             G.backward(z["G"], made, D.input_delta(judged_G, delta), climb_G.layer)
             climb_G.finish()

@@ -1,4 +1,5 @@
-"""What kernels and peers are timed on: sampling, annealing, gradients over single flips, training.
+"""What kernels and peers are timed on: sampling, annealing, gradients over single flips, training of
+RBMs and of networks.
 
 Each job knows what the plain dense algorithm must compute and move, how a backend does it, how a peer
 does it, and how to see that it was done. What all run on is a `Subject`.
@@ -6,11 +7,13 @@ does it, and how to see that it was done. What all run on is a `Subject`.
 
 from ebmbench.harness.jobs._flips import Pseudolikelihood, RatioMatching
 from ebmbench.harness.jobs._job import Cost, Job, Ours
+from ebmbench.harness.jobs._layers import Classifier, Pair
 from ebmbench.harness.jobs._sampling import Annealing, Gibbs
 from ebmbench.harness.jobs._training import CD, SML
 
 JOBS: dict[str, type[Job]] = {
-    job.name: job for job in (Gibbs, Annealing, Pseudolikelihood, RatioMatching, SML, CD)
+    job.name: job
+    for job in (Gibbs, Annealing, Pseudolikelihood, RatioMatching, SML, CD, Classifier, Pair)
 }
 
 __all__ = ["JOBS", "Cost", "Job", "Ours"]

@@ -44,9 +44,7 @@ class _Chains(Epoch):
     def trainer(self, k: Backend, subject: Subject, seed: int) -> Fit:
         """The library's own loop."""
         rows, optimiser = subject.rows(self.rows), SGD(RATE, MOMENTUM)
-        return Fit(
-            k, subject.model, rows, self.name, self.settings, optimiser, EPOCHS, self.batch, seed
-        )
+        return Fit(k, subject.model, rows, self.name, self.settings, optimiser, EPOCHS, self.batch, seed)
 
     def theirs(self, peer: Peer, subject: Subject) -> Work:
         """The same by a peer."""
