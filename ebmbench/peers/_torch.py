@@ -51,16 +51,18 @@ def prepared(prepare: Prepare, step: Callable[[], None], changed: Sequence[Any])
 
 
 def epoch(
-    place: Place, rows: int, batch: int, updates: int, load: Callable[[Any], None], step: Callable[[], None]
+    place: Place, rows: int, batch: int, updates: int, load: Callable[[Any], None],
+    step: Callable[[], None], renew: Callable[[], None] = lambda: None,
 ) -> Callable[[], None]:  # fmt: skip
     """So many updates without a tape: load(numbers of a batch of rows), then step().
 
-    Rows come in a random order, a new one as often as no whole batch is left.
+    Rows come in a random order, a new one as often as no whole batch is left; before it renew().
     """
     torch = package()
 
     def batches() -> Iterator[Any]:
         while True:
+            renew()
             order = torch.randperm(rows, device=place.device)
             yield from order[: rows // batch * batch].split(batch)
 

@@ -111,9 +111,9 @@ class _Adam:
         first, second = ([torch.zeros_like(x) for x in self.parameters] for _ in range(2))
         steps = [x.new_zeros((), dtype=torch.float32) for x in self.parameters]
         self.state = [*first, *second, *steps]
-        self.torch = torch
+        self.torch, adam = torch, importlib.import_module("torch.optim.adam").adam
         self._step = partial(
-            importlib.import_module("torch.optim.adam").adam, self.parameters, self.gradients, first, second, [], steps,
+            adam, self.parameters, self.gradients, first, second, [], steps,
             fused=True, capturable=place.device == "cuda", amsgrad=False, maximize=True, weight_decay=0.0,
             lr=rule.rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.epsilon,
         )  # fmt: skip

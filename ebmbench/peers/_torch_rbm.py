@@ -4,7 +4,6 @@ Sampling is `addmm` and `uniform < sigmoid` in place, without a gradient tape; t
 single flips are differentiated by autograd.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,10 @@ def sml(
     updates: int, rate: float, momentum: float,
 ) -> Work:  # fmt: skip
     """See the package."""
-    return _train(prepare, place, model, rows, chains, batch, updates, 1, rate, momentum)
+    data, v = tensor(place, rows), tensor(place, chains)
+    training = Training(prepare, place, model, data, v, batch, 1, rate, momentum)
+    run = epoch(place, len(data), batch, updates, training.load, training.step)
+    return work(place, run, lambda: training.shown)
 
 
 def cd(
@@ -58,46 +60,57 @@ def cd(
     rate: float, momentum: float,
 ) -> Work:  # fmt: skip
     """See the package."""
-    return _train(prepare, place, model, rows, None, batch, updates, k, rate, momentum)
+    data = tensor(place, rows)
+    training = Training(prepare, place, model, data, None, batch, k, rate, momentum)
+    run = epoch(place, len(data), batch, updates, training.load, training.step)
+    return work(place, run, lambda: training.shown)
 
 
-def _train(
-    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray | None, batch: int,
-    updates: int, sweeps: int, rate: float, momentum: float,
-) -> Work:  # fmt: skip
-    """Batches in a random order, momentum, updates in place; without chains they start at the batch."""
-    torch = package()
-    with torch.no_grad():
-        torch.manual_seed(0)
-        parameters = _model(place, model)
-        W, b, c = parameters
-        velocity = [torch.zeros_like(x) for x in parameters]
-        data = tensor(place, rows)
-        positive = data[:batch].clone()
-        v = positive.clone() if chains is None else tensor(place, chains)
-        h = v.new_empty(len(v), model.n_hidden)
-        p_v, p_h = torch.empty_like(v), torch.empty_like(h)
+class Training:
+    """An RBM whose step() is an update with momentum, in place, from the batch of the last `load`.
 
-        def update() -> None:
-            p_data = torch.addmm(c, positive, W).sigmoid_()
-            for sweep in range(sweeps):
-                draw(torch, h, p_h, c, positive if chains is None and sweep == 0 else v, W)
-                draw(torch, v, p_v, b, h, W.T)
-            p_model = torch.addmm(c, v, W).sigmoid_()
-            # The gradient of W goes straight into its velocity.
-            speed_W, *speeds = velocity
-            speed_W.addmm_(positive.T, p_data, beta=momentum, alpha=rate / batch)
-            W.add_(speed_W.addmm_(v.T, p_model, alpha=-rate / len(v)))
-            gradients = positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
-            for parameter, speed, g in zip((b, c), speeds, gradients, strict=True):
-                parameter.add_(speed.mul_(momentum).add_(g, alpha=rate))
+    rows: on the device; chains: likewise, or None where they start at the batch. shown: the tensors that
+    change, by name; index: the numbers of the last batch's rows.
+    """
 
-        step = prepared(prepare, update, (*parameters, *velocity, v))
-        load = partial(torch.index_select, data, 0, out=positive)
-        run = epoch(place, len(data), batch, updates, load, step)
+    def __init__(
+        self, prepare: Prepare, place: Place, model: RBM, rows: Any, chains: Any, batch: int, sweeps: int,
+        rate: float, momentum: float,
+    ) -> None:  # fmt: skip
+        torch = package()
+        with torch.no_grad():
+            torch.manual_seed(0)
+            parameters = _model(place, model)
+            W, b, c = parameters
+            velocity = [torch.zeros_like(x) for x in parameters]
+            positive = rows[:batch].clone()
+            v = positive.clone() if chains is None else chains
+            h = v.new_empty(len(v), model.n_hidden)
+            p_v, p_h = torch.empty_like(v), torch.empty_like(h)
 
-    shown = {"W": W, "b": b, "c": c, "batch": positive, "chains": v, "h": h}
-    return work(place, run, lambda: shown)
+            def update() -> None:
+                p_data = torch.addmm(c, positive, W).sigmoid_()
+                for sweep in range(sweeps):
+                    draw(torch, h, p_h, c, positive if chains is None and sweep == 0 else v, W)
+                    draw(torch, v, p_v, b, h, W.T)
+                p_model = torch.addmm(c, v, W).sigmoid_()
+                # The gradient of W goes straight into its velocity.
+                speed_W, *speeds = velocity
+                speed_W.addmm_(positive.T, p_data, beta=momentum, alpha=rate / batch)
+                W.add_(speed_W.addmm_(v.T, p_model, alpha=-rate / len(v)))
+                gradients = positive.mean(0) - v.mean(0), p_data.mean(0) - p_model.mean(0)
+                for parameter, speed, g in zip((b, c), speeds, gradients, strict=True):
+                    parameter.add_(speed.mul_(momentum).add_(g, alpha=rate))
+
+            self.step = prepared(prepare, update, (*parameters, *velocity, v))
+        self._torch, self._rows = torch, rows
+        self.index: Any = None
+        self.shown = {"W": W, "b": b, "c": c, "batch": positive, "chains": v, "h": h}
+
+    def load(self, index: Any) -> None:
+        """Take the rows of these numbers as the batch."""
+        self.index = index
+        self._torch.index_select(self._rows, 0, index, out=self.shown["batch"])
 
 
 def flips(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, objective: str) -> Work:
