@@ -54,3 +54,9 @@ def require(condition: bool, sentence: str) -> None:
     """Raise `UserError(sentence)` unless the condition holds."""
     if not condition:
         raise UserError(sentence)
+
+
+def like(what: str, array: Any, shape: tuple[int, ...]) -> Any:
+    """The array, which must have this shape."""
+    require(array.shape == shape, f"{what} must have the shape {shape}, but is given {array.shape}")
+    return array

@@ -66,6 +66,14 @@ def check_seed(seed: int) -> int:
     return seed
 
 
+def derived_seed(seed: int, part: int) -> int:
+    """The seed of a part of a run, such as a layer: of part 0 the run's own, of others a random one."""
+    if part == 0:
+        return check_seed(seed)
+    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS, part)
+    return int(fine_uniforms(key, 1, 1, START)[0, 0] * 2.0**32)
+
+
 @jit(forceinline=True)
 def fill_uniforms(out, chain, step, seed, stream):
     """Write the uniforms of units 0, 1, ... of one chain; len(out) must be a multiple of 4."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import evaluate, facts, models, suites, verify
+from ebmbench.cli import evaluate, facts, sample, suites, train, verify
 from ebmbench.errors import UserError
 
 app = typer.Typer(
@@ -42,9 +42,9 @@ def options(
 
 for command in (
     suites.run,
-    models.train,
+    train.train,
     evaluate.evaluate,
-    models.sample,
+    sample.sample,
     suites.report,
     facts.list_names,
     facts.doctor,

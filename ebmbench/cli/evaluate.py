@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from ebmbench.cli.console import answer, print_table, steps
-from ebmbench.cli.models import Backend, ModelFile, Seed
+from ebmbench.cli.options import Backend, ModelFile, Seed
 
 
 def evaluate(

@@ -7,6 +7,9 @@ the model on the device. The gradient is ascent on the
 principle's objective, divided by the true number of rows of the batch. `key.step` counts the
 updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h. `init`
 raises `Unavailable` with one sentence where the principle does not apply to the model's units.
+
+A file whose state is not None also has `saved(k, state) -> arrays` on the host by name, and
+`restored(k, state, arrays) -> state`, which takes what `init` gave to where the saved one stood.
 """
 
 from types import ModuleType

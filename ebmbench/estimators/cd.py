@@ -20,17 +20,30 @@ NAME = "cd"
 
 @dataclass(frozen=True)
 class Config:
-    """k: sweeps of the negative phase, at least 1."""
+    """k: sweeps of the negative phase, at least 1.
+
+    visible_beta, hidden_beta: inverse temperatures of p(v|h) and p(h|v), > 0: 2 where the layer hears
+    the other one twice, as while a DBM is pre-trained (see `models.dbm.composed`).
+    """
 
     k: int = 1
+    visible_beta: float = 1.0
+    hidden_beta: float = 1.0
 
     def __post_init__(self) -> None:
         require(self.k >= 1, f"k of estimator cd must be at least 1, but is {self.k}")
+        for name in ("visible_beta", "hidden_beta"):
+            beta = getattr(self, name)
+            sentence = f"{name} of estimator cd must be positive and finite, but is {beta}"
+            require(0 < beta < float("inf"), sentence)
 
     @property
     def label(self) -> str:
         """The name in tables and figures."""
-        return f"CD-{self.k}"
+        doubled = (self.visible_beta, self.hidden_beta) != (1.0, 1.0)
+        return f"CD-{self.k}" + (
+            f", betas {self.visible_beta:g}, {self.hidden_beta:g}" if doubled else ""
+        )
 
 
 def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> None:
@@ -40,8 +53,15 @@ def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -
 def step(
     k: Backend, model: Handle, config: Config, state: None, batch: Rows, key: Key
 ) -> tuple[Tree, None, dict[str, Any]]:
-    """One gradient; see the package's docstring."""
+    """One gradient; see the package's docstring. With betas a half-sweep each at its own temperature."""
     chains = key._replace(stream=Stream.CONTRASTIVE, step=key.step * config.k)
-    negative, _ = k.gibbs(model, batch, config.k, chains)
-    gradient, means = k.moments(model, batch, negative)
+    if config.visible_beta == config.hidden_beta:
+        negative, _ = k.gibbs(model, batch, config.k, chains, config.hidden_beta)
+    else:
+        negative = batch
+        for sweep in range(config.k):
+            now = chains.advance(sweep)
+            h = k.sample_hidden(model, negative, now, config.hidden_beta)
+            negative = k.sample_visible(model, h, now, config.visible_beta)
+    gradient, means = k.moments(model, batch, negative, config.hidden_beta)
     return gradient, None, {"means": means}

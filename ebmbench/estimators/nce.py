@@ -5,6 +5,7 @@ is drawn afresh for every batch: from the data's base rates, or from a given RBM
 enumerated.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,3 +132,13 @@ def step(
     log_z = state.log_z + config.log_z_rate * float(np.clip(newton, -_LARGEST_STEP, _LARGEST_STEP))
     info = {"means": found.means, "learned_log_z": log_z, "objective": found.value}
     return found.gradient, State(noise, log_z), info
+
+
+def saved(k: Backend, state: State) -> dict[str, np.ndarray]:
+    """The learned log Z; the noise is the same in every run of these settings."""
+    return {"log_z": np.array(state.log_z)}
+
+
+def restored(k: Backend, state: State, arrays: Mapping[str, np.ndarray]) -> State:
+    """The state with the log Z that had been learned."""
+    return state._replace(log_z=float(arrays["log_z"]))

@@ -13,7 +13,18 @@ from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
-from ebmbench.samplers.tempering import Ladders, advance, coldest, spaced, start, swap_rates
+from ebmbench.samplers.tempering import (
+    Ladders,
+    advance,
+    coldest,
+    restored,
+    saved,
+    spaced,
+    start,
+    swap_rates,
+)
+
+__all__ = ["NAME", "Config", "init", "restored", "saved", "step"]
 
 NAME = "parallel_tempering"
 

@@ -13,7 +13,9 @@ from ebmbench.kernels.api import Backend, Handle, Rows, Tree
 from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
-from ebmbench.samplers.gibbs import Chains, advance, start
+from ebmbench.samplers.gibbs import Chains, advance, restored, saved, start
+
+__all__ = ["NAME", "Config", "init", "restored", "saved", "step"]
 
 NAME = "sml"
 

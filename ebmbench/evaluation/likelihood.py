@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Likelihood:
     n_rows: int
     log_z: LogZ
     seconds: float
+
+    what: ClassVar[str] = "log-likelihood"
 
 
 def mean_free_energy(k: Backend, model: TwoLayers, rows: np.ndarray) -> float:

@@ -1,16 +1,19 @@
 """Samples of a model as rows and as pictures."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.kernels.api import Backend
+from ebmbench.models.dbm import DBM
+from ebmbench.models.dbn import DBN
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import advance, start
@@ -42,14 +45,48 @@ def picture_shape(n_visible: int, shape: tuple[int, int] | None, order: str = "C
     return PictureShape(*shape, order)
 
 
-def draw(k: Backend, model: TwoLayers, count: int, sweeps: int, seed: int) -> np.ndarray:
+def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarray:
     """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
 
-    uint8 for binary units; for Gaussian ones float32, with their noise.
+    uint8 for binary units; for Gaussian ones float32, with their noise. A DBM's chains are those of all
+    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once.
     """
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
-    chains = advance(k, k.put(model), start(k, model, count, Key(seed, Stream.SAMPLES)), sweeps)
-    return k.get_rows(chains.v).astype(np.float32 if isinstance(model, GaussianRBM) else np.uint8)
+    check_kind(model)
+    return _DRAWS[model.kind](k, model, count, sweeps, Key(seed, Stream.SAMPLES))
+
+
+def _chains(k: Backend, model: TwoLayers, count: int, sweeps: int, key: Key) -> np.ndarray:
+    return _of_dbn(k, DBN((model,)), count, sweeps, key)
+
+
+def _of_dbn(k: Backend, model: DBN, count: int, sweeps: int, key: Key) -> np.ndarray:
+    """Ancestral sampling (Hinton, Osindero & Teh 2006); the steps after the chains' go downwards."""
+    top = model.layers[-1]
+    chains = advance(k, k.put(top), start(k, top, count, key), sweeps)
+    rows, now = chains.v, chains.key
+    for layer in reversed(model.layers[:-1]):
+        rows, now = k.sample_visible(k.put(layer), rows, now), now.advance(1)
+    gaussian = isinstance(model.layers[0], GaussianRBM)
+    return k.get_rows(rows).astype(np.float32 if gaussian else np.uint8)
+
+
+def _of_dbm(k: Backend, model: DBM, count: int, sweeps: int, key: Key) -> np.ndarray:
+    return _chains(k, model.bipartite, count, sweeps, key)[:, : model.n_visible]
+
+
+# By the kind of model.
+_DRAWS: dict[str, Callable[..., np.ndarray]] = {
+    RBM.kind: _chains,
+    GaussianRBM.kind: _chains,
+    DBN.kind: _of_dbn,
+    DBM.kind: _of_dbm,
+}
+
+
+def check_kind(model: Any) -> None:
+    """`UserError` where `draw` has nothing to draw."""
+    require(model.kind in _DRAWS, f"a model of the kind {model.kind} has no samples")
 
 
 def tiles(rows: np.ndarray, shape: PictureShape) -> np.ndarray:

@@ -74,7 +74,7 @@ class Sandwich:
         elif gap > 0:
             said = (
                 f"not resolved: reverse AIS stands {gap:.2f} nats above forward AIS, "
-                f"so the log-likelihood may be up to {gap:.2f} nats too high"
+                f"so the {self.estimates[0].what} may be up to {gap:.2f} nats too high"
             )
         else:
             said = (
@@ -126,12 +126,25 @@ def estimates(
 ) -> Iterator[Likelihood]:
     """The estimates of `sandwich` one after the other; `now` is told what is being computed."""
     rows, base = prepared(model, rows, base, seed)
+    free_energy = mean_free_energy(k, model, rows)
+    for log_z, seconds in log_zs(k, model, methods, settings, base, seed, now):
+        yield Likelihood(-free_energy - log_z.log_z, len(rows), log_z, seconds)
+
+
+def log_zs(
+    k: Backend,
+    model: TwoLayers,
+    methods: list[str] | None,
+    settings: dict[str, Any] | None,
+    base: BaseRates,
+    seed: int,
+    now: Callable[[str], None] = lambda text: None,
+) -> Iterator[tuple[LogZ, float]]:
+    """Log Z and its seconds by each method in turn; arguments as `sandwich`."""
     methods = default_methods(model) if methods is None else methods
     shared = _Shared(k, model, methods, check(methods, settings or {}), base, seed, now)
-    free_energy = mean_free_energy(k, model, rows)
     for name in methods:
-        log_z, seconds = shared.estimate(name)
-        yield Likelihood(-free_energy - log_z.log_z, len(rows), log_z, seconds)
+        yield shared.estimate(name)
 
 
 @dataclass(frozen=True, eq=False)

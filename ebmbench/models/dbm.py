@@ -9,14 +9,15 @@ samples, anneals or enumerates an RBM does so for that `bipartite` one, and log 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
-from ebmbench.models.mlp import check_chain
+from ebmbench.models.mlp import MLP, check_chain
 from ebmbench.models.model import Array, real_array
-from ebmbench.models.rbm import RBM, hidden_input
+from ebmbench.models.rbm import RBM, TwoLayers, hidden_input
 from ebmbench.options import require
 
 
@@ -146,3 +147,48 @@ def variational(model: RBM, rows: Array, n: int) -> Array:
     means = rows[:, n:]
     entropy = -(xlogy(means, means) + xlog1py(1.0 - means, -means)).sum(axis=1)
     return rows @ model.b + np.logaddexp(0.0, hidden_input(model, rows)).sum(axis=1) + entropy
+
+
+def composed(layers: Sequence[TwoLayers]) -> DBM:
+    """The DBM of RBMs trained one upon the other with doubled inputs (S&H 2009, section 3.1, figure 2).
+
+    In a DBM a hidden layer hears the layer below and the one above. In the stack an RBM has but one of
+    them, and its layer hears that one twice: with x = c' + h^{l-1} W^l of the RBM below and y = b' +
+    h^{l+1} W^{l+1}ᵀ of the one above, p(h^l|h^{l-1}) = sigmoid(2x) and p(h^l|h^{l+1}) = sigmoid(2y).
+    Together each has its say once: the mean of the inputs 2x and 2y is c' + b' + h^{l-1} W^l + h^{l+1}
+    W^{l+1}ᵀ, the DBM's input with the weights as they are and the biases added. Layers v and h^L have
+    one neighbour in the DBM too, so nothing of theirs is doubled.
+    """
+    require(len(layers) >= 1, "a DBM needs at least one hidden layer")
+    check_chain([layer.W.shape for layer in layers])
+    for layer in layers:
+        require(isinstance(layer, RBM), "a DBM is composed of RBMs with binary units")
+    between = (below.c + above.b for below, above in pairwise(layers))
+    return DBM(tuple(layer.W for layer in layers), (layers[0].b, *between, layers[-1].c))
+
+
+def classifier(model: DBM, classes: int) -> MLP:
+    """A network that starts as the DBM's mean field, with outputs of zero (S&H 2009, section 3.3).
+
+    Its input is v and the posterior means of the even hidden layers, [B, even units] as `mean_field`
+    returns them: for two hidden layers v and mu^2. The first layer has the bipartite W, for two hidden
+    layers W^1 above W^2ᵀ, and so gives the odd layers' means, sigmoid(c + rows W). The second one has
+    its transpose without v's part, W^2 for two layers, and gives sigmoid(b + odd Wᵀ). That is one update
+    of `mean_field`: where the means in the input have converged it returns them. If the uppermost hidden
+    layer is an odd one, a third layer W^L gives its means from those of the one below.
+    """
+    bipartite, n = model.bipartite, model.n_visible
+    count = len(model.weights)
+    weights, biases = [bipartite.W], [bipartite.c]
+    if count >= 2:
+        weights.append(bipartite.W[n:].T)
+        biases.append(bipartite.b[n:])
+    if count >= 3 and count % 2 == 1:
+        below = spans(model.sizes)[0][-1]
+        last = np.zeros((bipartite.n_visible - n, model.sizes[-1]))
+        last[below.start - n : below.stop - n] = model.weights[-1]
+        weights.append(last)
+        biases.append(model.biases[-1])
+    weights.append(np.zeros((weights[-1].shape[1], classes)))
+    biases.append(np.zeros(classes))
+    return MLP(tuple(weights), tuple(biases), (*("sigmoid" for _ in biases[1:]), "linear"))

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import expit
 
 from ebmbench.models import gaussian_rbm
+from ebmbench.models.gaussian_enumerate import log_normaliser
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP, check_chain
 from ebmbench.models.model import Array
@@ -69,11 +71,19 @@ class DBN:
 
 def log_conditional(layer: TwoLayers, v: Array, h: Array) -> Array:
     """log p(v|h) of rows that belong together, nats (a log density where v is Gaussian), [B]."""
+    return log_given(layer, layer.b + h @ layer.W.T, v)
+
+
+def log_given(layer: TwoLayers, x: Array, v: Array) -> Array:
+    """As `log_conditional`, where h comes as the visible units' input x (their mean if Gaussian)."""
     if isinstance(layer, GaussianRBM):
-        mean = gaussian_rbm.visible_mean(layer, h)
-        normaliser = 0.5 * np.log(2.0 * np.pi / layer.precision).sum()
-        return -gaussian_rbm.quadratic(mean, layer.precision, v) - normaliser
-    return bernoulli(layer.b + h @ layer.W.T, v)
+        return -gaussian_rbm.quadratic(x, layer.precision, v) - log_normaliser(layer.precision)
+    return bernoulli(x, v)
+
+
+def entropy(x: Array) -> Array:
+    """H(q) of independent binary units with pre-activations x, nats, [B]."""
+    return (softplus(x) - x * expit(x)).sum(axis=1)
 
 
 def bernoulli(x: Array, v: Array) -> Array:

@@ -10,9 +10,10 @@ Gradients are taken with respect to W, b, c and log_precision, so that a learned
 positive: a tree is named like `TREE`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 from scipy.special import expit
 
 from ebmbench.errors import UserError
@@ -30,6 +31,7 @@ class GaussianRBM(TwoLayers):
     """
 
     precision: Array
+    _kept: Array | None = field(default=None, init=False, repr=False)
 
     kind: ClassVar[str] = "gaussian_rbm"
     visible: ClassVar[str] = "Gaussian"
@@ -39,6 +41,21 @@ class GaussianRBM(TwoLayers):
         super().__post_init__()
         if not (self.precision > 0).all():
             raise UserError(f"precision must be greater than 0, but holds {self.precision.min():g}")
+
+    @property
+    def log_precision(self) -> Array:
+        """log of the precision; of a model fetched from a device, the very numbers that it keeps."""
+        return np.log(self.precision) if self._kept is None else self._kept
+
+    def with_log_precision(self, kept: Array) -> "GaussianRBM":
+        """The same model, of whose precision a device keeps this logarithm, [n_visible].
+
+        An update changes the logarithm and rounds its exponential, from which it cannot be had back to
+        the bit: with it a model that goes back to a device goes on as if it had never left.
+        """
+        found = GaussianRBM(self.W, self.b, self.c, self.precision)
+        object.__setattr__(found, "_kept", np.array(kept, np.float64))
+        return found
 
 
 class Moments(NamedTuple):

@@ -24,7 +24,7 @@ def check_rows(
     require(rows.shape[1] > 0, "the data have no columns")
     require(bool(np.isfinite(rows).all()), "the data hold a value that is not finite")
     if real:
-        largest = float(np.abs(rows.astype(np.float64)).max())
+        largest = max(float(rows.max()), -float(rows.min()))
         require(largest <= LARGEST, f"the data hold a value that float32 cannot: {largest:g}")
     else:
         require(bool(((rows >= 0) & (rows <= 1)).all()), "the data hold a value outside [0, 1]")
@@ -46,3 +46,21 @@ def check_states(rows: np.ndarray, model: TwoLayers) -> np.ndarray:
     """Rows to which the model gives a probability, or a density: as `check_rows`."""
     real = isinstance(model, GaussianRBM)
     return check_rows(rows, model.n_visible, binary=not real, real=real)
+
+
+def check_labels(labels: np.ndarray, n_rows: int, classes: int) -> np.ndarray:
+    """Labels as int64 [n_rows], each from 0 to classes - 1; `UserError` that says what is wrong."""
+    labels = np.asarray(labels)
+    require(labels.dtype.kind in "iu", f"labels must be whole numbers, not {labels.dtype}")
+    require(labels.shape == (n_rows,), f"{n_rows} rows need as many labels, not the shape {labels.shape}")
+    for label in (int(labels.min(initial=0)), int(labels.max(initial=0))):
+        require(
+            0 <= label < classes,
+            f"labels of {classes} classes lie between 0 and {classes - 1}, but one is {label}",
+        )
+    return labels.astype(np.int64)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """A row of zeros for each label with a one in its place, uint8 [n, classes]."""
+    return (labels[:, None] == np.arange(classes)).astype(np.uint8)

@@ -1,12 +1,14 @@
 """Models in files: an .npz of W, b and c, so that any other library's RBM can be judged here.
 
-With an array `precision` beside them the visible units are Gaussian.
+With an array `precision` beside them the visible units are Gaussian; with `kind` it is another model.
 """
 
 import io
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ import numpy as np
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.kinds import from_arrays, to_arrays
 from ebmbench.models.rbm import RBM
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -28,56 +31,60 @@ class Fixture(NamedTuple):
     log_likelihood: float  # mean over the test rows of the data set it was trained on, nats a row
 
 
-def save_model(path: str | Path, model: RBM | GaussianRBM, facts: dict[str, Any]) -> None:
+def save_model(path: str | Path, model: Any, facts: dict[str, Any]) -> None:
     """Write the parameters (float64) and a JSON text of facts; equal models give equal files."""
     path = Path(path)
     buffer = io.BytesIO()
     text = np.array(json.dumps(facts, sort_keys=True))
-    arrays = {name: getattr(model, name) for name in model.names}
-    np.savez_compressed(buffer, **arrays, facts=text)
+    arrays: dict[str, Any] = {**to_arrays(model), "facts": text}
+    np.savez_compressed(buffer, **arrays)
     try:
         write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def load_model(path: str | Path) -> RBM | GaussianRBM:
-    """Read W [n_visible, n_hidden], b [n_visible], c [n_hidden] from an .npz of any origin.
+def load_model(path: str | Path) -> Any:
+    """Read a model of any kind from an .npz of any origin.
 
-    With precision [n_visible] beside them the model is a `GaussianRBM`.
+    An RBM is W [n_visible, n_hidden], b [n_visible] and c [n_hidden], with precision [n_visible] beside
+    them a `GaussianRBM`; other models say what they are, see `models.kinds`.
 
     Raises `UserError` that names the file and what is wrong with it.
     """
-    path = Path(path)
+    with opened(Path(path)) as content:
+        return from_arrays(content)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of an .npz archive, read as they are asked for.
+
+    `UserError` that names the file where it is none or is damaged, or where the block raises one.
+    """
     if not path.exists():
         raise UserError(f"there is no file {path}")
     if path.is_dir():
-        raise UserError(f"{path} is a folder, not a model file")
+        raise UserError(f"{path} is a folder, not a file of arrays")
     try:
         content = np.load(path, allow_pickle=False)
         if not isinstance(content, np.lib.npyio.NpzFile):
-            raise UserError(f"{path} is not an .npz archive with W, b and c")
+            raise UserError("it is not an .npz archive of named arrays")
         with content:
-            kind = GaussianRBM if "precision" in content.files else RBM
-            missing = [name for name in RBM.names if name not in content.files]
-            if missing:
-                raise UserError(f"{path} does not hold {', '.join(missing)}; a model has W, b and c")
-            arrays = {name: content[name] for name in kind.names}
-    except UserError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise UserError(f"{path} cannot be read as an .npz archive: {error}") from None
-    try:
-        return kind(**arrays)
+            yield content
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise UserError(f"{path} cannot be read as an .npz archive: {error}") from None
 
 
 def load_binary_model(path: str | Path) -> RBM:
-    """As `load_model`, for what needs binary visible units; `UserError` where they are Gaussian."""
+    """As `load_model`, for what needs an RBM with binary visible units; `UserError` for all others."""
     model = load_model(path)
     if not isinstance(model, RBM):
-        raise UserError(f"{path} has Gaussian visible units, but binary ones are needed here")
+        gaussian = isinstance(model, GaussianRBM)
+        what = "Gaussian visible units" if gaussian else f"a model of the kind {model.kind}"
+        raise UserError(f"{path} has {what}, but an RBM with binary ones is needed here")
     return model
 
 

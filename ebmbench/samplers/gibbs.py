@@ -1,5 +1,6 @@
 """Chains that block Gibbs sampling moves: where they stand, and which random numbers come next."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.model import Model
+from ebmbench.options import like
 from ebmbench.randomness import START, Key, check_seed, normals, uniforms
 
 
@@ -47,3 +49,14 @@ def advance(k: Backend, model: Handle, chains: Chains, steps: int, beta: float =
     """The chains after `steps` sweeps at inverse temperature beta."""
     v, _ = k.gibbs(model, chains.v, steps, chains.key, beta)
     return Chains(v, chains.key.advance(steps))
+
+
+def saved(k: Backend, chains: Chains) -> dict[str, np.ndarray]:
+    """Where the chains stand, on the host."""
+    return {"v": k.get_rows(chains.v), "step": np.array(chains.key.step, np.uint64)}
+
+
+def restored(k: Backend, chains: Chains, arrays: Mapping[str, np.ndarray]) -> Chains:
+    """The chains where they stood when these arrays were saved."""
+    key = chains.key._replace(step=int(arrays["step"]))
+    return Chains(k.put_rows(like("the chains", arrays["v"], chains.v.shape)), key)

@@ -4,13 +4,14 @@ The warm chains, near the base rates, cross between modes, and exchanges carry w
 the model's own temperature.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.rbm import TwoLayers
-from ebmbench.options import require
+from ebmbench.options import like, require
 from ebmbench.randomness import Key, check_seed
 from ebmbench.samplers.gibbs import independent
 
@@ -74,3 +75,19 @@ def swap_rates(ladders: Ladders) -> np.ndarray:
     """The share of accepted exchanges of each pair of neighbours, float64; NaN before the first."""
     with np.errstate(invalid="ignore"):
         return ladders.accepted / ladders.proposed
+
+
+def saved(k: Backend, ladders: Ladders) -> dict[str, np.ndarray]:
+    """Where the ladders stand, on the host."""
+    counts = {"accepted": ladders.accepted, "proposed": ladders.proposed}
+    return {"v": k.get_rows(ladders.v), "step": np.array(ladders.key.step, np.uint64), **counts}
+
+
+def restored(k: Backend, ladders: Ladders, arrays: Mapping[str, np.ndarray]) -> Ladders:
+    """The ladders where they stood when these arrays were saved."""
+    return ladders._replace(
+        v=k.put_rows(like("the ladders", arrays["v"], ladders.v.shape)),
+        key=ladders.key._replace(step=int(arrays["step"])),
+        accepted=arrays["accepted"],
+        proposed=arrays["proposed"],
+    )

@@ -1,17 +1,13 @@
-"""The fit loop: an estimator's gradients, an optimiser's updates, batches in a fixed random order.
+"""The fit loop: an estimator's gradients, and where the models that it trains start."""
 
-A `Fit` does exactly the updates it is asked for and nothing else, so that whoever holds the clock
-can stop it in between to look at the model.
-"""
-
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ebmbench import estimators
-from ebmbench.errors import NotFinite
-from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.kernels.api import Backend, Rows, Tree
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
@@ -19,13 +15,14 @@ from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
-from ebmbench.scalar import LARGEST_PARAMETER
-from ebmbench.training.batches import Batches
-from ebmbench.training.sgd import CENTRING_SLIDING, SGD
+from ebmbench.training.ascent import Diverged
+from ebmbench.training.sgd import SGD
+from ebmbench.training.states import State, joined, part
+from ebmbench.training.trainer import Trainer
 
-
-class Diverged(ArithmeticError):
-    """A parameter is NaN or beyond `LARGEST_PARAMETER`; the text names the update."""
+__all__ = [
+    "PRECISIONS", "STARTS", "Diverged", "Fit", "check_units", "initial_gaussian_model", "initial_model",
+]  # fmt: skip
 
 
 def initial_model(rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01) -> RBM:
@@ -69,13 +66,14 @@ def check_units(visible: str, precision: str) -> None:
     require(visible == "gaussian" or precision == "learned", "binary units have no precision to be fixed")
 
 
-class Fit:
-    """One training run on one backend.
+class Fit(Trainer):
+    """One training run of a model that an estimator gives gradients for.
 
     estimator: a name of `estimators.known()`, with its settings; rows: [n, n_visible] in [0, 1], or
-    any numbers where the visible units are Gaussian; epochs decides the length of the run and of its
-    schedule; fixed: names of parameters that stay as they are, such as log_precision. Raises
-    `UserError` for what cannot be.
+    any numbers where the visible units are Gaussian; fixed: names of parameters that stay as they are,
+    such as log_precision; mask: 0 and 1 [n_visible, n_hidden], whose zeros W keeps; redraw: gives, for
+    the number of an epoch, the rows on the device that take the place of `rows`, as many and of much the
+    same rates. Raises `UserError` for what cannot be.
     """
 
     def __init__(
@@ -90,80 +88,54 @@ class Fit:
         batch_size: int = 100,
         seed: int = 0,
         fixed: tuple[str, ...] = (),
+        mask: np.ndarray | None = None,
+        redraw: Callable[[int], Rows] | None = None,
     ) -> None:
-        require(epochs >= 1, f"the number of epochs must be at least 1, but is {epochs}")
         real = isinstance(model, GaussianRBM)
         for name in fixed:
             known = TREE if real else model.names
             require(name in known, f"fixed must name parameters of {', '.join(known)}, not {name!r}")
         rows = check_rows(rows, model.n_visible, real=real)
-        self.k = k
-        self._fixed = fixed
-        self.optimiser = optimiser or SGD()
-        self.seed = check_seed(seed)
-        self._shuffled = Batches(k, len(rows), batch_size, seed)
-        self.batch_size, self.batches = self._shuffled.size, self._shuffled.count
-        self.steps = epochs * self.batches
-        self.done = 0
-        self.info: dict[str, Any] = {}  # what the estimator said at the last update
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
-        self._rows: Rows = k.put_rows(rows)
-        self._model: Handle = k.put(model)
-        self._velocity = k.zeros(self._model)
-        self._offsets = k.zeros(self._model) if self.optimiser.centred else None
+        super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed, fixed, mask)
+        self._redraw, self._drawn = redraw, -1
+        self._rows: Rows = k.put_rows(rows) if redraw is None else None
         base = base_rates(rows, "data", model.kind).bias
-        self._state = self._estimator.init(k, model, self._config, Key(self.seed, 0), base)
+        key = Key(self.seed, 0)
+        self._memory = self._estimator.init(k, self._ascent.start, self._config, key, base)
 
-    @property
-    def model(self) -> Any:
-        """The model as it stands, on the host; raises `Diverged` where it has left all bounds."""
-        try:
-            model = self.k.get(self._model)
-        except NotFinite as error:
-            raise Diverged(f"{error} after {self.done} updates") from None
-        if any(np.abs(getattr(model, name)).max() > LARGEST_PARAMETER for name in model.names):
-            raise self._diverged()
-        return model
+    def _batch(self) -> Rows:
+        epoch = self.done // self.batches
+        if self._redraw is not None and epoch != self._drawn:
+            self._rows = None  # make room first
+            self._rows, self._drawn = self._redraw(epoch), epoch
+        return self._shuffled.take(self.done, self._rows)
 
-    def _diverged(self) -> Diverged:
-        return Diverged(f"a parameter is not within ±{LARGEST_PARAMETER:g} after {self.done} updates")
-
-    def advance(self, updates: int) -> None:
-        """Do this many updates; raises `Diverged` where a parameter leaves all bounds.
-
-        `UserError` beyond the planned number, where the schedule has no rate.
-        """
-        require(
-            self.done + updates <= self.steps,
-            f"the fit was planned for {self.steps} updates, so {self.done + updates} are too many",
+    def _gradient(self) -> tuple[Tree, Tree | None]:
+        gradient, self._memory, self._info = self._estimator.step(
+            self.k,
+            self._ascent.handle,
+            self._config,
+            self._memory,
+            self._batch(),
+            Key(self.seed, 0, self.done),
         )
-        for _ in range(updates):
-            self._update()
+        return gradient, self._info["means"]
 
-    def _update(self) -> None:
-        """One update; a function of its own, so that nothing of it is still there at the next."""
-        batch = self._shuffled.take(self.done, self._rows)
-        key = Key(self.seed, 0, self.done)
-        try:
-            gradient, self._state, self.info = self._estimator.step(
-                self.k, self._model, self._config, self._state, batch, key
-            )
-        except NotFinite as error:
-            raise Diverged(f"{error} after {self.done} updates") from None
-        if self._offsets is not None:
-            sliding = CENTRING_SLIDING if self.done else 1.0
-            self.k.centre(self._model, gradient, self.info["means"], self._offsets, sliding)
-        gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
-        rate = self.optimiser.rate_at(self.done, self.steps)
-        healthy = self.k.update(
-            self._model,
-            self._velocity,
-            gradient,
-            rate,
-            self.optimiser.momentum,
-            self.optimiser.decay,
-        )
-        self.done += 1
-        if not healthy:
-            raise self._diverged()
+    def state(self) -> State:
+        """See `Trainer`; with what the estimator keeps, and the numbers that it said last."""
+        kept = {} if self._memory is None else self._estimator.saved(self.k, self._memory)
+        said = {
+            name: np.asarray(x) for name, x in self._info.items() if isinstance(x, float | np.ndarray)
+        }
+        return super().state() | joined(estimator=kept, info=said)
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `Trainer`."""
+        super().restore(state)
+        if self._memory is not None:
+            kept = part(state, "estimator")
+            self._memory = self._estimator.restored(self.k, self._memory, kept)
+        said = part(state, "info") if any(name.startswith("info.") for name in state) else {}
+        self._info = {name: x if x.ndim else x.item() for name, x in said.items()}

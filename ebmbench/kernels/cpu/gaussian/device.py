@@ -42,7 +42,7 @@ def scale(W, precision, to_hidden):
 def put(model: GaussianRBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
     W, Wt, b, c = (store(x) for x in (model.W, model.W.T, model.b, model.c))
-    log_precision, precision = store(np.log(model.precision)), store(model.precision)
+    log_precision, precision = store(model.log_precision), store(model.precision)
     to_hidden = np.empty_like(W)
     launch(scale, W.size, W, precision, to_hidden)
     return Model(
@@ -53,7 +53,8 @@ def put(model: GaussianRBM, arithmetic: str) -> Model:
 def get(model: Model) -> GaussianRBM:
     """See `Backend.get`."""
     nv, nh = model.n_visible, model.n_hidden
-    return GaussianRBM(model.W[:, :nh], model.b[:nv], model.c[:nh], model.precision[:nv])
+    found = GaussianRBM(model.W[:, :nh], model.b[:nv], model.c[:nh], model.precision[:nv])
+    return found.with_log_precision(model.log_precision[:nv])
 
 
 JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

@@ -36,7 +36,7 @@ class Model:
 
 def put(model: GaussianRBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    names = model.W, model.W.T, model.b, model.c, np.log(model.precision), model.precision
+    names = model.W, model.W.T, model.b, model.c, model.log_precision, model.precision
     W, Wt, b, c, log_precision, precision = map(store, names)
     # In float32, as an update forms it.
     to_hidden = store(model.precision.astype(np.float32)[:, None] * model.W.astype(np.float32))
@@ -48,8 +48,10 @@ def put(model: GaussianRBM, arithmetic: str) -> Model:
 def get(model: Model) -> GaussianRBM:
     """See `Backend.get`."""
     nv, nh = model.n_visible, model.n_hidden
-    W, b, c, precision = map(download, (model.W, model.b, model.c, model.precision))
-    return GaussianRBM(W[:, :nh], b[:nv], c[:nh], precision[:nv])
+    arrays = model.W, model.b, model.c, model.precision, model.log_precision
+    W, b, c, precision, log_precision = map(download, arrays)
+    found = GaussianRBM(W[:, :nh], b[:nv], c[:nh], precision[:nv])
+    return found.with_log_precision(log_precision[:nv])
 
 
 JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

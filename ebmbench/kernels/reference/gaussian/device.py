@@ -37,12 +37,13 @@ class Model:
 
 def put(model: GaussianRBM, arithmetic: str) -> Model:
     """See `Backend.put`."""
-    return Model(model.W.copy(), model.b.copy(), model.c.copy(), np.log(model.precision), arithmetic)
+    return Model(model.W.copy(), model.b.copy(), model.c.copy(), model.log_precision.copy(), arithmetic)
 
 
 def get(model: Model) -> GaussianRBM:
     """See `Backend.get`."""
-    return GaussianRBM(model.W.copy(), model.b.copy(), model.c.copy(), model.precision)
+    found = GaussianRBM(model.W.copy(), model.b.copy(), model.c.copy(), model.precision)
+    return found.with_log_precision(model.log_precision)
 
 
 JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

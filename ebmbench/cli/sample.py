@@ -1,0 +1,49 @@
+"""`ebmbench sample`: rows drawn from a model, as a picture or as an array."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ebmbench.cli.console import answer, busy
+from ebmbench.cli.options import Backend, ModelFile, Seed
+
+
+def sample(
+    model: ModelFile,
+    out: Annotated[
+        Path, typer.Option(help="A picture (.png, .svg, .pdf) or the rows (.npz, .npy).")
+    ] = Path("samples.png"),
+    count: Annotated[int, typer.Option(help="Number of samples, each from a chain of its own.")] = 100,
+    sweeps: Annotated[int, typer.Option(help="Gibbs sweeps before a chain is looked at.")] = 1000,
+    dataset: Annotated[
+        str | None, typer.Option(help="Draw rows as this data set's pictures are drawn.")
+    ] = None,
+    seed: Seed = 0,
+    backend: Backend = "cpu",
+) -> None:
+    """Sample from a model by block Gibbs sampling, and draw or save what comes.
+
+    Of a DBN the top RBM is sampled, and what comes passes down through the other layers.
+    """
+    from ebmbench import datasets
+    from ebmbench.evaluation.samples import check_kind, check_suffix, draw, picture_shape, save
+    from ebmbench.files import check_writable
+    from ebmbench.kernels import api
+    from ebmbench.models.storage import load_model
+    from ebmbench.randomness import check_seed
+
+    loaded = api.load(backend)
+    source = load_model(model)
+    check_kind(source)
+    real = source.visible == "Gaussian"
+    like = datasets.load(dataset, real=real) if dataset else None
+    shape = picture_shape(
+        source.n_visible, like.image_shape if like else None, like.image_order if like else "C"
+    )
+    check_suffix(out)
+    check_writable(out, model)
+    with busy(f"{count} chains, {sweeps} sweeps"):
+        rows = draw(loaded, source, count, sweeps, check_seed(seed))
+    save(out, rows, shape)
+    answer.print(f"{out}: {count} samples after {sweeps} sweeps")

@@ -1,0 +1,187 @@
+"""Lower bounds on the log-likelihood of deep models, in nats a row: log p(v) >= E_q[log p(v, h)] + H(q).
+
+Each is a part that is the rows' own, less one log Z: that of a DBN's top RBM, or of a whole DBM, which is
+the RBM of its even and odd layers. Log Z comes by any method for RBMs, and a bound is one only as far as
+that is right: annealed importance sampling errs low, and the bound is then too high. So a bound always
+says its log Z, and `bounds` takes several methods that check each other, as `sandwich` does.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ebmbench.evaluation import sandwich
+from ebmbench.evaluation.likelihood import Likelihood
+from ebmbench.kernels.api import Backend
+from ebmbench.models import dbm, dbn
+from ebmbench.models.dbm import DBM
+from ebmbench.models.dbn import DBN
+from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.rows import check_rows, check_states
+from ebmbench.options import require
+from ebmbench.partition import BaseRates, base_rates
+from ebmbench.randomness import Key, Stream, check_seed
+from ebmbench.samplers.meanfield import augmented
+from ebmbench.samplers.recognition import upwards
+
+SAMPLES = 10
+_BLOCK = 1000  # rows whose layers are held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Bound(Likelihood):
+    """mean: of the bound over n_rows; seconds: the estimate of log Z.
+
+    sampling_error: standard error of the mean from the draws of hidden layers that the rows' part is
+    estimated with, nats; 0 where there are none, as for a DBM or a DBN of one layer. The error of log Z
+    comes on top, and is log_z's.
+    """
+
+    sampling_error: float
+
+    what: ClassVar[str] = "bound"
+
+    @property
+    def std_error(self) -> float:
+        """Of the mean, from both, nats."""
+        return float(np.hypot(self.sampling_error, self.log_z.std_error))
+
+
+def dbn_bound(
+    k: Backend,
+    model: DBN,
+    rows: np.ndarray,
+    method: str = "ais",
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Bound:
+    """The bound of a DBN with q drawn upwards, `samples` times a row; of one layer the log-likelihood.
+
+    rows: [n, n_visible], as `evaluate` takes them; method, settings: see `partition`; base: where
+    annealing of the top RBM starts, see `base_of`, by default from these rows.
+    """
+    return next(bounds(k, model, rows, [method], settings, base, samples, seed))
+
+
+def dbm_bound(
+    k: Backend,
+    model: DBM,
+    rows: np.ndarray,
+    method: str = "ais",
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    seed: int = 0,
+) -> Bound:
+    """The bound of a DBM with q by mean field (Salakhutdinov & Hinton 2009, eq. 5); see `dbn_bound`."""
+    return next(bounds(k, model, rows, [method], settings, base, seed=seed))
+
+
+def bounds(
+    k: Backend,
+    model: DBN | DBM,
+    rows: np.ndarray,
+    methods: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
+    base: BaseRates | None = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    now: Callable[[str], None] = lambda text: None,
+) -> Iterator[Bound]:
+    """The bound with log Z by each method in turn; by default those of `sandwich`.
+
+    samples: draws of a DBN's hidden layers a row; now: told what is being computed.
+    """
+    rows = checked(rows, model)
+    check_seed(seed)
+    require(samples >= 2, f"an error needs at least 2 samples of a row's layers, not {samples}")
+    now("the rows' part of the bound")
+    base = base or base_of(k, model, rows, "the rows given", seed)
+    if isinstance(model, DBM):
+        values, variances = _dbm_rows(k, model, rows), np.zeros(len(rows))
+    else:
+        values, variances = _dbn_rows(k, model, rows, samples, seed)
+    sampling_error = float(np.sqrt(variances.sum()) / len(rows))
+    for log_z, seconds in sandwich.log_zs(k, normalised(model), methods, settings, base, seed, now):
+        mean = float(values.mean()) - log_z.log_z
+        yield Bound(mean, len(rows), log_z, seconds, sampling_error)
+
+
+def normalised(model: DBN | DBM) -> TwoLayers:
+    """The RBM whose log Z the bound takes."""
+    return model.bipartite if isinstance(model, DBM) else model.layers[-1]
+
+
+def checked(rows: np.ndarray, model: DBN | DBM) -> np.ndarray:
+    """Rows to which the model gives a probability, or a density; `UserError` where it does not."""
+    if isinstance(model, DBM):
+        return check_rows(rows, model.n_visible, binary=True)
+    return check_states(rows, model.layers[0])
+
+
+def base_of(k: Backend, model: DBN | DBM, rows: np.ndarray, source: str, seed: int = 0) -> BaseRates:
+    """Where annealing of `normalised(model)` starts, from rows v: better training rows than others.
+
+    A DBN: the rates of the top RBM's visible layer, drawn upwards once. A DBM: those of v, and of the
+    other even layers the model's own biases. source: names the rows.
+    """
+    if isinstance(model, DBM):
+        visible = base_rates(rows, source).bias
+        bias = np.concatenate([visible, *model.biases[2::2]])
+        return BaseRates(bias, f"base rates of {source}" + _and(model))
+    below, top = model.layers[:-1], model.layers[-1]
+    if not below:
+        return base_rates(rows, f"base rates of {source}", top.kind)
+    key = Key(seed, Stream.SAMPLES)
+    drawn = k.get_rows(upwards(k, [k.put(layer) for layer in below], k.put_rows(rows), key))
+    return base_rates(drawn, f"rates of layer {len(below)} given {source}")
+
+
+def _and(model: DBM) -> str:
+    return " and the model's biases" if len(model.weights) > 1 else ""
+
+
+def _dbm_rows(k: Backend, model: DBM, rows: np.ndarray) -> np.ndarray:
+    """The bound on log p(v) + log Z, [n]."""
+    bipartite = model.bipartite
+    found = np.empty(len(rows))
+    for first in range(0, len(rows), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        means = augmented(k, model, rows[here]).astype(np.float64)
+        found[here] = dbm.variational(bipartite, means, model.n_visible)
+    return found
+
+
+def _dbn_rows(
+    k: Backend, model: DBN, rows: np.ndarray, samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bound on log p(v) + log Z of the top RBM, a mean over draws of q; its variance; both [n]."""
+    handles = [k.put(layer) for layer in model.layers]
+    samples = samples if len(handles) > 1 else 1
+    values = np.empty((samples, len(rows)))
+    for first in range(0, len(rows), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        for sample in range(samples):
+            key = Key(seed, Stream.SAMPLES, (sample + 1) * len(handles), first)
+            values[sample, here] = _drawn(k, model, handles, rows[here], key)
+    if len(handles) == 1:
+        return values[0], np.zeros(len(rows))
+    return values.mean(axis=0), values.var(axis=0, ddof=1) / samples
+
+
+def _drawn(k: Backend, model: DBN, handles: list[Any], rows: np.ndarray, key: Key) -> np.ndarray:
+    """log p(v|h^1) + ... - F(h^{L-1}) + H(q) with one draw of q a row, [B].
+
+    The entropy of a layer given the one below is known; only the draw that it is given is random.
+    """
+    total = np.zeros(len(rows))
+    states, v = k.put_rows(rows), rows.astype(np.float64)
+    for n, (layer, handle) in enumerate(zip(model.layers[:-1], handles, strict=False)):
+        total += dbn.entropy(k.hidden_input(handle, states).astype(np.float64))
+        states = k.sample_hidden(handle, states, key.advance(n))
+        total += dbn.log_given(layer, k.visible_input(handle, states).astype(np.float64), v)
+        v = k.get_rows(states).astype(np.float64)
+    return total - k.free_energy(handles[-1], states)

@@ -1,0 +1,52 @@
+"""How many rows a classifier tells wrong."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ebmbench.kernels.api import Backend
+from ebmbench.models.augmented import AugmentedMLP
+from ebmbench.models.mlp import MLP
+from ebmbench.models.rows import check_labels, check_rows, one_hot
+from ebmbench.samplers.meanfield import augmented
+
+_BLOCK = 1000  # rows on the device at a time
+
+
+class Classified(NamedTuple):
+    """wrong: of n_rows; mean: log-likelihood of the right class, nats a row."""
+
+    wrong: int
+    n_rows: int
+    mean: float
+
+    @property
+    def error(self) -> float:
+        """The share of rows told wrong, in [0, 1]."""
+        return self.wrong / self.n_rows
+
+    @property
+    def std_error(self) -> float:
+        """Of the error as an estimate of that on new rows of the same kind: a binomial's."""
+        return float(np.sqrt(self.error * (1.0 - self.error) / self.n_rows))
+
+
+def classify(k: Backend, model: MLP | AugmentedMLP, rows: np.ndarray, labels: np.ndarray) -> Classified:
+    """What a network makes of rows [n, inputs] with labels [n]: the class of its largest output.
+
+    An `AugmentedMLP` takes rows of v, [n, n_visible]. Raises `UserError` where rows or labels do not fit.
+    """
+    if isinstance(model, AugmentedMLP):
+        rows = augmented(k, model.dbm, check_rows(rows, model.n_visible))
+        model = model.mlp
+    rows = check_rows(rows, model.sizes[0], real=True)
+    labels = check_labels(labels, len(rows), model.sizes[-1])
+    targets, handle = one_hot(labels, model.sizes[-1]), k.put(model)
+    wrong, total = 0, 0.0
+    for first in range(0, len(rows), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        activations = k.forward(handle, k.put_rows(rows[here]))
+        mean, count = k.get_rows(k.cross_entropy(handle, activations, k.put_rows(targets[here])).tally)
+        wrong += int(count)
+        total += float(mean) * len(rows[here])
+    return Classified(wrong, len(rows), total / len(rows))

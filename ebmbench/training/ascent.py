@@ -1,0 +1,114 @@
+"""A model that climbs: what an optimiser makes of gradients, and what it remembers between them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ebmbench.errors import NotFinite
+from ebmbench.kernels.api import Backend, Handle, Tree
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.kinds import from_arrays, to_arrays
+from ebmbench.options import like
+from ebmbench.scalar import LARGEST_PARAMETER
+from ebmbench.training.adam import Adam
+from ebmbench.training.sgd import CENTRING_SLIDING, SGD
+from ebmbench.training.states import State, joined, part
+
+
+class Diverged(ArithmeticError):
+    """A parameter is NaN or beyond `LARGEST_PARAMETER`; the text names the update."""
+
+
+class Ascent:
+    """A model on a device, and its optimiser's memory: velocity, offsets of centring, Adam's moments.
+
+    steps: how many updates the schedule spans; fixed: names of parameters that stay as they are; mask:
+    0 and 1 of the shape of W, whose zeros stay exactly zero in W from the start on.
+    """
+
+    def __init__(
+        self,
+        k: Backend,
+        model: Any,
+        optimiser: SGD | Adam,
+        steps: int,
+        fixed: tuple[str, ...] = (),
+        mask: np.ndarray | None = None,
+    ) -> None:
+        self.k, self.optimiser, self.steps = k, optimiser, steps
+        self.done = 0
+        self.handle: Handle = k.put(model)
+        self._fixed = fixed
+        self._mask: Tree | None = None
+        if mask is not None:
+            self._mask = k.put_mask(self.handle, mask)
+            model = replace(model, W=model.W * mask)
+            self.handle = k.put(model)
+        self.start = model
+        remembered = ["first", "second"] if isinstance(optimiser, Adam) else ["velocity"]
+        if isinstance(optimiser, SGD) and optimiser.centred:
+            remembered.append("offsets")
+        self._memory: dict[str, Tree] = {name: k.zeros(self.handle) for name in remembered}
+
+    @property
+    def model(self) -> Any:
+        """The model as it stands, on the host; raises `Diverged` where it has left all bounds."""
+        try:
+            model = self.k.get(self.handle)
+        except NotFinite as error:
+            raise Diverged(f"{error} after {self.done} updates") from None
+        if any(np.abs(x).max() > LARGEST_PARAMETER for x in model.parameters.values()):
+            raise self._diverged()
+        return model
+
+    def _diverged(self) -> Diverged:
+        return Diverged(f"a parameter is not within ±{LARGEST_PARAMETER:g} after {self.done} updates")
+
+    def climb(self, gradient: Tree, means: Tree | None = None) -> None:
+        """One update along the gradient; means: of both phases (see `Phases`), for centring.
+
+        Raises `Diverged` where a parameter leaves all bounds.
+        """
+        k = self.k
+        if "offsets" in self._memory:
+            assert means is not None
+            sliding = CENTRING_SLIDING if self.done else 1.0
+            k.centre(self.handle, gradient, means, self._memory["offsets"], sliding, self._mask)
+        elif self._mask is not None:
+            k.mask(self.handle, gradient, self._mask)
+        gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
+        healthy = self._move(gradient, self.optimiser.rate_at(self.done, self.steps))
+        self.done += 1
+        if not healthy:
+            raise self._diverged()
+
+    def _move(self, gradient: Tree, rate: float) -> bool:
+        how, memory = self.optimiser, self._memory
+        if isinstance(how, Adam):
+            trees = memory["first"], memory["second"], gradient
+            step = self.done + 1
+            return self.k.adam(self.handle, *trees, step, rate, how.beta1, how.beta2, how.epsilon)
+        return self.k.update(self.handle, memory["velocity"], gradient, rate, how.momentum, how.decay)
+
+    def state(self) -> State:
+        """All that decides how it goes on; raises `Diverged` where nothing good is left to keep."""
+        model = self.model
+        arrays = to_arrays(model)
+        if isinstance(model, GaussianRBM):
+            arrays["log_precision"] = model.log_precision
+        trees = {name: self.k.get_tree(self.handle, tree) for name, tree in self._memory.items()}
+        return {"done": np.array(self.done), **joined(model=arrays, **trees)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a `state`; `UserError` where it is of another model or optimiser."""
+        arrays = part(state, "model")
+        model = from_arrays(arrays)
+        for name, values in self.start.parameters.items():
+            like(name, model.parameters.get(name, np.empty(0)), values.shape)
+        if isinstance(model, GaussianRBM):
+            model = model.with_log_precision(arrays["log_precision"])
+        self.handle = self.k.put(model)
+        self._memory = {name: self.k.put_tree(self.handle, part(state, name)) for name in self._memory}
+        self.done = int(state["done"])

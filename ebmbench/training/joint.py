@@ -1,0 +1,123 @@
+"""Training all layers of a deep Boltzmann machine together (Salakhutdinov & Hinton 2009, algorithm 1).
+
+The gradient of a weight is the mean of the product of its two units given the data less that under the
+model. Given data the hidden layers' posterior is replaced by its best factorial form, found by mean
+field; the model is followed by chains that persist. As the DBM is an RBM of its even and odd layers (see
+`models.dbm`), both are the RBM's jobs: the moments of rows [v, means of the even layers] are those of the
+posterior, as the odd layers' means are p(odd|rows), and a chain is the RBM's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ebmbench.kernels.api import Backend, Rows, Tree
+from ebmbench.models import dbm
+from ebmbench.models.dbm import DBM
+from ebmbench.models.rows import check_rows
+from ebmbench.options import require
+from ebmbench.partition import base_rates
+from ebmbench.randomness import Key, Stream, check_seed, normals
+from ebmbench.samplers import gibbs
+from ebmbench.samplers.meanfield import silent
+from ebmbench.training.sgd import SGD
+from ebmbench.training.states import State, joined, part
+from ebmbench.training.trainer import Trainer
+
+
+def initial_dbm(rows: np.ndarray, hidden: Sequence[int], seed: int, scale: float = 0.01) -> DBM:
+    """As `initial_model`: W from normals of standard deviation `scale`, b at the base rates, c = 0.
+
+    Joint training gets no further than one layer from here unless it is centred (Montavon & Müller 2012).
+    """
+    rows = check_rows(rows)
+    require(len(hidden) >= 1, "a DBM needs at least one hidden layer")
+    for n in hidden:
+        require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
+    sizes = [rows.shape[1], *hidden]
+    key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
+    weights = (
+        scale * normals(key.advance(n), below, above)
+        for n, (below, above) in enumerate(zip(sizes, hidden, strict=False))
+    )
+    return DBM(tuple(weights), (base_rates(rows, "data").bias, *(np.zeros(n) for n in hidden)))
+
+
+@dataclass(frozen=True)
+class Phases:
+    """How both phases of the gradient are found.
+
+    chains: how many persist; sweeps: theirs an update; mean_field: at most so many updates of the means,
+    from a pass upwards, or until none moves by more than `tolerance`, for which a device may have to be
+    waited for. Ten leave the bound some 1e-4 nats from its maximum (see `samplers.meanfield.silent`).
+    """
+
+    chains: int = 100
+    sweeps: int = 5
+    mean_field: int = 10
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, what in (
+            ("chains", "number of chains"),
+            ("sweeps", "number of the chains' sweeps an update"),
+            ("mean_field", "number of updates of mean field"),
+        ):
+            value = getattr(self, name)
+            require(value >= 1, f"the {what} must be at least 1, but is {value}")
+        sentence = f"the tolerance of mean field must be at least 0, but is {self.tolerance}"
+        require(self.tolerance >= 0, sentence)
+
+
+class Joint(Trainer):
+    """One training run of a DBM; rows: [n, n_visible] in [0, 1]; `UserError` for what cannot be."""
+
+    def __init__(
+        self,
+        k: Backend,
+        model: DBM,
+        rows: np.ndarray,
+        optimiser: SGD | None = None,
+        epochs: int = 10,
+        batch_size: int = 100,
+        seed: int = 0,
+        phases: Phases | None = None,
+    ) -> None:
+        rows = check_rows(rows, model.n_visible)
+        self._phases = phases or Phases()
+        self._sizes = model.sizes
+        bipartite = model.bipartite
+        # Of up to two layers of weights every even layer is tied to every odd one.
+        mask = dbm.mask(self._sizes) if len(model.weights) >= 3 else None
+        super().__init__(k, bipartite, len(rows), optimiser or SGD(), epochs, batch_size, seed, mask=mask)
+        self._rows = k.put_rows(rows)
+        self._chains = gibbs.start(k, bipartite, self._phases.chains, Key(self.seed, Stream.CHAINS))
+        others = bipartite.n_visible - model.n_visible
+        self._silent = silent(k, self.batch_size, others) if others else None
+
+    @property
+    def model(self) -> DBM:
+        """See `Trainer`."""
+        return dbm.of_bipartite(self._ascent.model, self._sizes)
+
+    def _posterior(self, batch: Rows) -> Rows:
+        if self._silent is None:
+            return batch
+        handle, start = self._ascent.handle, self._silent[: len(batch)]
+        return self.k.mean_field(handle, batch, start, self._phases.mean_field, self._phases.tolerance)[0]
+
+    def _gradient(self) -> tuple[Tree, Tree | None]:
+        given = self._posterior(self._shuffled.take(self.done, self._rows))
+        self._chains = gibbs.advance(self.k, self._ascent.handle, self._chains, self._phases.sweeps)
+        return self.k.moments(self._ascent.handle, given, self._chains.v)
+
+    def state(self) -> State:
+        """See `Trainer`; with the chains."""
+        return super().state() | joined(chains=gibbs.saved(self.k, self._chains))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Trainer`."""
+        super().restore(state)
+        self._chains = gibbs.restored(self.k, self._chains, part(state, "chains"))
