@@ -1,15 +1,15 @@
-"""Whether what trains networks does its updates: the float64 reference does the same ones, and both agree.
+"""Whether what trains networks does its updates: held against the same ones by the float64 reference.
 
-Updates of a network are no sums of draws: from one start, one batch and, for a GAN, one noise they lead to
-one place. So a peer is followed update by update from what it says that it used, and a backend's own
+Updates of a network are no sums of draws: from one start, one batch and, for a GAN, one noise they lead
+to one place. So a peer is followed update by update from what it says that it used, and a backend's own
 trainer is held against that on the reference, which draws the same batches and noise.
 
 A parameter's way is what it has moved since the start. The root of the mean square by which two ways
 differ may be a thousandth of that of the way itself: a gradient in float32 is off by about 1e-6 of its
 size, parameters of up to 1 are rounded to 2**-24, which at a rate of 1 is 1e-5 of ways of 0.005. One unit
-of thousands whose slope has a step, and whose input lies within rounding of it, is not seen; one column of
-a thousand that is wrong is. Adam divides a gradient by its size, and where that is nothing but rounding its
-step is of any sign: so its epsilon is 0.01 here.
+of thousands whose slope has a step, and whose input lies within rounding of it, is not seen; one column
+of a thousand that is wrong is. Adam divides a gradient by its size, and where that is nothing but
+rounding its step is of any sign: so its epsilon is 0.01 here.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class _Player:
     def __init__(self, model: MLP, rule: Rule) -> None:
         self.k, self.rule, self.start = load("reference"), rule, model
         self.handle: Handle = self.k.put(model)
-        self.kept = [self.k.zeros(self.handle) for _ in range(2)]
+        self.first, self.second = (self.k.zeros(self.handle) for _ in range(2))
 
     def forward(self, rows: Rows) -> Any:
         """All activations."""
@@ -64,11 +64,10 @@ class _Player:
         """Update number `update`, from 1."""
         k, rule = self.k, self.rule
         if rule.name == "sgd":
-            k.update(self.handle, self.kept[0], gradient, rule.rate, rule.momentum, 0.0)
+            k.update(self.handle, self.first, gradient, rule.rate, rule.momentum, 0.0)
         else:
-            k.adam(
-                self.handle, *self.kept, gradient, update, rule.rate, rule.beta1, rule.beta2, rule.epsilon
-            )
+            how = rule.rate, rule.beta1, rule.beta2, rule.epsilon
+            k.adam(self.handle, self.first, self.second, gradient, update, *how)
 
     @property
     def parameters(self) -> Arrays:
@@ -123,7 +122,5 @@ def _compare(what: str, found: Arrays, wanted: Arrays, start: Arrays, update: in
     for name, x in wanted.items():
         way, off = (float(np.sqrt(np.mean((x - y[name]) ** 2))) for y in (start, found))
         if not off <= _WAY * way:
-            raise Red(
-                f"{what}: {name} is off by {off / max(way, 1e-300):.2g} of its way after {update} updates, "
-                f"allowed is {_WAY:g}"
-            )
+            far = f"{off / max(way, 1e-300):.2g} of its way"
+            raise Red(f"{what}: {name} is off by {far} after {update} updates, allowed is {_WAY:g}")

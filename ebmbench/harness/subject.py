@@ -81,7 +81,8 @@ def of(name: str, model: Any, n_visible: int, dataset: str) -> Subject:
     require(data.is_binary, f"chains start from binary rows, but data set {dataset} has grey ones")
     if data.n_visible != n_visible:
         raise UserError(
-            f"data set {dataset} has {data.n_visible} columns, but the model has {n_visible} visible units"
+            f"data set {dataset} has {data.n_visible} columns, "
+            f"but the model has {n_visible} visible units"
         )
     split = f"train split of {data.name}"
     return Subject(name, model, partial(_spread, data.train), lambda: base_rates(data.train, split))

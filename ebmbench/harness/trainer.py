@@ -2,21 +2,13 @@
 
 from typing import Any, Protocol
 
-from ebmbench.kernels.api import Backend
-
 
 class Trainer(Protocol):
-    """Does exactly the updates it is asked for.
+    """Does exactly the updates it is asked for."""
 
-    k: its backend; steps: the updates it was planned for; done: those that were done; batches: the
-    updates of an epoch; info: what was said at the last update.
-    """
-
-    k: Backend
-    steps: int
-    done: int
-    batches: int
-    info: dict[str, Any]
+    @property
+    def done(self) -> int:
+        """Updates so far."""
 
     @property
     def model(self) -> Any:
@@ -24,3 +16,19 @@ class Trainer(Protocol):
 
     def advance(self, updates: int) -> None:
         """Do this many updates; raises `Diverged`."""
+
+
+class Planned(Trainer, Protocol):
+    """One whose updates have an end."""
+
+    @property
+    def steps(self) -> int:
+        """How many updates it was planned for."""
+
+    @property
+    def batches(self) -> int:
+        """Updates of an epoch."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What was said at the last update."""

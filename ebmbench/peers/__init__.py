@@ -37,8 +37,8 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
 Each peer is written as one would write it in that library: float32 or bfloat16 throughout, its own random
 numbers. The harness checks what comes out before anything is timed. A file may have `missing(place)`: why
 it cannot run there, or None; and `settings(place)`: names of further arguments of its jobs, each with the
-values to try, of which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be made
-ready.
+values to try, of which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be
+made ready.
 """
 
 import importlib

@@ -171,7 +171,8 @@ def mlp(
     data = xp.asarray(rows, xp.float32)
     targets = xp.asarray(np.eye(model.sizes[-1])[labels], xp.float32)
     kinds = [_ACTIVATIONS[name] for name in model.activations]
-    batches, last = _batches(xp, len(data), batch), {}
+    batches = _batches(xp, len(data), batch)
+    last: dict[str, Array] = {}
     done = 0
 
     def climb(place: int, gradient: Array) -> None:

@@ -18,39 +18,52 @@ def dbn(
     updates: int, rate: float, momentum: float,
 ) -> Work:  # fmt: skip
     """See the package."""
-    torch = package()
     data = tensor(place, rows)
-    below = [[tensor(place, x) for x in (layer.W, layer.c)] for layer in model.layers[:-1]]
-
-    @torch.no_grad()
-    def draw(out: Any, layers: list[list[Any]]) -> None:
-        """The hidden units of the uppermost of some layers, drawn upwards from the data."""
-        given = data
-        for W, c in layers:
-            p = torch.addmm(c, given, W).sigmoid_()
-            given = torch.rand_like(p).lt_(p)
-        out.copy_(given)
-
-    layers, runs = [], []
+    standing = [[tensor(place, x) for x in (layer.W, layer.c)] for layer in model.layers]
+    layers = []
     for n, layer in enumerate(model.layers):
-        drawn = data.new_empty(len(data), layer.n_visible)
-        renew = partial(draw, drawn, below[:n])
-        renew()
-        chains = drawn[:batch].clone() if persistent else None
-        one = Training(prepare, place, layer, drawn, chains, batch, 1, rate, momentum)
-        run = epoch(place, len(data), batch, updates, one.load, one.step, renew if n else lambda: None)
-        layers.append(one)
-        runs.append(run)
+        drawn = _Drawn(data, standing[:n])
+        chains = drawn.rows[:batch].clone() if persistent else None
+        one = Training(prepare, place, layer, drawn.rows, chains, batch, 1, rate, momentum)
+        run = epoch(place, len(data), batch, updates, one.load, one.step, drawn.renew)
+        layers.append((one, drawn, run))
 
     def run_all() -> None:
-        for run in runs:
+        for _, _, run in layers:
             run()
 
     def shown() -> dict[str, Any]:
-        found = {f"{name}{n}": x for n, one in enumerate(layers, 1) for name, x in one.shown.items()}
-        return found | {f"given{n}": data[one.index] for n, one in enumerate(layers, 1)}
+        found: dict[str, Any] = {}
+        for n, (one, drawn, _) in enumerate(layers, 1):
+            found |= {f"{name}{n}": x for name, x in one.shown.items()}
+            found[f"given{n}"] = drawn.given[one.index]
+        return found
 
     return work(place, run_all, shown)
+
+
+class _Drawn:
+    """The rows of a DBN's layer: hidden units of the layers below, drawn upwards from the data.
+
+    layers: W and c of those below; given: the states that the rows were drawn from.
+    """
+
+    def __init__(self, data: Any, layers: list[list[Any]]) -> None:
+        self._data, self._layers = data, layers
+        self.rows = self.given = data
+        if layers:
+            self.rows = data.new_empty(len(data), len(layers[-1][1]))
+            self.renew()
+
+    def renew(self) -> None:
+        """Draw them again."""
+        torch, states = package(), self._data
+        for W, c in self._layers:
+            self.given = states
+            p = torch.addmm(c, states, W).sigmoid_()
+            states = torch.rand_like(p).lt_(p)
+        if self._layers:
+            self.rows.copy_(states)
 
 
 class _Layers:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.peers import Place, Work
 from ebmbench.peers._torch import Prepare, epoch, package, prepared, tensor, work
 
 
-def _model(place: Place, model: RBM) -> list[Any]:
+def _model(place: Place, model: TwoLayers) -> list[Any]:
     return [tensor(place, x) for x in (model.W, model.b, model.c)]
 
 
@@ -74,8 +74,8 @@ class Training:
     """
 
     def __init__(
-        self, prepare: Prepare, place: Place, model: RBM, rows: Any, chains: Any, batch: int, sweeps: int,
-        rate: float, momentum: float,
+        self, prepare: Prepare, place: Place, model: TwoLayers, rows: Any, chains: Any, batch: int,
+        sweeps: int, rate: float, momentum: float,
     ) -> None:  # fmt: skip
         torch = package()
         with torch.no_grad():

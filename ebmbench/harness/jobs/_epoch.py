@@ -1,12 +1,13 @@
 """What the jobs that train have in common: an epoch of updates by the library's own loop."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ebmbench.harness import subject as subjects
 from ebmbench.harness.jobs._job import Job, Ours
 from ebmbench.harness.subject import Subject
 from ebmbench.harness.trainer import Trainer
@@ -66,8 +67,8 @@ class Epoch(Job):
                 k.put(model, arithmetic)
             k.put_rows(rows)
 
-        def result() -> Mapping[str, np.ndarray]:
-            return trainer.model.parameters
+        def result() -> dict[str, np.ndarray]:
+            return dict(trainer.model.parameters)
 
         return Ours(Work(partial(trainer.advance, self.updates), k.synchronize, result), put, result)
 
@@ -77,3 +78,25 @@ class Epoch(Job):
         found = work.result()
         for name in subject.model.parameters:
             require(bool(np.isfinite(found[name]).all()), f"{what}: {name} is not finite")
+
+
+class Own(Epoch):
+    """An epoch of a deep model that the job itself names."""
+
+    def check_source(self, model: str | dict) -> None:
+        """Of no other model."""
+        require(not model, f"job {self.name} makes its own model, so none can be named")
+
+    def load(self, model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subject:
+        """The model for rows of n_visible columns, with those of the data set or made-up ones."""
+        name = self.called(model, n_visible, n_hidden)
+        return subjects.of(name, self.start(n_visible), n_visible, dataset)
+
+    def start(self, n_visible: int) -> Any:
+        """What training begins with."""
+        raise NotImplementedError
+
+
+def joined(sizes: Sequence[int]) -> str:
+    """Layers as tables call them."""
+    return "-".join(map(str, sizes))

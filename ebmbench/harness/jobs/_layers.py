@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 from ebmbench.discovery import unknown
-from ebmbench.harness import made_up, pursuit, subject
-from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Epoch
+from ebmbench.harness import made_up, pursuit
+from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own, joined
 from ebmbench.harness.jobs._job import Cost
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
 from ebmbench.models.gan import FORMS, GAN
 from ebmbench.models.mlp import MLP
-from ebmbench.options import require
 from ebmbench.peers import Peer, Rule, Work
 from ebmbench.training.adam import Adam
 from ebmbench.training.adversarial import DEFAULT, Adversarial
@@ -33,24 +31,8 @@ _RULES = {
 _MOVED = {"sgd": 6.0, "adam": 8.0}
 
 
-class _Networks(Epoch):
-    """An epoch of updates of networks that the job itself names."""
-
-    def check_source(self, model: str | dict) -> None:
-        """Of no other model."""
-        require(not model, f"job {self.name} makes its own network, so no model can be named")
-
-    def load(self, model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subject:
-        """A model that was just initialised, for rows of n_visible columns."""
-        name = self.called(model, n_visible, n_hidden)
-        return subject.of(name, self._start(n_visible), n_visible, dataset)
-
-    def _start(self, n_visible: int) -> Any:
-        raise NotImplementedError
-
-
 @dataclass(frozen=True)
-class Classifier(_Networks):
+class Classifier(Own):
     """An epoch of a network that learns to tell ten classes, by back-propagation.
 
     hidden: units of its layers; activation: of these; optimiser: sgd or adam.
@@ -66,19 +48,20 @@ class Classifier(_Networks):
         super().__post_init__()
         if self.optimiser not in _CALLED:
             raise unknown("optimiser", self.optimiser, list(_CALLED))
-        _ = self._start(1)
+        _ = self.start(1)
 
     @property
     def title(self) -> str:
         """The hidden layers, their units and the optimiser."""
-        layers = _joined([*self.hidden, _CLASSES])
+        layers = joined([*self.hidden, _CLASSES])
         return f"MLP {layers}, {self.activation.replace('_', ' ')}, {_CALLED[self.optimiser]}"
 
     def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
         """The layers."""
-        return f"a {_joined([n_visible, *self.hidden, _CLASSES])} network at its start"
+        return f"a {joined([n_visible, *self.hidden, _CLASSES])} network at its start"
 
-    def _start(self, n_visible: int) -> MLP:
+    def start(self, n_visible: int) -> MLP:
+        """See `Own`."""
         kinds = [*(self.activation for _ in self.hidden), "linear"]
         return initial_network([n_visible, *self.hidden, _CLASSES], kinds, 0)
 
@@ -118,7 +101,7 @@ class Classifier(_Networks):
 
 
 @dataclass(frozen=True)
-class Pair(_Networks):
+class Pair(Own):
     """An epoch of a generator and a discriminator, a step of each an update, by Adam.
 
     latent: length of the noise; generator, discriminator: units of their hidden layers; form: what the
@@ -140,14 +123,15 @@ class Pair(_Networks):
     @property
     def title(self) -> str:
         """Both players' hidden layers."""
-        players = f"G {_joined([self.latent, *self.generator])}, D {_joined(self.discriminator)}"
+        players = f"G {joined([self.latent, *self.generator])}, D {joined(self.discriminator)}"
         return f"GAN, {players}, {self.form.replace('_', '-')}, Adam"
 
     def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
         """What both players make of rows."""
         return f"a GAN of {n_visible} columns at its start"
 
-    def _start(self, n_visible: int) -> GAN:
+    def start(self, n_visible: int) -> GAN:
+        """See `Own`."""
         return initial_gan(n_visible, self.latent, self.generator, self.discriminator, 0)
 
     def cost(self, subject: Subject) -> Cost:
@@ -199,7 +183,3 @@ def _optimiser(rule: Rule) -> SGD | Adam:
 def _weights(sizes: Sequence[int]) -> int:
     """How many weights lie between layers of these sizes."""
     return sum(n * m for n, m in pairwise(sizes))
-
-
-def _joined(sizes: Sequence[int]) -> str:
-    return "-".join(map(str, sizes))
