@@ -40,6 +40,7 @@ class Stream(IntEnum):
     BURN_IN = 12 * _LAYERS  # chains whose last states a reverse run starts from
     RECOGNITION = 13 * _LAYERS  # hidden units drawn from data, upwards
     LATENT = 14 * _LAYERS  # what a generator makes rows of
+    RELABELLING = 15 * _LAYERS  # of pooled rows, and which of many rows are looked at
 
 
 class Key(NamedTuple):

@@ -240,10 +240,8 @@ def test_the_best_discriminator_of_a_known_problem_is_reached(k):
     run.advance(1)
     x = np.linspace(-0.95, 0.95, 39)[:, None]
     p = (1 + x) ** 3 / 4
-    errors = [
-        np.abs(expit(forward(gan.discriminator, x)[-1]) - p / (p + 0.5)).max()
-        for gan in (start, run.model)
-    ]
+    found = [expit(forward(gan.discriminator, x)[-1]) for gan in (start, run.model)]
+    errors = [np.abs(D - p / (p + 0.5)).max() for D in found]
     assert errors[0] > 0.3
     assert errors[1] < 0.03
 
