@@ -1,13 +1,12 @@
 """`ebmbench evaluate`: a model's log Z and log-likelihood, by several methods that check each other."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from ebmbench.cli.console import answer, print_table, steps
-from ebmbench.cli.options import Backend, ModelFile, Seed
+from ebmbench.cli.console import steps
+from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
+from ebmbench.cli.results import show, show_classified
 
 
 def evaluate(
@@ -36,23 +35,23 @@ def evaluate(
     ] = "auto",
     sweeps: Annotated[int, typer.Option(help="Of that chain or parallel tempering.")] = 1000,
     temperatures: Annotated[int, typer.Option(help="Of that parallel tempering.")] = 40,
+    samples: Annotated[int, typer.Option(help="Draws of a DBN's hidden layers for each row.")] = 10,
     seed: Seed = 0,
     backend: Backend = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Estimate log Z and the mean log-likelihood (of Gaussian units: log density) of data, in nats a row.
 
+    Of a DBN or a DBM a lower bound on it, and of a classifier the share of rows that it tells wrong.
+
     By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
     smaller layer can be enumerated, since AIS alone flatters a model that mixes badly.
     """
-    from ebmbench import datasets
     from ebmbench.evaluation import sandwich
-    from ebmbench.harness import gate
     from ebmbench.kernels import api
-    from ebmbench.models.gaussian_rbm import GaussianRBM
-    from ebmbench.models.rows import check_states
+    from ebmbench.models.augmented import AugmentedMLP
+    from ebmbench.models.mlp import MLP
     from ebmbench.models.storage import load_model
-    from ebmbench.partition import base_rates
     from ebmbench.randomness import check_seed
 
     settings: dict[str, Any] = {
@@ -61,40 +60,86 @@ def evaluate(
     }  # fmt: skip
     methods = list(dict.fromkeys(method)) if method else None
     sandwich.check(methods or sandwich.DEFAULT, settings)
-    given = {name for name in settings if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
-    _check_applicable(given, methods or sandwich.DEFAULT, settings)
     check_seed(seed)
-    loaded = api.load(backend)
-    rbm = load_model(model)
-    rows, source = datasets.read_rows(data, real=isinstance(rbm, GaussianRBM))
-    check_states(rows, rbm)
-    base = (
-        base_rates(source.train, f"base rates of the train split of {source.name}", rbm.kind)
-        if source
-        else base_rates(rows, "base rates of the rows given", rbm.kind)
-    )
-    methods = methods or sandwich.default_methods(rbm)
+    k, source = api.load(backend), load_model(model)
+    names = given(context)
+    facts = {"backend": backend, "seed": seed}
+    if isinstance(source, MLP | AugmentedMLP):
+        energies = {name: (False, "the model has energies") for name in (*settings, "method", "samples")}
+        check_applicable(names, energies)
+        _classify(k, source, data, facts, as_json)
+        return
+    check_applicable(names, _applicable(methods or sandwich.DEFAULT, settings, source))
+    _weigh(k, source, data, methods, settings, samples, facts, as_json)
+
+
+def _classify(k: Any, model: Any, data: str, facts: dict[str, Any], as_json: bool) -> None:
+    """How many rows of the data a network tells wrong."""
+    from ebmbench import datasets
+    from ebmbench.evaluation.classification import classify
+    from ebmbench.harness import gate
+
+    rows, labels = datasets.read_rows(data, real=True)[0], datasets.read_labels(data)
+    with steps(1, "checking the kernels") as shown:
+        gate.demand(facts["backend"])
+        shown.now("classifying")
+        found = classify(k, model, rows, labels)
+    show_classified(found, facts, as_json)
+
+
+def _weigh(
+    k: Any, model: Any, data: str, methods: list[str] | None, settings: dict[str, Any], samples: int,
+    facts: dict[str, Any], as_json: bool,
+) -> None:  # fmt: skip
+    """The log-likelihood of the data, or its bound."""
+    from ebmbench import datasets
+    from ebmbench.evaluation import bounds, sandwich
+    from ebmbench.harness import gate
+    from ebmbench.models.dbm import DBM
+    from ebmbench.models.dbn import DBN
+    from ebmbench.models.rbm import TwoLayers
+    from ebmbench.models.rows import check_states
+    from ebmbench.options import require
+    from ebmbench.partition import base_rates
+
+    deep, seed = isinstance(model, DBN | DBM), facts["seed"]
+    require(deep or isinstance(model, TwoLayers), f"a model of the kind {model.kind} has no log Z")
+    rows, source = datasets.read_rows(data, real=model.visible == "Gaussian")
+    if deep:
+        bounds.checked(rows, model)
+    else:
+        check_states(rows, model)
+    trained = source.train if source else rows
+    where = f"the train split of {source.name}" if source else "the rows given"
+    summed = bounds.normalised(model) if deep else model
+    methods = methods or sandwich.default_methods(summed)
     found = []
     with steps(len(methods), "checking the kernels") as shown:
-        gate.demand(backend)
+        gate.demand(facts["backend"])
+        if deep:
+            base = bounds.base_of(k, model, trained, where, seed)
+        else:
+            base = base_rates(trained, f"base rates of {where}", model.kind)
+
+        def estimates(rows: Any, methods: list[str], settings: dict[str, Any], now: Any) -> Any:
+            if deep:
+                return bounds.bounds(k, model, rows, methods, settings, base, samples, seed, now)
+            return sandwich.estimates(k, model, rows, methods, settings, base, seed, now)
+
         # What the gate does not compile for this kind of model, before any clock starts.
         small = settings | {"betas": 2, "chains": 4, "sweeps": 1, "temperatures": 2}
         small["start"] = "parallel_tempering"
         sampled = [name for name in methods if name != "exact"]
-        sandwich.sandwich(loaded, rbm, rows[:1], sampled, small, base, seed)
-        for one in sandwich.estimates(loaded, rbm, rows, methods, settings, base, seed, shown.now):
+        list(estimates(rows[:1], sampled, small, lambda text: None))
+        for one in estimates(rows, methods, settings, shown.now):
             shown.advance()
             found.append(one)
-    result = sandwich.Sandwich(found)
-    if as_json:
-        print(json.dumps(_fields(result, backend, seed), indent=2))
-    else:
-        _print(result)
+    show(sandwich.Sandwich(found), facts, as_json)
 
 
-def _check_applicable(given: set[str], methods: list[str], settings: dict[str, Any]) -> None:
-    """`UserError` for an option that was given and plays no part; `auto` may start in any way."""
-    from ebmbench.options import require
+def _applicable(methods: list[str], settings: dict[str, Any], model: Any) -> dict[str, tuple[bool, str]]:
+    """Which options play a part, see `check_applicable`; `auto` may start in any way."""
+    from ebmbench.models.dbn import DBN
     from ebmbench.partition import bridge, exact, reverse_ais
     from ebmbench.partition._schedule import ADAPTIVE
     from ebmbench.partition._start import AUTO, CHAIN, TEMPERING
@@ -102,7 +147,9 @@ def _check_applicable(given: set[str], methods: list[str], settings: dict[str, A
     annealed = set(methods) != {exact.NAME}
     back = bool({bridge.NAME, reverse_ais.NAME} & set(methods))
     start = settings["start"]
-    applies = {
+    drawn = isinstance(model, DBN) and len(model.layers) > 1
+    return {
+        "samples": (drawn, "the model is a DBN of several layers"),
         "betas": (annealed, "the method anneals"),
         "chains": (annealed, "the method anneals"),
         "error": (annealed and settings["betas"] == ADAPTIVE, "--betas is adaptive"),
@@ -112,59 +159,3 @@ def _check_applicable(given: set[str], methods: list[str], settings: dict[str, A
             back and start in (AUTO, TEMPERING), "reverse AIS starts from parallel_tempering",
         ),
     }  # fmt: skip
-    for name, (applied, where) in applies.items():
-        require(applied or name not in given, f"--{name} has a meaning only where {where}")
-
-
-def _print(result: Any) -> None:
-    table = Table(box=None, header_style="bold")
-    for heading in ("method", "log Z", "std. error", "ESS", "nats a row", "rows", "seconds"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for one in result.estimates:
-        z = one.log_z
-        table.add_row(
-            z.method,
-            f"{z.log_z:.3f}",
-            f"{z.std_error:.3f}" if z.schedule else "exact",
-            f"{z.ess:.1f}" if z.ess else "",
-            f"{one.mean:.3f}",
-            str(one.n_rows),
-            f"{one.seconds:.2f}",
-        )
-    print_table(table)
-    annealed = [one.log_z for one in result.estimates if one.log_z.schedule]
-    for z in annealed[:1]:  # all share one schedule and one base
-        answer.print(f"annealing: {z.schedule}, between the model and {z.base}")
-    starts = dict.fromkeys(z.start for z in annealed if z.start)
-    if result.verdict:
-        answer.print(result.verdict)
-    else:
-        for start in starts:
-            answer.print(f"chains that walk back start from {start}")
-
-
-def _fields(result: Any, backend: str, seed: int) -> dict[str, Any]:
-    return {
-        "estimates": [
-            {
-                "method": one.log_z.method,
-                "log_z": one.log_z.log_z,
-                "log_z_std_error": one.log_z.std_error,
-                "ess": one.log_z.ess,
-                "mean_log_likelihood": one.mean,
-                "n_rows": one.n_rows,
-                "seconds": one.seconds,
-                "schedule": one.log_z.schedule,
-                "error_reached": one.log_z.reached,
-                "chains": len(one.log_z.log_weights) or None,
-                "base": one.log_z.base,
-                "start": one.log_z.start,
-            }
-            for one in result.estimates
-        ],
-        "gap": result.gap,
-        "resolved": result.resolved,
-        "verdict": result.verdict,
-        "backend": backend,
-        "seed": seed,
-    }

@@ -5,7 +5,7 @@ Every file of this folder whose name does not start with an underscore is one da
 """
 
 from ebmbench.datasets._dataset import Dataset
-from ebmbench.datasets._load import check_name, load, read_rows
+from ebmbench.datasets._load import check_name, load, read_labels, read_rows
 from ebmbench.datasets._registry import describe, names
 
-__all__ = ["Dataset", "check_name", "describe", "load", "names", "read_rows"]
+__all__ = ["Dataset", "check_name", "describe", "load", "names", "read_labels", "read_rows"]

@@ -72,20 +72,53 @@ def read_rows(spec: str, real: bool = False) -> tuple[np.ndarray, Dataset | None
     UserError
         As `load` does, and if a built-in dataset has no such part.
     """
+    source, part = _parsed(spec)
+    if not _parted(source, part):
+        return _user_file.read(source, real), None
+    dataset = load(source, real)
+    return (dataset.train if part == "train" else dataset.test), dataset
+
+
+def read_labels(spec: str) -> np.ndarray:
+    """Read the classes of the rows that `read_rows` gives for the same text.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 of shape [n_rows].
+
+    Raises
+    ------
+    UserError
+        As `read_rows`, and if the rows have no classes.
+    """
+    source, part = _parsed(spec)
+    if _parted(source, part):
+        dataset = load(source, real=True)
+        labels = dataset.labels_train if part == "train" else dataset.labels_test
+    else:
+        labels = _user_file.read_labels(source)
+    if labels is None:
+        raise UserError(
+            f"{spec} has rows without labels, so nobody can say which of them are told wrong."
+        )
+    return labels
+
+
+def _parsed(spec: str) -> tuple[str, str]:
+    """A dataset's name or a file's path, and which part of it, if that is said."""
     source, _, part = spec.rpartition(":")
     if source in registered() and part not in ("train", "test"):
         raise UserError(f"Unknown part {part!r} in {spec!r}; say {source}:train or {source}:test.")
-    if part not in ("train", "test"):
-        source, part = spec, ""
+    return (source, part) if part in ("train", "test") else (spec, "")
 
+
+def _parted(source: str, part: str) -> bool:
+    """Whether the rows are a part of a dataset, and not all rows of a file."""
     if source in registered():
-        dataset = load(source)
-        return (dataset.train if part == "train" else dataset.test), dataset
+        return True
     _require_path(source)
-    if part or _user_file.has_two_parts(source):
-        dataset = load(source, real)
-        return (dataset.train if part == "train" else dataset.test), dataset
-    return _user_file.read(source, real), None
+    return bool(part) or _user_file.has_two_parts(source)
 
 
 def check_name(name: str) -> None:

@@ -56,6 +56,12 @@ def read(file: str, real: bool = False) -> np.ndarray:
     return as_rows([arrays[key]], [_label(file, key)], real)[0]
 
 
+def read_labels(file: str) -> np.ndarray | None:
+    """Return the labels of all rows of a file of one array; None where it has none."""
+    arrays = read_arrays(Path(file), ROLES)
+    return _labels(file, arrays, "y", len(arrays[_row_keys(file, arrays)[-1]]))
+
+
 def _row_keys(file: str, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     """Return the names of the train and the test array, or of the one array to be split."""
     for pair in PAIRS:

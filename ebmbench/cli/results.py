@@ -1,0 +1,97 @@
+"""How `ebmbench evaluate` shows what it found: a table and a sentence, or JSON."""
+
+import json
+from typing import Any
+
+from rich.table import Table
+
+from ebmbench.cli.console import answer, print_table
+
+
+def show(result: Any, facts: dict[str, Any], as_json: bool) -> None:
+    """A `Sandwich` of log-likelihoods or bounds; facts: what else JSON says."""
+    if as_json:
+        print(json.dumps(_fields(result) | facts, indent=2))
+    else:
+        _print(result)
+
+
+def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
+    """A `Classified`."""
+    if as_json:
+        fields = {
+            "error": found.error, "error_std_error": found.std_error, "wrong": found.wrong,
+            "n_rows": found.n_rows, "mean_log_likelihood": found.mean,
+        }  # fmt: skip
+        print(json.dumps(fields | facts, indent=2))
+        return
+    answer.print(
+        f"error {100 * found.error:.2f} % +- {100 * found.std_error:.2f} "
+        f"({found.wrong} of {found.n_rows} rows), {found.mean:.4f} nats a label"
+    )
+
+
+def _print(result: Any) -> None:
+    from ebmbench.evaluation.bounds import Bound
+
+    table = Table(box=None, header_style="bold")
+    bound = isinstance(result.estimates[0], Bound)
+    worth = "bound, nats a row" if bound else "nats a row"
+    for heading in ("method", "log Z", "std. error", "ESS", worth, "rows", "seconds"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for one in result.estimates:
+        z = one.log_z
+        table.add_row(
+            z.method,
+            f"{z.log_z:.3f}",
+            f"{z.std_error:.3f}" if z.schedule else "exact",
+            f"{z.ess:.1f}" if z.ess else "",
+            f"{one.mean:.3f}",
+            str(one.n_rows),
+            f"{one.seconds:.2f}",
+        )
+    print_table(table)
+    if bound and (error := result.estimates[0].sampling_error):
+        answer.print(f"the bound's own standard error, of drawn hidden layers: {error:.3f} nats a row")
+    annealed = [one.log_z for one in result.estimates if one.log_z.schedule]
+    for z in annealed[:1]:  # all share one schedule and one base
+        answer.print(f"annealing: {z.schedule}, between the model and {z.base}")
+    starts = dict.fromkeys(z.start for z in annealed if z.start)
+    if result.verdict:
+        answer.print(result.verdict)
+    else:
+        for start in starts:
+            answer.print(f"chains that walk back start from {start}")
+
+
+def _worth(one: Any) -> dict[str, float]:
+    from ebmbench.evaluation.bounds import Bound
+
+    if isinstance(one, Bound):
+        return {"mean_bound": one.mean, "sampling_error": one.sampling_error}
+    return {"mean_log_likelihood": one.mean}
+
+
+def _fields(result: Any) -> dict[str, Any]:
+    return {
+        "estimates": [
+            {
+                "method": one.log_z.method,
+                "log_z": one.log_z.log_z,
+                "log_z_std_error": one.log_z.std_error,
+                "ess": one.log_z.ess,
+                **_worth(one),
+                "n_rows": one.n_rows,
+                "seconds": one.seconds,
+                "schedule": one.log_z.schedule,
+                "error_reached": one.log_z.reached,
+                "chains": len(one.log_z.log_weights) or None,
+                "base": one.log_z.base,
+                "start": one.log_z.start,
+            }
+            for one in result.estimates
+        ],
+        "gap": result.gap,
+        "resolved": result.resolved,
+        "verdict": result.verdict,
+    }
