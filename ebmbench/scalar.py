@@ -66,6 +66,12 @@ _C = _F32(1.7023821103e-1), _F32(1.3067284816e0), _F32(2.7568153900e0), _F32(1.4
 _D = _F32(1.2021132975e-1), _F32(7.3700164250e-1)
 _TAIL = _F32(1.6)
 
+_TANH = tuple(
+    _F32(x)
+    for x in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 0.133314422036, -0.333332819422)
+)
+_TANH_REACH = _F32(0.625)  # of its polynomial
+
 # A run whose parameters grow beyond this has diverged: float32 pre-activations of that size no longer
 # resolve what a unit contributes.
 LARGEST_PARAMETER = 1e6
@@ -75,6 +81,8 @@ LARGEST_LOG = _F32(math.log(LARGEST_PARAMETER))  # likewise of a logarithm, on e
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "leaky_relu")
 LINEAR, SIGMOID, TANH, RELU, LEAKY_RELU = range(len(ACTIVATIONS))
 LEAK = 0.2  # slope of a leaky unit that is off
+_LEAK = _F32(LEAK)
+_ZERO = _F32(0.0)
 
 
 @jit(forceinline=True)
@@ -148,6 +156,45 @@ def softplus64(x):
 def sigmoid(x):
     """1 / (1 + e**-x) for a float32."""
     return _F32(_ONE / _F32(_ONE + exp(_F32(-x))))
+
+
+@jit(forceinline=True)
+def tanh(x):
+    """Hyperbolic tangent of a float32, to 2 units in the last place (Cephes library, Moshier 1989)."""
+    square = _F32(x * x)
+    p = _TANH[0]
+    for c in _TANH[1:]:
+        p = _F32(mul(p, square) + c)
+    near = _F32(mul(_F32(p * square), x) + x)
+    far = _F32(_ONE - _F32(_F32(2.0) / _F32(exp(_F32(abs(x) + abs(x))) + _ONE)))
+    far = _F32(-far) if x < _ZERO else far
+    return far if abs(x) > _TANH_REACH else near
+
+
+@jit(forceinline=True)
+def activate(activation, x):
+    """What a unit makes of its pre-activation, a float32; activation: its place in `ACTIVATIONS`."""
+    if activation == SIGMOID:
+        return sigmoid(x)
+    if activation == TANH:
+        return tanh(x)
+    if activation == LINEAR:
+        return x
+    off = _LEAK if activation == LEAKY_RELU else _ZERO
+    return _F32(off * x) if x <= _ZERO else x  # NaN stays
+
+
+@jit(forceinline=True)
+def slope(activation, a):
+    """The derivative by the pre-activation of a unit that made it the float32 a."""
+    if activation == SIGMOID:
+        return _F32(a * _F32(_ONE - a))
+    if activation == TANH:
+        return _F32(_ONE - mul(a, a))
+    if activation == LINEAR:
+        return _ONE
+    off = _LEAK if activation == LEAKY_RELU else _ZERO
+    return _ONE if a > _ZERO else off
 
 
 @jit(forceinline=True)

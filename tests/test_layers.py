@@ -15,7 +15,7 @@ BASE = {"errors", "options", "discovery", "compile", "files", "nvidia"}
 BASE |= {"instructions", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
-COMPILED = {"kernels.api", "models.rbm.RBM", "models.arithmetic.TERMS"} | {
+COMPILED = {"kernels.api", "models.rbm.RBM", "models.mlp.MLP", "models.arithmetic.TERMS"} | {
     *(f"models.enumerate.{name}" for name in ("MOST_UNITS", "Moments", "check_enumerable")),
     *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
 }

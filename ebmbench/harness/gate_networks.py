@@ -4,8 +4,9 @@
 Weights have the size 1.5 / sqrt(inputs) and inputs that of 1, so that pre-activations have a size of
 about 1 to 2 in every layer. A sum of up to 1,100 terms rounds its partial sums, below 4, as often, each
 by at most 2**-23; as roundings go either way, that is 1,100**0.5 * 2**-23 = 4e-6, and the next layer adds
-as much and hands on 1.5 times what the one below had. Three layers stay below 2e-5, forward and back;
-a gradient is divided by the batch's rows. No pre-activation with the seeds below is so near to 0 that a
+as much and hands on 1.5 times what the one below had. Three layers stay below 2e-5. On the way back sums
+are of the same size, as the derivative that they start from is divided by the root of the outputs, and
+that of a mean over rows by their number. No pre-activation with the seeds below is so near to 0 that a
 unit is cut off here and not there. Adam divides by the size of a gradient: with this epsilon an error of
 the gradient comes back times rate / epsilon = 1 at most.
 """
@@ -56,7 +57,7 @@ class NetworkJobs:
         n_in, n_hidden, rows = size
         self.k, self.n_in, self.n_hidden = k, n_in, n_hidden
         self.x = [k.put_rows(v), k.put_rows(normals(Key(7, Stream.SAMPLES), rows, n_in))]
-        self.delta = k.put_rows(normals(Key(8, Stream.SAMPLES), rows, n_in) / rows)
+        self.delta = k.put_rows(normals(Key(8, Stream.SAMPLES), rows, n_in) / (rows * np.sqrt(n_in)))
         soft = uniforms(Key(6, 0), rows, n_in)
         hot = np.eye(n_in, dtype=np.uint8)[np.arange(rows) % n_in]
         self.targets = [k.put_rows(hot), k.put_rows(soft / soft.sum(axis=1, keepdims=True))]

@@ -2,12 +2,16 @@
 
 from ebmbench.kernels.api import assemble
 from ebmbench.kernels.cpu import (
+    adam,
     annealing,
+    dense,
     device,
     enumerate,
     flips,
     gaussian,
     gibbs,
+    losses,
+    meanfield,
     nce,
     statistics,
     tempering,
@@ -15,15 +19,21 @@ from ebmbench.kernels.cpu import (
 )
 from ebmbench.kernels.cpu.room import explained
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
+
+_BINARY = (
+    device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update, meanfield,
+)  # fmt: skip
 
 BACKEND = explained(
     assemble(
         "cpu",
         device.FUNCTIONS,
         {
-            RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
+            RBM.kind: _BINARY,
             GaussianRBM.kind: gaussian.FILES,
+            MLP.kind: (dense, losses, adam),
         },
     )
 )

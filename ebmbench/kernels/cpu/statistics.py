@@ -8,7 +8,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
-from ebmbench.kernels.cpu.device import aligned_empty, padded
+from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.layers import LARGEST_GROUP, products
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
@@ -111,21 +111,22 @@ def mean_rows(p, zero, out):
         out[j] /= np.float32(max(rows, 1))
 
 
-def _inputs_of(matrix, bias, states, columns):
-    out = aligned_empty(len(states), padded(columns))
+def padded_inputs(matrix, bias, states):
+    """Bias + states @ matrix, float32 [B, padded]."""
+    out = aligned_empty(len(states), bias.size)
     work = layer_work(len(states), *matrix.shape)
     launch(_inputs, work, matrix, bias, states, group_size(len(states), LARGEST_GROUP), out)
-    return out[:, :columns]
+    return out
 
 
 def hidden_input(model, v):
     """See `Backend.hidden_input`."""
-    return _inputs_of(model.to_hidden, model.c, v, model.n_hidden)
+    return padded_inputs(model.to_hidden, model.c, v)[:, : model.n_hidden]
 
 
 def visible_input(model, h):
     """See `Backend.visible_input`."""
-    return _inputs_of(model.Wt, model.b, h, model.n_visible)
+    return padded_inputs(model.Wt, model.b, h)[:, : model.n_visible]
 
 
 def padded_probability(matrix, bias, states, columns, beta=1.0):

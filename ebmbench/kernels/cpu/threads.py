@@ -26,6 +26,11 @@ def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
         numba.set_num_threads(threads)
 
 
+def launch_shared(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
+    """`launch` of a kernel whose first argument is how many threads there are to share its work."""
+    return launch(kernel, work, numba.get_num_threads(), *arguments)
+
+
 def group_size(chains: int, largest: int = _LARGEST_GROUP) -> int:
     """How many chains walk together: as many for each thread, and no more than fit a core's cache."""
     threads = numba.get_num_threads()

@@ -5,7 +5,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.contrast import TILE, WIDTH, Contrast, contrast_of_unit, pick_tile
-from ebmbench.kernels.cpu.device import aligned_zeros
+from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.kernels.cpu.transpose import transpose
@@ -64,12 +64,24 @@ def _update_bias(bias, velocity, gradient, rate, momentum):
 
 
 @jit(parallel=True)
-def _centre(W, b, c, b_mean, c_mean, b_old):
+def _mask(gradient, mask):
+    for i in prange(gradient.shape[0]):
+        row, kept = gradient[i], mask[i]
+        for j in range(row.size):
+            row[j] *= kept[j]
+
+
+@jit(parallel=True)
+def _centre(W, b, c, b_mean, c_mean, b_old, mask):
+    """See `centre`; mask: [n_visible, columns], or without columns."""
     for i in prange(W.shape[0]):
         row = W[i]
         through = np.empty(row.size, np.float32)
         for j in range(row.size):
             row[j] -= b_mean[i] * c[j] + b_old[i] * c_mean[j]
+        for j in range(mask.shape[1]):
+            row[j] *= mask[i, j]
+        for j in range(row.size):
             through[j] = row[j] * c_mean[j]
         b[i] -= np.float32(total(through, row.size))
     for i in range(W.shape[0]):
@@ -88,7 +100,8 @@ def centre(gradient, means, offsets, sliding, mask) -> None:
     for name in ("b", "c"):
         offsets[name] += sliding * (means[name] - offsets[name])
     W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
-    launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy())
+    kept = W[:, :0] if mask is None else mask["W"]
+    launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy(), kept)
 
 
 def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
@@ -108,4 +121,15 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     return healthy
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": ascend}
+def put_mask(model, mask):
+    """See `Backend.put_mask`."""
+    return {"W": store(mask)}
+
+
+def apply_mask(gradient, mask) -> None:
+    """See `Backend.mask`; what was not written down is from now on, see `Contrast`."""
+    for name, kept in mask.items():
+        launch(_mask, kept.size, np.asarray(gradient[name]), kept)
+
+
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": apply_mask}

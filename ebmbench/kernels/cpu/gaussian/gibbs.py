@@ -5,6 +5,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.drawing import draw
+from ebmbench.kernels.cpu.gibbs import sample_hidden
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
@@ -47,17 +48,41 @@ def _sweeps(to_hidden, Wt, b, c, spread, start, v, h, steps, beta, seed, stream,
             draw_normal(xv, spread, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
 
 
+@jit(parallel=True)
+def _normals(Wt, b, spread, h, v, seed, stream, step, chain):
+    """V given h: the second half of a sweep."""
+    for r in prange(v.shape[0]):
+        index = np.empty(Wt.shape[0], np.int32)
+        x, u = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
+        add_rows(b, Wt, h[r], index, x)
+        draw_normal(x, spread, u, v[r], chain + r, step, seed, stream + VISIBLE)
+
+
+def _spread(model, beta: float):
+    """The standard deviations of v given h."""
+    return (1.0 / np.sqrt(np.float64(beta) * model.precision[: model.n_visible])).astype(np.float32)
+
+
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`."""
+    v = np.empty((len(h), model.n_visible), np.float32)
+    launch(
+        _normals, layer_work(len(h), model.n_visible, model.n_hidden), model.Wt, model.b,
+        _spread(model, beta), h, v, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+    )  # fmt: skip
+    return v
+
+
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     last = np.empty((len(v), model.n_visible), np.float32)
     h = np.empty((len(v), model.n_hidden), np.uint8)
-    spread = (1.0 / np.sqrt(np.float64(beta) * model.precision[: model.n_visible])).astype(np.float32)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.to_hidden, model.Wt, model.b, model.c, spread, v, last, h, steps,
-        np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        _sweeps, work, model.to_hidden, model.Wt, model.b, model.c, _spread(model, beta), v, last, h,
+        steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h
 
 
-JOBS = {"gibbs": gibbs}
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

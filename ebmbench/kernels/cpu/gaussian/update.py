@@ -6,7 +6,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gaussian.device import scale
 from ebmbench.kernels.cpu.threads import launch
-from ebmbench.kernels.cpu.update import ascend
+from ebmbench.kernels.cpu.update import apply_mask, ascend, put_mask
 from ebmbench.models.gaussian_rbm import TREE
 from ebmbench.scalar import LARGEST_LOG, exp
 
@@ -42,4 +42,4 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     return healthy
 
 
-JOBS = {"zeros": zeros, "update": update}
+JOBS = {"zeros": zeros, "update": update, "put_mask": put_mask, "mask": apply_mask}

@@ -1,0 +1,189 @@
+"""From a layer of a network to the next one, and back: products, and what units make of them at once.
+
+As many threads as are named share the columns of what comes out, or its rows; no bit depends on that.
+Arrays are float32; rows of layers end on a whole vector (`device.padded`).
+"""
+
+import numpy as np
+from numba import prange
+
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, pick
+from ebmbench.kernels.cpu.gemm import WIDE, block
+from ebmbench.kernels.cpu.layers import products
+from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.kernels.cpu.transpose import transpose
+from ebmbench.scalar import LEAKY_RELU, RELU, SIGMOID, TANH, activate, slope
+
+_SHARE = 6 * LANES  # columns that are worth a thread of their own
+
+
+@jit(forceinline=True)
+def _each(kind, x):
+    for j in range(x.size):
+        x[j] = activate(kind, x[j])
+
+
+@jit
+def activate_all(kind, x):
+    """What units make of their pre-activations x, float32 [units], in place."""
+    if kind == SIGMOID:
+        _each(SIGMOID, x)
+    elif kind == TANH:
+        _each(TANH, x)
+    elif kind == RELU:
+        _each(RELU, x)
+    elif kind == LEAKY_RELU:
+        _each(LEAKY_RELU, x)
+
+
+@jit(forceinline=True)
+def _times_slopes(kind, x, a):
+    for j in range(x.size):
+        x[j] *= slope(kind, a[j])
+
+
+@jit
+def multiply_by_slopes(kind, x, a):
+    """X times the slopes of units that gave a, both float32 [units], in place."""
+    if kind == SIGMOID:
+        _times_slopes(SIGMOID, x, a)
+    elif kind == TANH:
+        _times_slopes(TANH, x, a)
+    elif kind == RELU:
+        _times_slopes(RELU, x, a)
+    elif kind == LEAKY_RELU:
+        _times_slopes(LEAKY_RELU, x, a)
+
+
+@jit(forceinline=True)
+def _share(number, shares, n):
+    """Where the part begins and ends that is share `number` of n things."""
+    return number * n // shares, (number + 1) * n // shares
+
+
+@jit(forceinline=True)
+def _columns(number, shares, columns):
+    """Likewise of columns, whole vectors each."""
+    first, last = _share(number, shares, columns // LANES)
+    return first * LANES, last * LANES
+
+
+@jit(parallel=True)
+def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind, out):
+    """Out = f(start + a @ b), of a so many terms, f by its place in `ACTIVATIONS`.
+
+    a: [B, any], its terms from column a_at on; out: [B, a multiple of LANES]; b and start as in
+    `gemm.block`. Threads share the columns, or the rows where columns are few.
+    """
+    rows, columns = out.shape
+    across = min(threads, max(1, columns // _SHARE))
+    down = max(1, min(threads // across, rows))
+    for task in prange(across * down):
+        first, last = _columns(task % across, across, columns)
+        top, bottom = _share(task // across, down, rows)
+        block(
+            a, a_at + top * a.shape[1], a.shape[1], 1, terms, b, b_at + first,
+            start, start_at + top * start_row + first, start_row,
+            out, top * columns + first, bottom - top, last - first,
+        )  # fmt: skip
+        for r in range(top, bottom):
+            activate_all(kind, out[r, first:last])
+
+
+@jit(parallel=True)
+def propagate_binary(states, W, c, kind, group, out):
+    """Out = f(c + states W) for states of 0 and 1, uint8 [B, units], `group` of them at a time."""
+    rows = states.shape[0]
+    for g in prange((rows + group - 1) // group):
+        first, last = g * group, min(rows, (g + 1) * group)
+        products(W, c, states[first:last], out[first:last])
+        for r in range(first, last):
+            activate_all(kind, out[r])
+
+
+@jit(forceinline=True)
+def _add_rows(x, first, last, sums):
+    """sums[first:last] = the sums of these columns of x, added up in float64."""
+    total = np.zeros(last - first)
+    for r in range(x.shape[0]):
+        row = x[r, first:last]
+        for j in range(row.size):
+            total[j] += row[j]
+    for j in range(total.size):
+        sums[first + j] = total[j]
+
+
+@jit(parallel=True)
+def top_delta(threads, delta, a, kind, x, sums):
+    """X = delta times the slopes of the last layer's units, and sums of its columns.
+
+    delta: float32 [B, units]; a, x: [B, columns]; sums: [columns]. x is 0 beyond the units.
+    """
+    units, columns = delta.shape[1], x.shape[1]
+    across = min(threads, columns // LANES)
+    for task in prange(across):
+        first, last = _columns(task, across, columns)
+        end = max(first, min(last, units))
+        for r in range(x.shape[0]):
+            x[r, first:end] = delta[r, first:end]
+            x[r, end:last] = np.float32(0.0)
+            multiply_by_slopes(kind, x[r, first:end], a[r, first:end])
+        _add_rows(x, first, last, sums)
+
+
+@jit(parallel=True)
+def delta_below(threads, x, outputs, W, zero, a, kind, below, sums):
+    """Below = x Wᵀ times the slopes of the units that W takes, and sums of its columns.
+
+    x: float32 [B, at least outputs]; W: [inputs, at least outputs]; zero: as many zeros as `below` has
+    columns; a, below: [B, columns], below 0 beyond the inputs; sums: [columns]. W is written transposed a
+    few of its rows at a time, for which a batch of 100 pays with a twelfth of the product's time.
+    """
+    inputs, columns = W.shape[0], below.shape[1]
+    across = min(threads, columns // LANES)
+    for task in prange(across):
+        first, last = _columns(task, across, columns)
+        turned = np.zeros((outputs, WIDE), np.float32)
+        for left in range(first, last, WIDE):
+            right = min(last, left + WIDE)
+            real = max(0, min(right, inputs) - left)
+            transpose(W[left : left + real], 0, real, outputs, turned)
+            turned[:, real:] = np.float32(0.0)
+            block(
+                x, 0, x.shape[1], 1, outputs, turned, 0, zero, 0, 0,
+                below, left, x.shape[0], right - left,
+            )  # fmt: skip
+        for r in range(x.shape[0]):
+            multiply_by_slopes(kind, below[r, first:last], a[r, first:last])
+        _add_rows(below, first, last, sums)
+
+
+@jit(parallel=True)
+def outer(threads, a, x, zero, gradient):
+    """Gradient = aᵀ x; a: float32 [B, at least inputs]; x: [B, columns]; gradient: [inputs, columns]."""
+    inputs, columns = gradient.shape
+    down = max(1, min(threads, inputs // LANES))
+    across = max(1, min(threads // down, columns // LANES))
+    for task in prange(across * down):
+        first, last = _columns(task % across, across, columns)
+        top, bottom = _share(task // across, down, inputs)
+        block(
+            a, top, 1, a.shape[1], x.shape[0], x, first, zero, 0, 0,
+            gradient, top * columns + first, bottom - top, last - first,
+        )  # fmt: skip
+
+
+@jit(parallel=True)
+def outer_binary(states, x, zero, gradient):
+    """Gradient = statesᵀ x for states of 0 and 1, uint8 [B, inputs]: the rows of x with a unit on."""
+    inputs, columns = gradient.shape
+    for tile in prange((inputs + TILE - 1) // TILE):
+        top, bottom = tile * TILE, min(inputs, (tile + 1) * TILE)
+        index = np.empty((TILE, states.shape[0] + 1), np.int32)
+        weight = np.empty((TILE, 1), np.float32)
+        pick(states, top, bottom, index, weight)
+        for first in range(0, columns, WIDTH):
+            last = min(columns, first + WIDTH)
+            for i in range(top, bottom):
+                add_up(states, x, index[i - top], weight[0], zero, first, last, gradient[i])
