@@ -7,7 +7,7 @@ A judge is called with a model and gives fields of a line of the learning curve,
     parzen   mean log density of test rows under windows about a generator's samples, nats a row
 """
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.adversarial import evaluate_gan, generate, measure
 from ebmbench.evaluation.bounds import base_of, bounds
 from ebmbench.evaluation.classification import classify
-from ebmbench.evaluation.mixture import baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
 from ebmbench.harness import judge
@@ -25,6 +24,20 @@ from ebmbench.partition import ais, reverse_ais
 
 BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}  # the sign by which more of it is better
 _SWEEPS = 2000  # of chains until they are drawn
+
+
+class Ways(NamedTuple):
+    """How models are judged.
+
+    method, settings: by which log Z of a bound is estimated, see `partition.find`; resolve: whether by
+    reverse annealing too, at the end; samples: of a generator.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    resolve: bool
+    samples: int
+    seed: int
 
 
 class Judge(Protocol):
@@ -47,33 +60,38 @@ class Judge(Protocol):
         """What the model makes by itself, [count, n_visible] in [0, 1], if anything."""
 
 
+def judge_of(measure: str, data: Dataset, ways: Ways, below: Any) -> Judge:
+    """The judge of a measure; below: the model that initialised what it looks at, or None."""
+    if measure == ERROR:
+        return ErrorJudge(data, below)
+    return BoundJudge(data, ways) if measure == BOUND else ParzenJudge(data, ways)
+
+
 class BoundJudge:
-    """method, settings: how log Z is estimated, see `partition.find`; resolve: also by reverse annealing."""
+    """Of a DBN or a DBM."""
 
     measure = BOUND
 
-    def __init__(
-        self, data: Dataset, method: str, settings: dict[str, Any], resolve: bool, seed: int
-    ) -> None:
-        self.k, self.data, self.seed = api.load(judge.BACKEND), data, seed
-        self.method, self.settings, self._resolve = method, settings, resolve
+    def __init__(self, data: Dataset, ways: Ways) -> None:
+        self.k, self.data, self.ways = api.load(judge.BACKEND), data, ways
         self.facts: dict[str, Any] = {}
-        self.yardsticks: dict[str, Any] = baselines(data.train, data.test)
+        self.yardsticks: dict[str, Any] = judge.baselines_of(data.name, "binary")
 
     def _bounds(self, model: Any, methods: list[str]) -> list[Any]:
-        base = base_of(self.k, model, self.data.train, f"train split of {self.data.name}", self.seed)
-        return list(bounds(self.k, model, self.data.test, methods, self.settings, base, seed=self.seed))
+        k, seed, data = self.k, self.ways.seed, self.data
+        base = base_of(k, model, data.train, f"train split of {data.name}", seed)
+        return list(bounds(k, model, data.test, methods, self.ways.settings, base, seed=seed))
 
     def __call__(self, model: Any) -> dict[str, Any]:
         """The bound on the test rows, and its standard error from draws and from log Z."""
-        (found,) = self._bounds(model, [self.method])
+        (found,) = self._bounds(model, [self.ways.method])
         z = found.log_z
         self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base, "log_z": z.log_z, "ess": z.ess}
         return {"bound": found.mean, "std_error": found.std_error}
 
     def final(self, model: Any) -> dict[str, Any]:
         """Whether the bound's log Z is resolved: see `evaluation.sandwich`."""
-        if not self._resolve:
+        if not self.ways.resolve:
             return {}
         there, back = self._bounds(model, [ais.NAME, reverse_ais.NAME])
         gap = back.log_z.log_z - there.log_z.log_z
@@ -86,7 +104,7 @@ class BoundJudge:
 
     def samples(self, model: Any, count: int) -> np.ndarray:
         """After long chains."""
-        return draw(self.k, model, count, _SWEEPS, self.seed)
+        return draw(self.k, model, count, _SWEEPS, self.ways.seed)
 
 
 class ErrorJudge:
@@ -116,22 +134,21 @@ class ErrorJudge:
 
 
 class ParzenJudge:
-    """count: of a generator's samples."""
+    """Of a GAN."""
 
     measure = PARZEN
 
-    def __init__(self, data: Dataset, count: int, seed: int) -> None:
-        self.k, self.data, self._count, self.seed = api.load(judge.BACKEND), data, count, seed
-        self._measured = measure(data.train, data.test, count, seed)
+    def __init__(self, data: Dataset, ways: Ways) -> None:
+        self.k, self.data, self.ways = api.load(judge.BACKEND), data, ways
+        self._measured = measure(data.train, data.test, ways.samples, ways.seed)
         self.facts: dict[str, Any] = {}
-        beside = self._measured
-        self.yardsticks = {"parzen_train": beside.train.mean, "parzen_centres": beside.centres.mean}
+        self.yardsticks: dict[str, Any] = {}  # the look itself tells them
 
     def __call__(self, model: Any) -> dict[str, Any]:
         """The Parzen window, MMD and the distances to the nearest training rows."""
-        found = evaluate_gan(
-            self.k, model, self.data.train, self.data.test, self._count, self.seed, self._measured
-        ).facts
+        rows, ways = (self.data.train, self.data.test), self.ways
+        scores = evaluate_gan(self.k, model, *rows, ways.samples, ways.seed, self._measured)
+        found = dict(scores.facts)
         return found | {"std_error": found.pop("parzen_std_error")}
 
     def final(self, model: Any) -> dict[str, Any]:
@@ -140,4 +157,4 @@ class ParzenJudge:
 
     def samples(self, model: Any, count: int) -> np.ndarray:
         """Of the same noise at every look."""
-        return generate(self.k, model, count, self.seed)
+        return generate(self.k, model, count, self.ways.seed)

@@ -4,7 +4,7 @@ What they do is set by the tables of `harness.parts`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +101,12 @@ class Recipe:
         first = {"dbn": self._stack, "dbm": self._machine, "gan": self._players}
         found = [first[self.kind]()] if self.kind in first else []
         return [*found, *([self._classifier()] if "classifier" in self.parts else [])]
+
+    @property
+    def shortened(self) -> "Recipe":
+        """The same with an epoch in each of its stages."""
+        parts = {name: replace(part, epochs=1) for name, part in self.parts.items()}
+        return replace(self, parts=parts)
 
     def trials(self, given: Given) -> list[Planned]:
         """Trainers whose first updates run all kernels of the training, on models that may be smaller."""
