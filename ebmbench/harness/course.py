@@ -63,8 +63,12 @@ class Course:
             self._updates += trainer.done
             self._images += trainer.done / trainer.batches * len(given.data.train)
         self._model = trainer.model
-        at_end = self._curve[-1]
-        found |= {look.measure: at_end[look.measure], f"{look.measure}_std_error": at_end["std_error"]}
+        if look.measure:
+            at_end = self._curve[-1]
+            found |= {
+                look.measure: at_end[look.measure],
+                f"{look.measure}_std_error": at_end["std_error"],
+            }
         found |= look.final(self._model) | look.facts | look.yardsticks
         self.arrays |= to_arrays(self._model)
         return found

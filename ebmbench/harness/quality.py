@@ -15,6 +15,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.adversarial import evaluate_gan, generate, measure
 from ebmbench.evaluation.bounds import base_of, bounds
 from ebmbench.evaluation.classification import classify
+from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
 from ebmbench.harness import judge
@@ -22,6 +23,7 @@ from ebmbench.harness.recipes import BOUND, ERROR, PARZEN, inputs_of, labels_of
 from ebmbench.kernels import api
 from ebmbench.partition import ais, reverse_ais
 
+NONE = "none"  # the method of a bound that is not looked at
 BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}  # the sign by which more of it is better
 _SWEEPS = 2000  # of chains until they are drawn
 
@@ -29,8 +31,8 @@ _SWEEPS = 2000  # of chains until they are drawn
 class Ways(NamedTuple):
     """How models are judged.
 
-    method, settings: by which log Z of a bound is estimated, see `partition.find`; resolve: whether by
-    reverse annealing too, at the end; samples: of a generator.
+    method, settings: by which log Z of a bound is estimated, see `partition.find`, or `NONE`; resolve:
+    whether by reverse annealing too, at the end; samples: of a generator.
     """
 
     method: str
@@ -64,7 +66,32 @@ def judge_of(measure: str, data: Dataset, ways: Ways, below: Any) -> Judge:
     """The judge of a measure; below: the model that initialised what it looks at, or None."""
     if measure == ERROR:
         return ErrorJudge(data, below)
+    if measure == BOUND and ways.method == NONE:
+        return Unjudged(ways)
     return BoundJudge(data, ways) if measure == BOUND else ParzenJudge(data, ways)
+
+
+class Unjudged:
+    """Of a DBN or a DBM that nobody bounds, as where rows are grey: it has samples all the same."""
+
+    measure = ""
+
+    def __init__(self, ways: Ways) -> None:
+        self.k, self._seed = api.load(judge.BACKEND), ways.seed
+        self.facts: dict[str, Any] = {}
+        self.yardsticks: dict[str, Any] = {}
+
+    def __call__(self, model: Any) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def final(self, model: Any) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def samples(self, model: Any, count: int) -> np.ndarray:
+        """After long chains."""
+        return draw(self.k, model, count, _SWEEPS, self._seed)
 
 
 class BoundJudge:
@@ -141,7 +168,7 @@ class ParzenJudge:
     def __init__(self, data: Dataset, ways: Ways) -> None:
         self.k, self.data, self.ways = api.load(judge.BACKEND), data, ways
         self._measured = measure(data.train, data.test, ways.samples, ways.seed)
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {"caveat": CAVEAT}
         self.yardsticks: dict[str, Any] = {}  # the look itself tells them
 
     def __call__(self, model: Any) -> dict[str, Any]:

@@ -37,9 +37,10 @@ class Case(tasks.Case):
 
     model: dbn, dbm, mlp or gan; hidden: units of its hidden layers, of a gan in its table players;
     layers, joint, classifier, players: the settings of its parts, see `harness.parts`; evaluate, betas,
-    chains: the method of `partition` for a bound's log Z; resolve: whether that is also annealed
-    backwards at the end; samples: of a generator that are judged; checkpoints, spacing: as in the task
-    `train`, of each phase; targets: of what the last phase is judged by; memory: whether it is measured.
+    chains: the method of `partition` for a bound's log Z, or none, as where rows are grey; resolve:
+    whether that is also annealed backwards at the end; samples: of a generator that are judged;
+    checkpoints, spacing: as in the task `train`, of each phase; targets: of what the last phase is judged
+    by; memory: whether it is measured.
     """
 
     task = NAME
@@ -66,9 +67,12 @@ class Case(tasks.Case):
         super().__post_init__()
         self.require_positive("batch_size", "checkpoints", "samples")
         datasets.check_name(self.dataset)
-        partition.find(self.evaluate, self.evaluation)
         _curve.check(self.spacing, self.targets)
+        if self.evaluate != quality.NONE:
+            partition.find(self.evaluate, self.evaluation)
         bounded = self.recipe.phases[0].measure == BOUND
+        judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
+        require(judged, f"evaluate is none, and nothing else judges this {self.model}")
         require(
             not self.resolve or (bounded and self.evaluate == ais.NAME),
             f"resolve compares ais with reverse_ais for a bound, but a {self.model} is judged otherwise",
@@ -144,7 +148,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
             row |= course.go_through(phase)
     finally:
         row |= course.summary()
-        if "measure" in row:
+        if row.get("measure"):
             row["verdict"] = _verdict(row)
             row["seconds_to_target"] = _reached(case, row, curve)
     return course.arrays
