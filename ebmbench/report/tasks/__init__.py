@@ -1,6 +1,6 @@
 """What the report says and draws of all cases but those that train one RBM, one file a task.
 
-A file has `KIND`, how its rows are read, and `section(cases, looks)`, which makes its part of the page; of
+A file has `KIND`, how its rows are read, and `section(cases, looks)`, its part of the page; of
 a task whose cases leave more than rows it also takes what they left.
 """
 
