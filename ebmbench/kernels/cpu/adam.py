@@ -1,4 +1,8 @@
-"""What an optimiser does to a network's arrays, one pass over each: Adam, and gradient ascent."""
+"""What an optimiser does to a network's arrays, one pass over each: Adam, and gradient ascent.
+
+Of a matrix the gradient is formed a few rows at a time, see `outer`; W and what the optimiser keeps of it
+come from memory and go back there once.
+"""
 
 import math
 
@@ -6,6 +10,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -22,20 +27,51 @@ def _within(w):
     return outside == 0
 
 
+@jit
+def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
+    """See `adam`; first, second: 1 - beta1, 1 - beta2; bias: 1 / (1 - beta2**step)."""
+    for j in range(w.size):
+        m[j] += first * (g[j] - m[j])
+        s[j] += second * (g[j] * g[j] - s[j])
+        root = np.float32(math.sqrt(np.float32(s[j] * bias)))
+        w[j] += rate * m[j] / np.float32(root + epsilon)
+    return _within(w)
+
+
+@jit
+def _ascent_step(w, v, g, rate, momentum, decay):
+    for j in range(w.size):
+        v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
+        w[j] += v[j]
+    return _within(w)
+
+
 @jit(parallel=True)
 def _adam(w, m, s, g, rate, first, second, bias, epsilon):
-    """See `adam`; first, second: 1 - beta1 and 1 - beta2; bias: 1 / (1 - beta2**step)."""
     chunks = (w.size + _CHUNK - 1) // _CHUNK
     healthy = np.empty(chunks, np.uint8)
     for chunk in prange(chunks):
         here = slice(chunk * _CHUNK, min(w.size, (chunk + 1) * _CHUNK))
-        w_, m_, s_, g_ = w[here], m[here], s[here], g[here]
-        for j in range(w_.size):
-            m_[j] += first * (g_[j] - m_[j])
-            s_[j] += second * (g_[j] * g_[j] - s_[j])
-            root = np.float32(math.sqrt(np.float32(s_[j] * bias)))
-            w_[j] += rate * m_[j] / np.float32(root + epsilon)
-        healthy[chunk] = _within(w_)
+        healthy[chunk] = _adam_step(
+            w[here], m[here], s[here], g[here], rate, first, second, bias, epsilon
+        )
+    return healthy.all()
+
+
+@jit(parallel=True)
+def _adam_along(a, x, zero, height, w, m, s, rate, first, second, bias, epsilon):
+    """`_adam` along aᵀ x, of which no more than `height` rows exist at a time."""
+    inputs, columns = w.shape
+    tiles = (inputs + height - 1) // height
+    healthy = np.empty(tiles, np.uint8)
+    for tile in prange(tiles):
+        top, bottom = tile * height, min(inputs, (tile + 1) * height)
+        g = np.empty((height, columns), np.float32)
+        rows_of_gradient(a, x, zero, top, bottom, g)
+        within = True
+        for i in range(top, bottom):
+            within &= _adam_step(w[i], m[i], s[i], g[i - top], rate, first, second, bias, epsilon)
+        healthy[tile] = within
     return healthy.all()
 
 
@@ -45,12 +81,33 @@ def _ascend(w, v, g, rate, momentum, decay):
     healthy = np.empty(chunks, np.uint8)
     for chunk in prange(chunks):
         here = slice(chunk * _CHUNK, min(w.size, (chunk + 1) * _CHUNK))
-        w_, v_, g_ = w[here], v[here], g[here]
-        for j in range(w_.size):
-            v_[j] = momentum * v_[j] + rate * (g_[j] - decay * w_[j])
-            w_[j] += v_[j]
-        healthy[chunk] = _within(w_)
+        healthy[chunk] = _ascent_step(w[here], v[here], g[here], rate, momentum, decay)
     return healthy.all()
+
+
+@jit(parallel=True)
+def _ascend_along(a, x, zero, height, w, v, rate, momentum, decay):
+    """`_ascend`, as `_adam_along` is `_adam`."""
+    inputs, columns = w.shape
+    tiles = (inputs + height - 1) // height
+    healthy = np.empty(tiles, np.uint8)
+    for tile in prange(tiles):
+        top, bottom = tile * height, min(inputs, (tile + 1) * height)
+        g = np.empty((height, columns), np.float32)
+        rows_of_gradient(a, x, zero, top, bottom, g)
+        within = True
+        for i in range(top, bottom):
+            within &= _ascent_step(w[i], v[i], g[i - top], rate, momentum, decay)
+        healthy[tile] = within
+    return healthy.all()
+
+
+def _stepped(step, along, arrays, gradient, scalars) -> bool:
+    """One of both kernels for an array and what is kept of it."""
+    if isinstance(gradient, Outer):
+        return bool(launch(along, gradient.work, *gradient.factors, *arrays, *scalars))
+    flat = [x.reshape(-1) for x in (*arrays, gradient)]
+    return bool(launch(step, 2 * gradient.size, *flat, *scalars))
 
 
 def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> bool:
@@ -59,20 +116,20 @@ def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> b
     scalars = [np.float32(x) for x in (rate / bias1, 1 - beta1, 1 - beta2, 1 / bias2, epsilon)]
     healthy = True
     for name, g in gradient.items():
-        arrays = (x.reshape(-1) for x in (model.arrays[name], first[name], second[name], g))
-        healthy &= launch(_adam, 2 * g.size, *arrays, *scalars)
-    return bool(healthy)
+        arrays = model.arrays[name], first[name], second[name]
+        healthy &= _stepped(_adam, _adam_along, arrays, g, scalars)
+    return healthy
 
 
 def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     """See `Backend.update`; what the gradient does not name stays as it is."""
-    rate, momentum = np.float32(rate), np.float32(momentum)
+    scalars = np.float32(rate), np.float32(momentum)
     healthy = True
     for name, g in gradient.items():
-        arrays = (x.reshape(-1) for x in (model.arrays[name], velocity[name], g))
-        decays = np.float32(decay if g.ndim == 2 else 0.0)
-        healthy &= launch(_ascend, g.size, *arrays, rate, momentum, decays)
-    return bool(healthy)
+        arrays = model.arrays[name], velocity[name]
+        decays = np.float32(decay if arrays[0].ndim == 2 else 0.0)
+        healthy &= _stepped(_ascend, _ascend_along, arrays, g, (*scalars, decays))
+    return healthy
 
 
 JOBS = {"adam": adam, "update": ascend}

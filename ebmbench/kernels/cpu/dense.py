@@ -6,19 +6,13 @@ import numpy as np
 
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, padded, store
 from ebmbench.kernels.cpu.layers import LARGEST_GROUP
-from ebmbench.kernels.cpu.propagation import (
-    delta_below,
-    outer,
-    outer_binary,
-    propagate,
-    propagate_binary,
-    top_delta,
-)
+from ebmbench.kernels.cpu.outer import Outer
+from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_binary, top_delta
 from ebmbench.kernels.cpu.threads import group_size, launch, launch_shared, layer_work
 from ebmbench.models.mlp import MLP
 from ebmbench.scalar import ACTIVATIONS, LINEAR
 
-Tree = dict[str, np.ndarray]
+Tree = dict[str, Any]
 
 
 class Network:
@@ -47,7 +41,8 @@ def get(model: Network) -> MLP:
 
 def get_tree(model: Network, tree: Tree) -> Tree:
     """See `Backend.get_tree`."""
-    return {name: np.array(values[..., : model.sizes[int(name[1:])]]) for name, values in tree.items()}
+    units = {name: model.sizes[int(name[1:])] for name in tree}
+    return {name: np.array(np.asarray(values)[..., : units[name]]) for name, values in tree.items()}
 
 
 def zeros(model: Network) -> Tree:
@@ -98,17 +93,11 @@ def _below(
 
 
 def backward(model: Network, activations: list[np.ndarray], delta: np.ndarray) -> Tree:
-    """See `Backend.backward`."""
+    """See `Backend.backward`; the gradient of W is not written down, see `Outer`."""
     found: Tree = {}
     x, sums = _top(model, activations, delta)
     for n in range(len(model.kinds), 0, -1):
-        a, W = activations[n - 1], aligned_empty(*model.arrays[f"W{n}"].shape)
-        work = layer_work(len(x), *W.shape)
-        if a.dtype == np.uint8:
-            launch(outer_binary, work, a, x, model.zero, W)
-        else:
-            launch_shared(outer, work, a, x, model.zero, W)
-        found[f"W{n}"], found[f"c{n}"] = W, sums
+        found[f"W{n}"], found[f"c{n}"] = Outer(activations[n - 1], x, model.sizes[n - 1]), sums
         if n > 1:
             x, sums = _below(model, activations, n, x)
     return {name: found[name] for name in model.names}

@@ -44,7 +44,7 @@ elif "avx2" in _features() or _ARM:  # registers of half or a quarter of a vecto
 else:
     _ROWS, _VECTORS = 2, 1
 _HEIGHTS = tuple(sorted({_ROWS, _ROWS - 1, 4, 2, 1} & set(range(1, _ROWS + 1))))
-WIDE = _VECTORS * LANES  # columns of the largest tile: what is best worked on at a time
+WIDE, TALLEST = _VECTORS * LANES, _ROWS  # the largest tile: multiples of these are best
 
 
 def multiply_add(builder, x, y, total):

@@ -8,7 +8,6 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, pick
 from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.simd import LANES
@@ -157,33 +156,3 @@ def delta_below(threads, x, outputs, W, zero, a, kind, below, sums):
         for r in range(x.shape[0]):
             multiply_by_slopes(kind, below[r, first:last], a[r, first:last])
         _add_rows(below, first, last, sums)
-
-
-@jit(parallel=True)
-def outer(threads, a, x, zero, gradient):
-    """Gradient = aᵀ x; a: float32 [B, at least inputs]; x: [B, columns]; gradient: [inputs, columns]."""
-    inputs, columns = gradient.shape
-    down = max(1, min(threads, inputs // LANES))
-    across = max(1, min(threads // down, columns // LANES))
-    for task in prange(across * down):
-        first, last = _columns(task % across, across, columns)
-        top, bottom = _share(task // across, down, inputs)
-        block(
-            a, top, 1, a.shape[1], x.shape[0], x, first, zero, 0, 0,
-            gradient, top * columns + first, bottom - top, last - first,
-        )  # fmt: skip
-
-
-@jit(parallel=True)
-def outer_binary(states, x, zero, gradient):
-    """Gradient = statesᵀ x for states of 0 and 1, uint8 [B, inputs]: the rows of x with a unit on."""
-    inputs, columns = gradient.shape
-    for tile in prange((inputs + TILE - 1) // TILE):
-        top, bottom = tile * TILE, min(inputs, (tile + 1) * TILE)
-        index = np.empty((TILE, states.shape[0] + 1), np.int32)
-        weight = np.empty((TILE, 1), np.float32)
-        pick(states, top, bottom, index, weight)
-        for first in range(0, columns, WIDTH):
-            last = min(columns, first + WIDTH)
-            for i in range(top, bottom):
-                add_up(states, x, index[i - top], weight[0], zero, first, last, gradient[i])
