@@ -1,24 +1,27 @@
-"""Deep models in figures: quality against seconds, what the players of a GAN say, what models make."""
+"""Deep models: their quality against seconds."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmbench.report.deep.entries import BOUND, ERROR, PARZEN, Entry, shown, yardstick
 from ebmbench.report.deep.published import like
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Drawing
-from ebmbench.report.style import GRID, MUTED, PAPER, WIDTH, Looks, log_time, panel
-from ebmbench.report.text import listing, number, tick
-from ebmbench.report.training.pictures import images_of, mosaic
+from ebmbench.report.style import MUTED, PAPER, Looks, log_time, panel
+from ebmbench.report.text import listing, tick
 from ebmbench.report.training.traces import median_and_range
 
 AXES = {
     BOUND: "bound, nats per test row",
     ERROR: "test rows told wrong",
     PARZEN: "Parzen window, nats per test row",
+}
+_MEASURED = {
+    BOUND: "Bound on the mean log-likelihood of the test rows of {}",
+    ERROR: "Share of the test rows of {} that are told wrong,",
+    PARZEN: "Log density of the test rows of {} under Parzen windows about a generator's samples,",
 }
 _YARDSTICKS = {
     "baseline_independent": "independent pixels",
@@ -27,13 +30,9 @@ _YARDSTICKS = {
     "parzen_centres": "centres of k-means",
 }
 _OF = {BOUND: ("baseline_independent", "baseline_mixture"), PARZEN: ("parzen_train", "parzen_centres")}
-_SAID = {  # what a trace is called, and where it comes from
-    "generator's loss": "said_generator_loss",
-    "discriminator's loss": "said_discriminator_loss",
-    "payoff": "said_payoff",
-}
-_EQUAL = -2.0 * np.log(2.0)  # the payoff where nobody can tell fakes from data
-_DEEP = 0.3  # of an axis of bounds: how far below independent pixels it reaches at most
+
+
+_BELOW = 0.3  # of what the ends and yardsticks span: how much lower an axis may reach
 
 
 def curves(name: str, where: str, measure: str, entries: list[Entry], points: pd.DataFrame) -> list:
@@ -63,7 +62,7 @@ def curves(name: str, where: str, measure: str, entries: list[Entry], points: pd
     _limit(axes, measure, [trace[1] for trace in traces.values()], list(lines.values()))
     name_ends(axes, ends)
     told = [f"{entries[n].label} ends at {shown(measure, t[1][-1])}" for n, t in traces.items()]
-    caption = f"{AXES[measure][0].upper()}{AXES[measure][1:]} of {where} against clocked seconds."
+    caption = f"{_MEASURED[measure].format(where)} against clocked training time."
     if measure == ERROR:
         caption += " What a DBN or DBM begins with stands where its fine-tuning begins."
     if any(entry.unresolved for entry in entries):
@@ -98,75 +97,9 @@ def _limit(axes: Axes, measure: str, medians: list[np.ndarray], lines: list[floa
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(100 * value)} %"))
         return
-    ends = [float(one[-1]) for one in medians]
-    top = max([*ends, *(float(one.max()) for one in medians), *lines])
-    low = min([*lines, *ends])
-    low = max(low, min(lines) - _DEEP * (top - min(lines))) if lines else low
+    top = max([float(one.max()) for one in medians] + lines)
+    low = min([float(one[-1]) for one in medians] + lines)
+    low = max(min([float(one.min()) for one in medians] + [low]), low - _BELOW * (top - low))
     margin = 0.05 * (top - low) or 1.0
     axes.set_ylim(low - margin, top + margin)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-
-
-def players(name: str, entry: Entry, arrays: dict[str, np.ndarray]) -> list[Drawing]:
-    """What the two players of a GAN said as they went."""
-    updates = arrays.get("said_update")
-    if updates is None or not all(key in arrays for key in _SAID.values()):
-        return []
-    looks = Looks(tuple(_SAID), ())
-    ends = [
-        End(label, float(np.median(arrays[key][-10:])), looks.colour(label), looks.marker(label))
-        for label, key in _SAID.items()
-    ]
-    ends.append(End("payoff of a draw", _EQUAL))
-    figure, axes = panel(f"{entry.where}: {entry.label}", height_for([end.label for end in ends]))
-    for label, key in _SAID.items():
-        axes.plot(updates, arrays[key], color=looks.colour(label), linewidth=1.0)
-    axes.axhline(_EQUAL, color=MUTED, linewidth=1.0, zorder=1)
-    axes.set_xlabel("updates")
-    axes.set_ylabel("nats per row, of a batch")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    name_ends(axes, ends)
-    caption = (
-        "What the players of the GAN said of single batches: the payoff V, which the discriminator "
-        "climbs, so that its loss is −V; and what the generator descends. At the line, −2 log 2, nobody "
-        "tells fakes from data."
-    )
-    last = [f"{label} {number(end.value)}" for label, end in zip(_SAID, ends, strict=False)]
-    over = f"Payoff and losses of {entry.label} over {int(updates[-1]):,} updates"
-    alt = f"{over}; at the end {listing(last)}."
-    return [Drawing(f"{name}-players", figure, caption, alt)]
-
-
-def pictures(name: str, entry: Entry, arrays: dict[str, np.ndarray]) -> list[Drawing]:
-    """What the model makes: at the first, a middle and the last look, or at the end."""
-    samples, updates = arrays.get("samples"), arrays.get("samples_update")
-    shape = tuple(int(side) for side in np.ravel(arrays.get("image_shape", ())))
-    fits = samples is not None and samples.ndim == 3 and len(shape) == 2 and min(shape) > 1
-    if samples is None or updates is None or not fits or samples.shape[2] != shape[0] * shape[1]:
-        return []
-    looks = sorted({0, len(samples) // 2, len(samples) - 1})
-    order = str(arrays.get("image_order", "C"))
-    grids = [mosaic(images_of(samples[n], shape, order)) for n in looks]
-    figure = _grids(f"{entry.where}: {entry.label}", grids, [int(updates[n]) for n in looks])
-    when = listing([f"{int(updates[n]):,}" for n in looks])
-    count = samples.shape[1]
-    same = " of the same noise" if entry.measure == PARZEN else ""
-    caption = f"{count} samples of {entry.label}{same} after {when} updates."
-    alt = f"{count} samples of {entry.label} on {entry.where} as images, after {when} updates."
-    return [Drawing(f"{name}-samples", figure, caption, alt)]
-
-
-def _grids(title: str, grids: list[np.ndarray], updates: list[int]) -> Figure:
-    height, width = grids[0].shape
-    across = WIDTH / len(grids)
-    figure, first = panel(title, 0.65 + across * height / width)
-    first.remove()
-    for axes, grid, update in zip(
-        figure.subplots(1, len(grids), squeeze=False)[0], grids, updates, strict=True
-    ):
-        axes.set(facecolor=GRID, xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.imshow(grid, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(f"{update:,} updates", fontsize=8)
-    return figure

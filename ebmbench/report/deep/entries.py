@@ -74,8 +74,8 @@ class Entry:
 
     @property
     def told(self) -> str:
-        """The value and its standard error."""
-        return f"{shown(self.measure, self.value)} ± {error_shown(self.measure, self.std_error)}"
+        """The value and its standard error, with the unit."""
+        return with_error(self.measure, self.value, self.std_error)
 
 
 def shown(measure: str, value: float) -> str:
@@ -85,9 +85,11 @@ def shown(measure: str, value: float) -> str:
     return number(value, 1 if measure == PARZEN else 2)
 
 
-def error_shown(measure: str, error: float) -> str:
-    """Its standard error."""
-    return number(100 * error) if measure == ERROR else number(error, 1 if measure == PARZEN else 2)
+def with_error(measure: str, value: float, error: float) -> str:
+    """A value and its standard error, with the unit of both."""
+    if measure == ERROR:
+        return f"{number(100 * value)} ± {number(100 * error)} %"
+    return f"{shown(measure, value)} ± {shown(measure, error)} nats"
 
 
 def collect(cases: pd.DataFrame) -> list[Entry]:

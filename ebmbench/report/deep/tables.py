@@ -1,5 +1,8 @@
 """Deep models in tables: what they are worth, and what that cost."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ebmbench.report.deep.entries import (
@@ -8,17 +11,17 @@ from ebmbench.report.deep.entries import (
     ERROR,
     PARZEN,
     Entry,
-    error_shown,
     shown,
+    with_error,
     yardstick,
 )
 from ebmbench.report.deep.published import Published, like
 from ebmbench.report.section import Cell, Sheet
-from ebmbench.report.text import MISSING, duration, number, significant, tick
-from ebmbench.report.training.reached import Reached
+from ebmbench.report.text import MISSING, duration, number, significant, tick, whole
 
 _LATE = 1e12  # seconds; a censored time is sorted after every reached one
-_MEASURES = {BOUND: "Bound", ERROR: "Wrong", PARZEN: "Parzen window"}
+_KINDS = {BOUND: "models of the data", ERROR: "classifiers", PARZEN: "generators"}
+_MEASURES = {BOUND: "bound", ERROR: "wrong", PARZEN: "Parzen window"}
 
 
 def worth(where: str, entries: list[Entry]) -> Sheet:
@@ -36,18 +39,19 @@ def worth(where: str, entries: list[Entry]) -> Sheet:
         ]
         for entry in ranked
     ]
+    if not any(like(entry) for entry in ranked):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     return Sheet(f"{where}: quality", columns, rows)
 
 
 def _quality(entry: Entry) -> Cell:
-    unit = {BOUND: " nats", ERROR: "", PARZEN: " nats"}[entry.measure]
-    notes = [_MEASURES[entry.measure].lower()]
+    notes = [_MEASURES[entry.measure]]
     if len(entry.values) > 1:
         ends = shown(entry.measure, min(entry.values)), shown(entry.measure, max(entry.values))
         notes.append(f"{len(entry.values)} seeds [{ends[0]}, {ends[1]}]")
     if entry.no_gains:
         notes.append("no gain")
-    return Cell(f"{entry.told}{unit}", BETTER[entry.measure] * entry.value, ", ".join(notes))
+    return Cell(entry.told, BETTER[entry.measure] * entry.value, ", ".join(notes))
 
 
 def _estimated(entry: Entry) -> str:
@@ -88,56 +92,76 @@ def _published(entry: Entry, one: Published | None) -> str:
     if one is None:
         return MISSING
     least = "at least " if one.bound else ""
-    error = f" ± {error_shown(one.measure, one.error)}" if one.error is not None else ""
+    value = shown(one.measure, one.value)
+    if one.error is not None:
+        value = with_error(one.measure, one.value, one.error)
     gap = BETTER[one.measure] * (entry.value - one.value)
     verdict = "reached" if gap >= 0 else f"not reached, by {shown(one.measure, -gap)}"
-    return f"{one.what}: {least}{shown(one.measure, one.value)}{error} ({one.source}); {verdict}"
+    return f"{one.what}: {least}{value} ({one.source}); {verdict}"
 
 
-def cost(where: str, entries: list[Entry]) -> Sheet:
-    """Seconds, images a second, memory, and seconds to each target."""
-    measures = list(dict.fromkeys(entry.measure for entry in entries))
-    targets = [(one, target) for one in measures for target in _targets(one, entries)]
-    columns = ["Model", "Backend", "Training", "Images a second", "Stages", "Peak memory"]
-    columns += [f"To {_target(*one)}" for one in targets]
+def cost(where: str, entries: list[Entry]) -> list[Sheet]:
+    """Seconds, images a second, memory, and seconds to each target; a table each measure."""
+    groups = ((one, [e for e in entries if e.measure == one]) for one in BETTER)
+    return [_cost(f"{where}: {_KINDS[one]}, what it took", one, own) for one, own in groups if own]
+
+
+def _cost(name: str, measure: str, entries: list[Entry]) -> Sheet:
+    known = {target for entry in entries for target in entry.reached}
+    targets = sorted(known, reverse=BETTER[measure] < 0)  # easiest first
+    columns = ["Model", "Backend", "Training", "Images a second", "Peak memory"]
     rows = [
         [
             Cell(entry.label),
             Cell(entry.backend),
             Cell(duration(entry.train_s), entry.train_s),
             Cell(significant(entry.images_per_s), entry.images_per_s),
-            Cell("; ".join(_stage(one) for one in entry.stages) or MISSING),
             _memory(entry),
-            *(_time(entry, *one) for one in targets),
+            *(_time(entry, target) for target in targets),
         ]
         for entry in entries
     ]
-    return Sheet(f"{where}: what it took", columns, rows)
+    return Sheet(name, [*columns, *(f"To {_target(measure, one)}" for one in targets)], rows)
 
 
-def _targets(measure: str, entries: list[Entry]) -> list[float]:
-    """Easiest first."""
-    known = {target for entry in entries if entry.measure == measure for target in entry.reached}
-    return sorted(known, reverse=BETTER[measure] < 0)
+def stages(where: str, entries: list[Entry]) -> list[Sheet]:
+    """Seconds and images a second of each stage, where a model went through several."""
+    rows = [
+        [
+            Cell(entry.label),
+            Cell(entry.backend),
+            Cell(str(stage.get("stage"))),
+            *(_number(stage, name, show) for name, show in _SHOWN.items()),
+        ]
+        for entry in entries
+        if len(entry.stages) > 1
+        for stage in entry.stages
+    ]
+    columns = ["Model", "Backend", "Stage", "Epochs", "Time", "Images a second"]
+    return [Sheet(f"{where}: stages", columns, rows)] if rows else []
+
+
+_SHOWN = {"epochs": whole, "seconds": duration, "images_per_s": significant}
+
+
+def _number(stage: dict[str, Any], name: str, show: Callable[[float], str]) -> Cell:
+    value = stage.get(name)
+    known = float(value) if isinstance(value, int | float) else np.nan
+    return Cell(show(known), known)
 
 
 def _target(measure: str, target: float) -> str:
     return f"{tick(100 * target)}\u00a0%" if measure == ERROR else f"{tick(target)} nats"
 
 
-def _time(entry: Entry, measure: str, target: float) -> Cell:
-    times: Reached | None = entry.reached.get(target) if entry.measure == measure else None
+def _time(entry: Entry, target: float) -> Cell:
+    times = entry.reached.get(target)
     if times is None:
         return Cell(MISSING, np.nan)
     note = f"{times.count} of {len(times.seconds)}" if len(times.seconds) > 1 else ""
     if entry.unresolved:
         note = f"{note} unresolved".strip()
     return Cell(times.text, times.median if np.isfinite(times.median) else times.bound + _LATE, note)
-
-
-def _stage(stage: dict) -> str:
-    seconds, images = float(stage.get("seconds") or np.nan), float(stage.get("images_per_s") or np.nan)
-    return f"{stage.get('stage')} {duration(seconds)} ({significant(images)} images/s)"
 
 
 def _memory(entry: Entry) -> Cell:
@@ -154,4 +178,4 @@ def _mib(size: float) -> str:
 
 
 def _whole(value: object) -> str:
-    return number(float(value), 0) if isinstance(value, int | float) else MISSING
+    return whole(float(value)) if isinstance(value, int | float) else MISSING

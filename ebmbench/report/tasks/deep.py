@@ -1,11 +1,13 @@
 """Deep models trained end to end: what they are worth, how fast they got there, and what they make."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ebmbench.harness.table import load_model
 from ebmbench.report.cases import Kind
-from ebmbench.report.deep import drawings, tables
+from ebmbench.report.deep import drawings, pictures, tables
 from ebmbench.report.deep.entries import BETTER, BOUND, ERROR, PARZEN, Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section
 from ebmbench.report.style import Looks
@@ -45,15 +47,22 @@ def section(cases: pd.DataFrame, looks: Looks, left: Left) -> Section:
             judged = [entry for entry in own if entry.measure == measure]
             if judged:
                 found.drawings += drawings.curves(name, where, measure, judged, left.points)
-        for number, entry in enumerate(own, 1):
-            arrays = load_model(left.folder, entry.best_key) or {}
-            of_model = f"{name}-{number}"
-            found.drawings += drawings.players(of_model, entry, arrays)
-            found.drawings += drawings.pictures(of_model, entry, arrays)
-        found.sheets += [tables.worth(where, own), tables.cost(where, own)]
+        kept = [(entry, load_model(left.folder, entry.best_key) or {}) for entry in own]
+        for number, (entry, arrays) in enumerate(kept, 1):
+            if entry.measure == PARZEN:
+                found.drawings += pictures.players(f"{name}-{number}", entry, arrays)
+                found.drawings += pictures.over_time(f"{name}-{number}", entry, arrays)
+        found.drawings += pictures.at_the_end(name, where, _energies(kept))
+        found.sheets += [tables.worth(where, own), *tables.cost(where, own), *tables.stages(where, own)]
     found.answer = _answer(entries)
     found.method = [_METHOD, _MEMORY]
     return found
+
+
+def _energies(kept: list[tuple[Entry, Any]]) -> list[tuple[Entry, Any]]:
+    """Those with samples of chains; those that went on to classify only where there are no others."""
+    bounded = [one for one in kept if one[0].measure == BOUND]
+    return bounded or [one for one in kept if one[0].measure == ERROR]
 
 
 def _introduction(entries: list[Entry]) -> list[str]:
@@ -81,8 +90,8 @@ def _answer(entries: list[Entry]) -> Answer:
     ]
     sentences = []
     for entry in best:
-        unit = "" if entry.measure == ERROR else " nats per test row"
-        text = f"{_BEST[entry.measure]} on {entry.where}: {entry.label}, {entry.told}{unit}"
+        rows = " of test rows" if entry.measure == ERROR else " per test row"
+        text = f"{_BEST[entry.measure]} on {entry.where}: {entry.label}, {entry.told}{rows}"
         text += f", after {duration(entry.train_s)} on {entry.backend}"
         text += f"; {entry.resolution}" if entry.resolution else ""
         sentences.append(f"{text}.")
