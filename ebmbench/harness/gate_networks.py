@@ -47,6 +47,7 @@ class NetworkJobs:
         "forward": 2e-5,
         "cross_entropy": 4e-5,
         "logistic": 2e-5,
+        "payoff": 2e-5,
         "backward": 4e-5,
         "input_delta": 4e-5,
         "train_adam": 4e-5,
@@ -79,6 +80,17 @@ class NetworkJobs:
         model = self.k.put(network((self.n_in, self.n_hidden, 1), ("leaky_relu", "linear")))
         found = [
             self.k.logistic(model, self.k.forward(model, x), *signs) for x in self.x for signs in _SIGNS
+        ]
+        return [part for loss in found for part in self._told(loss)]
+
+    def payoff(self) -> list:
+        """Of rows of both kinds in one batch, as a GAN's discriminator sees them."""
+        k = self.k
+        model = k.put(network((self.n_in, self.n_hidden, 1), ("leaky_relu", "linear")))
+        data, fakes = self.x
+        found = [
+            k.payoff(model, k.forward(model, k.stack(*both)), len(both[0]))
+            for both in ((data, fakes), (fakes, data))
         ]
         return [part for loss in found for part in self._told(loss)]
 

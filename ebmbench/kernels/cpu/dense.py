@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, padded, store
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, padded, put_tree, store
 from ebmbench.kernels.cpu.layers import LARGEST_GROUP
 from ebmbench.kernels.cpu.outer import Outer
 from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_binary, top_delta
@@ -115,6 +115,7 @@ JOBS: dict[str, Any] = {
     "put": Network,
     "get": get,
     "get_tree": get_tree,
+    "put_tree": put_tree,
     "zeros": zeros,
     "forward": forward,
     "outputs": outputs,

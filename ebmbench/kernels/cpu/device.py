@@ -110,6 +110,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "get_rows": np.array,
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
+    "stack": lambda first, second: np.concatenate([first, second]),
     "is_binary": lambda rows: rows.dtype == np.uint8,
     "synchronize": lambda: None,
     "describe": lambda: {

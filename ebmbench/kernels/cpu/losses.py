@@ -72,4 +72,14 @@ def logistic(model, activations, inner, outer) -> Loss:
     return Loss(delta, np.array([value / len(x), _above_zero(x)]))
 
 
-JOBS = {"cross_entropy": cross_entropy, "logistic": logistic}
+def payoff(model, activations, data) -> Loss:
+    """See `Backend.payoff`."""
+    x = activations[-1]
+    delta = np.empty((len(x), 1), np.float32)
+    known = _logistic(x[:data], -1.0, -1.0, delta[:data])
+    made = _logistic(x[data:], 1.0, -1.0, delta[data:])
+    counts = _above_zero(x[:data]), _above_zero(x[data:])
+    return Loss(delta, np.array([known / data + made / (len(x) - data), *counts]))
+
+
+JOBS = {"cross_entropy": cross_entropy, "logistic": logistic, "payoff": payoff}
