@@ -10,9 +10,12 @@ import dataclasses
 import numpy as np
 import pytest
 from conftest import random_rbm, random_rows
+from deep import BATCH, ROWS, bits, random_dbm, stack, trained
 
 from ebmbench import estimators, partition
 from ebmbench.evaluation import sandwich
+from ebmbench.evaluation.bounds import dbm_bound, dbn_bound
+from ebmbench.evaluation.classification import classify
 from ebmbench.evaluation.likelihood import evaluate
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate
@@ -21,8 +24,16 @@ from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import consistency, gradient, log_z, sample, train
 from ebmbench.kernels import api
 from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.models import dbm
+from ebmbench.models.augmented import AugmentedMLP
+from ebmbench.models.dbn import DBN
+from ebmbench.training.adam import Adam
 from ebmbench.training.fit import STARTS, Fit
+from ebmbench.training.initial import initial_network
+from ebmbench.training.joint import Phases
+from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.sgd import SGD
+from ebmbench.training.supervised import Supervised
 
 ON_HOST = {"hidden_input", "visible_input", "free_energy", "log_z"}  # jobs that return host arrays
 
@@ -62,6 +73,8 @@ def inwards(given):
         return given._hidden
     if isinstance(given, dict):
         return {name: inwards(one) for name, one in given.items()}
+    if isinstance(given, list):
+        return list(map(inwards, given))
     return given
 
 
@@ -71,8 +84,10 @@ def outwards(found):
         return Opaque(found)
     if isinstance(found, dict):
         return {name: outwards(one) for name, one in found.items()}
-    if isinstance(found, api.Phases):
-        return api.Phases(*map(outwards, found))
+    if isinstance(found, list):
+        return list(map(outwards, found))
+    if isinstance(found, api.Phases | api.Loss):
+        return type(found)(*map(outwards, found))
     if isinstance(found, api.NoiseContrast):
         return found._replace(gradient=outwards(found.gradient), means=outwards(found.means))
     if isinstance(found, tuple) and not hasattr(found, "_fields"):
@@ -146,6 +161,49 @@ def test_a_fit(k, name, centred):
         models.append(fit.model)
     for part in models[0].names:
         np.testing.assert_array_equal(*(getattr(model, part) for model in models))
+
+
+RUNS = {
+    "stack": lambda k: stack(k, masks=[None, random_rows(5, 4, seed=8), None]),
+    "stack, sml, centred": lambda k: stack(
+        k, estimator="sml", settings={"chains": 3}, optimiser=SGD(centred=True)
+    ),
+    "pretrained": lambda k: Pretrained(
+        k, ROWS, [5, 4, 3], {}, None, 1, SGD(centred=True), 1, BATCH, 0, Phases(3)
+    ),
+    "sgd": lambda k: Supervised(k, NETWORK, ROWS, np.arange(11) % 3, SGD(), 2, BATCH),
+    "adam": lambda k: Supervised(k, NETWORK, ROWS, np.arange(11) % 3, Adam(), 2, BATCH),
+}
+NETWORK = initial_network([6, 5, 3], ["tanh", "linear"], 1)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_deep_run_and_its_state(k, name):
+    """Half of it, its state on the host, and the rest from there."""
+    whole = trained(RUNS[name](api.load("cpu")))
+    first, second = RUNS[name](k), RUNS[name](k)
+    first.advance(4)
+    state = first.state()
+    assert all(type(x) is np.ndarray for x in state.values())
+    second.restore(state)
+    second.advance(second.steps - 4)
+    assert (bits(second.model) == bits(whole)).all()
+
+
+def test_deep_models_judged(k):
+    model, settings = random_dbm(6, 5, 4), {"betas": 5, "chains": 4}
+    rows, labels = random_rows(5, 6), np.arange(5) % 3
+    layers = DBN((random_rbm(6, 5), random_rbm(5, 4)))
+    whole = AugmentedMLP(model, dbm.classifier(model, 3))
+    cpu = api.load("cpu")
+    for one, other in (
+        (dbm_bound(k, model, rows, "ais", settings), dbm_bound(cpu, model, rows, "ais", settings)),
+        (dbn_bound(k, layers, rows, "ais", settings), dbn_bound(cpu, layers, rows, "ais", settings)),
+    ):
+        assert (one.mean, one.sampling_error) == (other.mean, other.sampling_error)
+    assert classify(k, whole, rows, labels) == classify(cpu, whole, rows, labels)
+    for deep in (model, layers):
+        assert (draw(k, deep, 4, 3, 0) == draw(cpu, deep, 4, 3, 0)).all()
 
 
 @pytest.mark.parametrize("settings", [{"betas": 20}, {"betas": "adaptive", "error": 0.5}])

@@ -14,6 +14,8 @@ import typer
 from ebmbench.cli import evaluate, facts, sample, suites, train, verify
 from ebmbench.errors import UserError
 
+_INTERRUPTED = 130  # 128 and SIGINT's number, as shells say it
+
 app = typer.Typer(
     name="ebmbench",
     help="Benchmarks for energy-based models, with exact truth beside every timing.",
@@ -62,10 +64,11 @@ def main() -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = app(arguments, standalone_mode=False)
+        if status == _INTERRUPTED:  # as some versions of typer end what is interrupted
+            raise KeyboardInterrupt
     except (KeyboardInterrupt, typer.Abort):
-        kept = "; finished cases are kept, and the same command continues from there"
-        _tell(f"stopped{kept if arguments[0] == 'run' else ''}")
-        sys.exit(130)
+        _tell(f"stopped{_kept(arguments)}")
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -84,6 +87,15 @@ def main() -> None:
         _tell(f"{type(error).__name__}: {error} (a fault of ebmbench; --debug shows where)")
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _kept(arguments: list[str]) -> str:
+    """What a stopped command has not lost."""
+    if arguments[0] == "run":
+        return "; finished cases are kept, and the same command continues from there"
+    if arguments[0] == "train" and any(one.startswith("--checkpoint") for one in arguments):
+        return "; the same command continues from the last checkpoint, if there is one"
+    return ""
 
 
 def _tell(sentence: str) -> None:

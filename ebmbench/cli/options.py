@@ -26,7 +26,12 @@ def check_applicable(given: set[str], applies: Mapping[str, tuple[bool, str]]) -
     """
     for name, (applied, where) in applies.items():
         if name in given and not applied:
-            raise UserError(f"--{name.replace('_', '-')} has a meaning only where {where}")
+            raise UserError(f"{shown(name)} has a meaning only where {where}")
+
+
+def shown(name: str) -> str:
+    """An option of this name as a person types it."""
+    return "--set" if name == "setting" else f"--{name.replace('_', '-')}"
 
 
 def whole_numbers(option: str, texts: list[str]) -> list[int]:

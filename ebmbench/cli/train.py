@@ -107,14 +107,16 @@ def train(
     sources = [Path(dataset), *([start] if start else [])]
     check_writable(out, *sources)
     if checkpoint:
-        check_writable(checkpoint, *sources, out)
+        check_writable(checkpoint, *sources)
+        require(checkpoint.resolve() != out.resolve(), f"{out} cannot be the checkpoint and the model")
     run = recipes.known()[model].make(options, loaded)
     facts = {**run.facts, "backend": backend}
     kept_in = Checkpoint(checkpoint, {"model": model, **facts, **run.data}) if checkpoint else None
     trainer = run.trainer
     try:
-        with steps(trainer.steps // trainer.batches, f"training on {dataset}") as shown:
-            _train(trainer, kept_in, every, shown)
+        text = f"training on {dataset}"
+        with steps(trainer.steps // trainer.batches, text) as shown:
+            _train(trainer, kept_in, every, shown, text)
             found = run.finished(trainer.model)
     except Diverged as error:
         left = f"; {checkpoint} is the last good checkpoint" if checkpoint and checkpoint.exists() else ""
@@ -129,7 +131,7 @@ def train(
     return 0
 
 
-def _train(trainer: Any, checkpoint: Any, every: int, shown: Steps) -> None:
+def _train(trainer: Any, checkpoint: Any, every: int, shown: Steps, text: str) -> None:
     """All epochs that are left; a checkpoint after every so many of them and after the last."""
     if checkpoint and checkpoint.restore(trainer):
         shown.line(f"going on from {checkpoint.path} after {trainer.done} of {trainer.steps} updates")
@@ -138,7 +140,7 @@ def _train(trainer: Any, checkpoint: Any, every: int, shown: Steps) -> None:
     shown.advance(done)
     for epoch in range(done + 1, last + 1):
         if hasattr(trainer, "stage"):
-            shown.now(trainer.stage)
+            shown.now(f"{text}: {trainer.stage}")
         trainer.advance(trainer.batches)
         shown.advance()
         if checkpoint and (epoch % every == 0 or epoch == last):

@@ -99,9 +99,7 @@ def read_labels(spec: str) -> np.ndarray:
     else:
         labels = _user_file.read_labels(source)
     if labels is None:
-        raise UserError(
-            f"{spec} has rows without labels, so nobody can say which of them are told wrong."
-        )
+        raise UserError(f"{spec} has no labels, so nobody can say which rows are told wrong.")
     return labels
 
 

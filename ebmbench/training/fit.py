@@ -124,12 +124,9 @@ class Fit(Trainer):
         return gradient, self._info["means"]
 
     def state(self) -> State:
-        """See `Trainer`; with what the estimator keeps, and the numbers that it said last."""
+        """See `Trainer`; with what the estimator keeps."""
         kept = {} if self._memory is None else self._estimator.saved(self.k, self._memory)
-        said = {
-            name: np.asarray(x) for name, x in self._info.items() if isinstance(x, float | np.ndarray)
-        }
-        return super().state() | joined(estimator=kept, info=said)
+        return super().state() | joined(estimator=kept)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """See `Trainer`."""
@@ -137,5 +134,3 @@ class Fit(Trainer):
         if self._memory is not None:
             kept = part(state, "estimator")
             self._memory = self._estimator.restored(self.k, self._memory, kept)
-        said = part(state, "info") if any(name.startswith("info.") for name in state) else {}
-        self._info = {name: x if x.ndim else x.item() for name, x in said.items()}

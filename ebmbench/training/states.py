@@ -14,9 +14,9 @@ def joined(**parts: Mapping[str, np.ndarray]) -> State:
     return {f"{part}.{name}": x for part, arrays in parts.items() for name, x in arrays.items()}
 
 
-def part(state: Mapping[str, np.ndarray], name: str) -> State:
-    """The arrays of a part under their own names; `UserError` where there is none."""
+def part(state: Mapping[str, np.ndarray], name: str, optional: bool = False) -> State:
+    """The arrays of a part under their own names; `UserError` where there is none, unless optional."""
     found = {key.removeprefix(f"{name}."): x for key, x in state.items() if key.startswith(f"{name}.")}
-    if not found:
+    if not found and not optional:
         raise UserError(f"the state holds no {name}: it is of another run")
     return found

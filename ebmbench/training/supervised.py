@@ -56,7 +56,7 @@ class Supervised(Trainer):
         Both before the update, and fetched when they are asked for; empty before the first update.
         """
         if self._tally is None:
-            return {}
+            return self._info
         value, wrong = self.k.get_rows(self._tally)
         return {"objective": float(value), "wrong": int(wrong)}
 

@@ -17,7 +17,7 @@ from ebmbench.training.adam import Adam
 from ebmbench.training.ascent import Ascent, Diverged
 from ebmbench.training.batches import Batches
 from ebmbench.training.sgd import SGD
-from ebmbench.training.states import State
+from ebmbench.training.states import State, joined, part
 
 
 class Trainer:
@@ -87,9 +87,13 @@ class Trainer:
         raise NotImplementedError
 
     def state(self) -> State:
-        """Everything that decides how the run goes on, arrays on the host; raises `Diverged`."""
-        return self._ascent.state()
+        """Everything that decides how the run goes on, and the numbers said last; raises `Diverged`."""
+        numbers = int | float | np.ndarray
+        said = {name: np.asarray(x) for name, x in self.info.items() if isinstance(x, numbers)}
+        return self._ascent.state() | joined(info=said)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on, to the same bits, from a `state` of a trainer that was made in the same way."""
         self._ascent.restore(state)
+        said = part(state, "info", optional=True)
+        self._info = {name: x if x.ndim else x.item() for name, x in said.items()}

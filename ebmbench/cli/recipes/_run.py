@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmbench import datasets
-from ebmbench.cli.options import numbers, whole_numbers
+from ebmbench.cli.options import numbers, shown, whole_numbers
 from ebmbench.datasets import Dataset
 from ebmbench.models.storage import load_model
 from ebmbench.options import parse, require
@@ -76,8 +76,7 @@ class Options:
     def refuse(self, where: str, *names: str) -> None:
         """`UserError` where one of these options was given, which plays no part there."""
         for name in names:
-            shown = f"--{name.replace('_', '-')}"
-            require(name not in self.given, f"{shown} plays no part with {where}")
+            require(name not in self.given, f"{shown(name)} plays no part with {where}")
 
     def sgd(self, rate: float) -> SGD:
         """Stochastic gradient ascent at this rate."""
