@@ -68,6 +68,17 @@ def ask(library: Any) -> Driver:
     return Driver(None, cuda, gpus, _release())
 
 
+def memory_used(library: Any = None) -> int | None:
+    """Bytes in use on the GPU whose context is current in this thread, by whomever; None without one."""
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    try:
+        library = library or ctypes.CDLL(_LIBRARY)
+        failed = library.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else total.value - free.value
+
+
 def _gpu(library: Any, number: int) -> Gpu:
     device, value = ctypes.c_int(), ctypes.c_int()
     memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(256)

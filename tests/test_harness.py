@@ -18,7 +18,7 @@ from ebmbench.errors import DeviceError, UserError
 from ebmbench.harness import machine, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
-from ebmbench.harness.tasks import train
+from ebmbench.harness.tasks import _curve, train
 from ebmbench.harness.tasks.train import Case
 from ebmbench.kernels import api
 
@@ -360,10 +360,10 @@ def test_targets_that_are_reached_and_targets_that_are_not(tmp_path):
 
 def test_a_target_between_two_checkpoints_counts_at_the_later_one():
     curve = [{"log_likelihood": value, "seconds": n} for n, value in enumerate([-9.0, -5.0, -6.0, -4.0])]
-    assert train._first_at(-5.5, curve, 3.0)["seconds"] == 1
-    assert train._first_at(-4.5, curve, 3.0)["seconds"] == 3
-    assert train._first_at(-4.5, curve, 3.0)["after"] == 2
-    assert train._first_at(-1.0, curve, 3.0)["censored_at"] == 3.0
+    assert _curve.first_at(-5.5, curve, 3.0, "log_likelihood")["seconds"] == 1
+    assert _curve.first_at(-4.5, curve, 3.0, "log_likelihood")["seconds"] == 3
+    assert _curve.first_at(-4.5, curve, 3.0, "log_likelihood")["after"] == 2
+    assert _curve.first_at(-1.0, curve, 3.0, "log_likelihood")["censored_at"] == 3.0
 
 
 def test_a_gain_is_told_from_none(tmp_path):

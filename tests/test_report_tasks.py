@@ -1,6 +1,7 @@
 """Reports of every task from synthetic rows, first of all those that train no model."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,6 +11,7 @@ import synthetic
 from test_report import words
 
 from ebmbench.report import cases, style, tasks, text, write
+from ebmbench.report.section import Left
 from ebmbench.report.tasks import consistency, gradient, sample, steps
 from ebmbench.report.tasks.fits import slope
 
@@ -47,7 +49,8 @@ def section_of(task, rows):
     found = tasks.tidy(frame)
     estimators = tuple(dict.fromkeys(str(row.get("estimator")) for row in rows))
     with style.applied():
-        (section,) = tasks.sections(found, style.Looks(estimators, ("cpu",)))
+        looks = style.Looks(estimators, ("cpu",))
+        (section,) = tasks.sections(found, looks, Left(pd.DataFrame({"key": []}), Path()))
     assert section.cases is not None
     return section
 

@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from ebmbench.harness.table import update_quartiles
+from ebmbench.harness.trainer import Planned
 from ebmbench.kernels.api import Backend
-from ebmbench.training.fit import Fit
 
 _SLICE_S = 0.5  # how long the clock runs before the time limit is looked at
 
@@ -23,11 +23,14 @@ class Timeout(Exception):
 
 
 class Clock:
-    """Runs a fit while the clock runs, and stops it at the time limit."""
+    """Runs a trainer while the clock runs, and stops it at the time limit.
 
-    def __init__(self, k: Backend, fit: Fit, limit_s: float) -> None:
+    seconds: what the clock shows, at first those of the limit that were used up before.
+    """
+
+    def __init__(self, k: Backend, fit: Planned, limit_s: float, seconds: float = 0.0) -> None:
         self.k, self.fit, self.limit_s = k, fit, limit_s
-        self.seconds = 0.0
+        self.seconds = self._began = seconds
         self.samples: list[float] = []  # seconds an update, a slice each, ...
         self.counts: list[int] = []  # ... and the updates of the slice
 
@@ -38,7 +41,8 @@ class Clock:
                 raise Timeout(
                     f"{self.limit_s:g} s were used up after {self.fit.done} of {self.fit.steps} updates"
                 )
-            pace = self.seconds / self.fit.done if self.fit.done else _SLICE_S
+            spent = self.seconds - self._began
+            pace = spent / self.fit.done if self.fit.done else _SLICE_S
             count = min(max(1, int(_SLICE_S / max(pace, 1e-9))), update - self.fit.done)
             started = perf_counter()
             self.fit.advance(count)

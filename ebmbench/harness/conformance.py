@@ -16,6 +16,7 @@ import numpy as np
 from ebmbench.errors import Unavailable
 from ebmbench.harness.gate import Red
 from ebmbench.kernels.api import load
+from ebmbench.models import dbm
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
 
 Arrays = Mapping[str, np.ndarray]
@@ -27,6 +28,7 @@ _CHAINS = 1000
 _ROUNDING = {"float32": 1e-5, "bfloat16": 0.02}
 _VALUE, _GRADIENT = 1e-5, 5e-5  # relative; of sums of 392,000 float32 terms, and of their means
 _UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
+_MEAN = 1e-4  # a sigmoid of sums of up to 2,000 terms of 0.1; and errors of one sweep enter the next
 _RATE = 0.1
 _APART = 5.0  # standard errors
 
@@ -98,9 +100,12 @@ def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float])
 
 
 def check_update(
-    what: str, job: str, model: RBM, update: Callable[[float], Arrays], precision: str, chains: int
-) -> None:
+    what: str, job: str, model: RBM, update: Callable[[float], Arrays], precision: str, chains: int,
+    ties: np.ndarray | None = None,
+) -> None:  # fmt: skip
     """One update at a rate is the rate times the contrast of its batch and so many chains.
+
+    ties: 1 where W ties two units, else 0, as of a DBM's; None where all are tied.
 
     Where the h that the chains' v was drawn from is known, v is held against its law too. `Unavailable`
     for parameters in bfloat16.
@@ -117,12 +122,22 @@ def check_update(
         wrong = not (off <= _UPDATE and possible)
     else:
         wanted = contrast(model, batch, found["chains"])
+        wanted["W"] *= 1 if ties is None else ties
         off = max(float(np.abs(moved[name] - wanted[name]).max()) for name in wanted)
         wrong = not off <= _UPDATE
     if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > _UPDATE:
         raise Red(f"{what}: an update of {job.upper()} is off by {off:.2g}, allowed is {_UPDATE:.2g}")
     if "h" in found:
         check_gibbs(what, model, {"h": found["h"], "v": found["chains"]}, precision)
+
+
+def check_means(what: str, model: RBM, rows: np.ndarray, n: int, sweeps: int) -> None:
+    """Rows [v, means of a DBM's even hidden layers] after mean field from silent layers, v of n units."""
+    v = rows[:, :n]
+    wanted = dbm.mean_field(model, v, np.zeros_like(rows[:, n:]), sweeps)
+    off = float(np.abs(rows - wanted).max())
+    if not off <= _MEAN:
+        raise Red(f"{what}: means of mean field are off by {off:.2g}, allowed is {_MEAN:.2g}")
 
 
 def contrast(model: RBM, batch: np.ndarray, chains: np.ndarray) -> dict[str, np.ndarray]:

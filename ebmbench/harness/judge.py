@@ -1,12 +1,15 @@
 """The judge: looks at a model at a checkpoint, off the clock, the same way for every backend."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
+from ebmbench.evaluation.mixture import baselines, gaussian_baselines
 from ebmbench.evaluation.sandwich import sandwich
+from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
 from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.partition import ais, base_rates, reverse_ais
@@ -14,6 +17,14 @@ from ebmbench.training.fit import Fit
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
 FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
+
+
+@cache
+def baselines_of(dataset: str, visible: str) -> dict[str, float]:
+    """What simple models get of a data set's test rows, see `evaluation.mixture`; once a process."""
+    real = visible == "gaussian"
+    data = load_dataset(dataset, real)
+    return gaussian_baselines(data.train, data.test) if real else baselines(data.train, data.test)
 
 
 class Judge:

@@ -40,6 +40,12 @@ def rows(count: int, n_visible: int) -> np.ndarray:
     return (uniforms(Key(0, Stream.SAMPLES), count, n_visible) < ON_RATE).astype(np.uint8)
 
 
+@cache
+def labels(count: int, classes: int) -> np.ndarray:
+    """Classes of as many rows, drawn evenly, int64 [count]."""
+    return (uniforms(Key(1, Stream.SAMPLES), 1, count)[0] * classes).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A model whose law, and whose Gibbs chains, are known in closed form but for small weights.

@@ -8,6 +8,7 @@ trained on.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from ebmbench import datasets
 from ebmbench.errors import UserError
 from ebmbench.harness import made_up, sources
 from ebmbench.models.arithmetic import rounded
+from ebmbench.models.dbm import DBM
+from ebmbench.models.dbn import DBN
+from ebmbench.models.gan import GAN
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, base_rates
@@ -24,12 +28,34 @@ _ROWS = 1000  # made-up ones that base rates are counted on
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """name: of the model; rows(count): binary, uint8 [count, n_visible]; base(): for annealing."""
+    """What a job runs on.
+
+    name: of the model, which is an RBM but for jobs that train deep ones; rows(count): binary, uint8
+    [count, n_visible]; base(): for annealing.
+    """
 
     name: str
-    model: RBM
+    model: Any
     rows: Callable[[int], np.ndarray]
     base: Callable[[], BaseRates]
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What a backend keeps of the model, a handle each."""
+        model = self.model
+        if isinstance(model, GAN):
+            return model.generator, model.discriminator
+        if isinstance(model, DBN):
+            return model.layers
+        return (model.bipartite if isinstance(model, DBM) else model,)
+
+    @property
+    def units(self) -> dict[str, int | None]:
+        """As a row tells the size; the hidden layers of a deep model stand in the job's name."""
+        model = self.model
+        if isinstance(model, RBM):
+            return {"n_visible": model.n_visible, "n_hidden": model.n_hidden}
+        return {"n_visible": self.rows(1).shape[1], "n_hidden": None}
 
     def rounded(self, arithmetic: str) -> "Subject":
         """The same with the model that a backend computes with in this arithmetic."""
@@ -43,19 +69,23 @@ def load(model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subj
     `sources.load_model`, and `UserError` where the data do not fit the model.
     """
     given = sources.load_model(model) if model else made_up.model(n_visible, n_hidden)
-    name = called(model, n_visible, n_hidden)
+    return of(called(model, n_visible, n_hidden), given, given.n_visible, dataset)
+
+
+def of(name: str, model: Any, n_visible: int, dataset: str) -> Subject:
+    """A model with the rows of a data set, or with made-up ones where none is named; raises as `load`."""
     if not dataset:
-        rows = partial(made_up.rows, n_visible=given.n_visible)
-        return Subject(name, given, rows, lambda: base_rates(rows(_ROWS), "made-up rows"))
+        rows = partial(made_up.rows, n_visible=n_visible)
+        return Subject(name, model, rows, lambda: base_rates(rows(_ROWS), "made-up rows"))
     data = sources.load_dataset(dataset)
     require(data.is_binary, f"chains start from binary rows, but data set {dataset} has grey ones")
-    if data.n_visible != given.n_visible:
+    if data.n_visible != n_visible:
         raise UserError(
             f"data set {dataset} has {data.n_visible} columns, "
-            f"but the model has {given.n_visible} visible units"
+            f"but the model has {n_visible} visible units"
         )
     split = f"train split of {data.name}"
-    return Subject(name, given, partial(_spread, data.train), lambda: base_rates(data.train, split))
+    return Subject(name, model, partial(_spread, data.train), lambda: base_rates(data.train, split))
 
 
 def from_recipe(recipe: made_up.Recipe, seed: int) -> Subject:

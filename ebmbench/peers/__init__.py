@@ -13,15 +13,32 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
                                                a piece is so many updates, one sweep each
     cd(place, model, rows, batch, updates, k, rate, momentum)
                                                likewise, k sweeps each from the batch
+    mlp(place, model, rows, labels, batch, updates, rule)
+                                               a piece is so many updates by a `Rule` of an `MLP`, whose
+                                               outputs are the logits of the labels, whole numbers
+    gan(place, model, rows, batch, updates, form, rule)
+                                               likewise of a `GAN`: a step of its discriminator on a batch
+                                               and as many fakes, one of its generator on new noise by a
+                                               form of `models.gan`; noise is uniform on [-1, 1]
+    dbn(place, model, rows, persistent, batch, updates, rate, momentum)
+                                               a piece is so many updates of each layer of a `DBN` in turn
+                                               (by CD-1, or persistent by SML-1 with a batch's number of
+                                               chains); upper layers see states drawn upwards from the
+                                               rows by the model as it came, anew once all were seen
+    dbm(place, model, rows, chains, batch, updates, mean_field, sweeps, rate, momentum)
+                                               likewise of all layers of a `DBM` together: so many updates
+                                               of mean field, from silent hidden layers, and sweeps of
+                                               chains, given by the states of their even layers
 
     score_free_energy, score_pseudolikelihood(place, model, v)
                                                a piece is the library's own score of the rows v
 
-`model` is an RBM and v, rows and chains are binary rows, all on the host. Each peer is written as one
-would write it in that library: float32 or bfloat16 throughout, its own random numbers. The harness
-checks what comes out before anything is timed. A file may have `missing(place)`: why it cannot run there,
-or None; and `settings(place)`: names of further arguments of its jobs, each with the values to try, of
-which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be made ready.
+`model` is an RBM but where another kind is named; v, rows and chains are binary rows, all on the host.
+Each peer is written as one would write it in that library: float32 or bfloat16 throughout, its own random
+numbers. The harness checks what comes out before anything is timed. A file may have `missing(place)`: why
+it cannot run there, or None; and `settings(place)`: names of further arguments of its jobs, each with the
+values to try, of which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be
+made ready.
 """
 
 import importlib
@@ -50,13 +67,26 @@ class Place(NamedTuple):
     precision: str
 
 
+class Rule(NamedTuple):
+    """How a network's parameters climb: by `sgd` with momentum, or by `adam`."""
+
+    name: str
+    rate: float
+    momentum: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
 class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
     host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
     log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c of the
-    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from.
+    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from; of
+    mlp and gan the updated parameters by name, the last batch and its targets, one where the label is, or
+    the noise of both steps, z_discriminator and z_generator.
     """
 
     run: Callable[[], Any]

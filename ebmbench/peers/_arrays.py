@@ -1,15 +1,17 @@
 """The jobs in plain array code of NumPy or CuPy, float32; the gradients by hand."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
-from ebmbench.peers import Work
+from ebmbench.peers import Rule, Work
+from ebmbench.scalar import LEAK
 
 Array = Any
 
@@ -20,7 +22,7 @@ def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarr
     def job(build: Callable[..., Work]) -> Callable[..., Work]:
         return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
 
-    found: dict[str, Any] = {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd}
+    found: dict[str, Any] = {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd, "mlp": mlp}
     found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
     return {name: job(build) for name, build in found.items()}
 
@@ -82,6 +84,14 @@ def ais(
     return Work(run, wait, lambda: _hosted(host, **last))
 
 
+def _batches(xp: Any, rows: int, batch: int) -> Iterator[Array]:
+    """Numbers of rows in a random order, a new one as often as no whole batch is left."""
+    shuffle = xp.random.RandomState(0)  # CuPy's Generator cannot permute
+    while True:
+        order = shuffle.permutation(rows)
+        yield from (order[i : i + batch] for i in range(0, rows - batch + 1, batch))
+
+
 def sml(
     xp: Any, wait: Any, host: Any, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
     updates: int, rate: float, momentum: float,
@@ -108,20 +118,13 @@ def _train(
     velocity, product = [xp.zeros_like(x) for x in parameters], xp.empty_like(W)
     data = xp.asarray(rows, xp.float32)
     persistent = None if chains is None else xp.asarray(chains, xp.float32)
-    # CuPy's Generator cannot permute; its RandomState can.
-    random, shuffle = xp.random.default_rng(0), xp.random.RandomState(0)
-    order: Any = iter(())
+    random, batches = xp.random.default_rng(0), _batches(xp, len(data), batch)
     last: dict[str, Array] = {}
 
     def run() -> None:
-        nonlocal W, persistent, order
+        nonlocal W, persistent
         for _ in range(updates):
-            index = next(order, None)
-            if index is None:
-                shuffled = shuffle.permutation(len(data))
-                order = (shuffled[i : i + batch] for i in range(0, len(data) - batch + 1, batch))
-                index = next(order)
-            positive = data[index]
+            positive = data[next(batches)]
             p_data = _sigmoid(xp, positive @ W + c)
             v = positive if persistent is None else persistent
             for _ in range(sweeps):
@@ -144,6 +147,67 @@ def _train(
             last.update(batch=positive, chains=v, h=h)
 
     return Work(run, wait, lambda: _hosted(host, W=W, b=b, c=c, **last))
+
+
+_ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {  # f(xp, x), and f' from f
+    "linear": (lambda xp, x: x, lambda xp, a: 1),
+    "relu": (lambda xp, x: xp.maximum(x, 0), lambda xp, a: a > 0),
+    "leaky_relu": (
+        lambda xp, x: xp.maximum(x, xp.float32(LEAK) * x),
+        lambda xp, a: xp.where(a > 0, xp.float32(1), xp.float32(LEAK)),
+    ),
+    "sigmoid": (_sigmoid, lambda xp, a: a * (1 - a)),
+    "tanh": (lambda xp, x: xp.tanh(x), lambda xp, a: 1 - a**2),
+}
+
+
+def mlp(
+    xp: Any, wait: Any, host: Any, model: MLP, rows: np.ndarray, labels: np.ndarray, batch: int,
+    updates: int, rule: Rule,
+) -> Work:  # fmt: skip
+    """See the package."""
+    parameters = [xp.asarray(x, xp.float32) for x in model.parameters.values()]
+    state = [[xp.zeros_like(x) for x in parameters] for _ in range(2)]
+    data = xp.asarray(rows, xp.float32)
+    targets = xp.asarray(np.eye(model.sizes[-1])[labels], xp.float32)
+    kinds = [_ACTIVATIONS[name] for name in model.activations]
+    batches = _batches(xp, len(data), batch)
+    last: dict[str, Array] = {}
+    done = 0
+
+    def climb(place: int, gradient: Array) -> None:
+        first, second = (one[place] for one in state)
+        if rule.name == "sgd":
+            first *= rule.momentum
+            first += xp.float32(rule.rate) * gradient
+            parameters[place] += first
+            return
+        first += (1 - rule.beta1) * (gradient - first)
+        second += (1 - rule.beta2) * (gradient * gradient - second)
+        root = xp.sqrt(second / (1 - rule.beta2**done)) + rule.epsilon
+        parameters[place] += rule.rate / (1 - rule.beta1**done) * first / root
+
+    def run() -> None:
+        nonlocal done
+        for _ in range(updates):
+            done += 1
+            index = next(batches)
+            found, t = [data[index]], targets[index]
+            for place, (apply, _) in enumerate(kinds):
+                found.append(apply(xp, found[-1] @ parameters[2 * place] + parameters[2 * place + 1]))
+            p = xp.exp(found[-1] - found[-1].max(1, keepdims=True))
+            delta = (t - p / p.sum(1, keepdims=True)) / xp.float32(batch)
+            for place in range(len(kinds) - 1, -1, -1):
+                delta = delta * kinds[place][1](xp, found[place + 1])
+                below = delta @ parameters[2 * place].T if place else None
+                climb(2 * place, found[place].T @ delta)
+                climb(2 * place + 1, delta.sum(0))
+                delta = below
+            last.update(batch=found[0], targets=t)
+
+    return Work(
+        run, wait, lambda: _hosted(host, **dict(zip(model.names, parameters, strict=True)), **last)
+    )
 
 
 def _pseudolikelihood(xp: Any, d: Array) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ebmbench.errors import Unavailable
-from ebmbench.peers import _torch
+from ebmbench.peers import _torch, _torch_jobs
 
 NAME = "torch_compiled"
 PACKAGE = "torch"
@@ -27,5 +27,5 @@ def _compiled(torch: Any, step: Callable[[], None], times: int) -> Callable[[], 
 
 
 SLOW_TO_START = True  # a job takes up to a minute to compile
-JOBS = _torch.jobs(_compiled)
+JOBS = _torch_jobs.jobs(_compiled)
 missing = _torch.missing

@@ -8,7 +8,7 @@ import numpy as np
 
 from ebmbench.errors import Unavailable
 from ebmbench.models.rbm import RBM
-from ebmbench.peers import Place, Work, _torch
+from ebmbench.peers import Place, Work, _torch, _torch_jobs
 
 NAME = "torch_eager"
 PACKAGE = "torch"
@@ -49,6 +49,6 @@ def ais(place: Place, model: RBM, bias: np.ndarray, betas: np.ndarray, chains: i
     return _torch.work(place, run, lambda: last)
 
 
-JOBS = _torch.jobs(_torch.repeated) | _torch.threaded({"ais": ais})
+JOBS = _torch_jobs.jobs(_torch.repeated) | _torch.threaded({"ais": ais})
 settings = _torch.settings
 missing = _torch.missing

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ebmbench.peers import _torch
+from ebmbench.peers import _torch, _torch_jobs
 
 NAME = "torch_graph"
 PACKAGE = "torch"
@@ -26,5 +26,5 @@ def _captured(torch: Any, step: Callable[[], None], times: int) -> Callable[[], 
     return graph.replay
 
 
-JOBS = _torch.jobs(_captured)
+JOBS = _torch_jobs.jobs(_captured)
 missing = _torch.missing

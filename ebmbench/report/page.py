@@ -13,7 +13,7 @@ from ebmbench.files import write_atomically
 from ebmbench.harness.table import Table, load_table, missing_cases
 from ebmbench.report import notes, status, style, tasks, text
 from ebmbench.report.cases import split, tidy
-from ebmbench.report.section import Drawing, Section
+from ebmbench.report.section import Drawing, Left, Section
 from ebmbench.report.style import Looks
 from ebmbench.report.training import figures, summary, targets
 from ebmbench.report.training.figures import Drawings
@@ -31,7 +31,7 @@ def write_page(folder: Path) -> Path:
         cases = pd.concat([trained, *found.values()], ignore_index=True)
         looks = _looks(trained, found)
         drawings = figures.draw(trained, table.curves, results, looks, folder)
-        sections = tasks.sections(found, looks)
+        sections = tasks.sections(found, looks, Left(table.curves, folder))
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
         files |= drawn([section.drawings for section in sections])
     content = _content(table, missing_cases(folder), cases, trained, results, sections)

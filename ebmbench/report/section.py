@@ -1,9 +1,18 @@
 """What a part of the page is made of, whatever it tells of: words, figures and tables."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Left:
+    """What cases left beside their rows: the points of all learning curves, and the results folder."""
+
+    points: pd.DataFrame
+    folder: Path
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from ebmbench.harness import subject
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
 from ebmbench.options import require
@@ -46,6 +47,22 @@ class Job:
         """Whether a bfloat16 arithmetic computes in bfloat16, not in float32 with rounded weights."""
         return False
 
+    @property
+    def images(self) -> int | None:
+        """Rows of data that a piece of work trains on; None where it does not train."""
+        return None
+
+    def check_source(self, model: str | dict) -> None:
+        """`UserError` where the job cannot run on such a model, see `sources.load_model`."""
+
+    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
+        """How tables call the model of this source, or a made-up one where it is empty."""
+        return subject.called(model, n_visible, n_hidden)
+
+    def load(self, model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subject:
+        """What it runs on; see `subject.load`."""
+        return subject.load(model, dataset, n_visible, n_hidden)
+
     def cost(self, subject: Subject) -> Cost:
         """See `Cost`."""
         raise NotImplementedError
@@ -70,4 +87,6 @@ class Job:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            require(value >= 1, f"{name} of job {self.name} must be at least 1, but is {value}")
+            for one in value if isinstance(value, list) else [value]:
+                positive = isinstance(one, str) or one >= 1
+                require(positive, f"{name} of job {self.name} must be at least 1, but is {value}")

@@ -1,42 +1,23 @@
 """Jobs that train: an epoch of SML, and of contrastive divergence."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ebmbench.harness import conformance
-from ebmbench.harness.jobs._job import Cost, Job, Ours
+from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Epoch
+from ebmbench.harness.jobs._job import Cost
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
-from ebmbench.options import require
 from ebmbench.peers import Peer, Work
 from ebmbench.training.fit import Fit
 from ebmbench.training.sgd import SGD
 
-_RATE, _MOMENTUM = 1e-6, 0.5  # so small that the model stays what it is
-_EPOCHS = 10**6  # more than anyone can clock
-
 
 @dataclass(frozen=True)
-class _Epoch(Job):
-    """Updates with momentum, one for each whole batch of the rows."""
-
-    rows: int = 60_000
-    batch: int = 100
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.batch <= self.rows,
-            f"batch of job {self.name} is {self.batch}, more than its {self.rows} rows",
-        )
-
-    @property
-    def updates(self) -> int:
-        """Whole batches of the rows."""
-        return self.rows // self.batch
+class _Chains(Epoch):
+    """Updates of an RBM with momentum."""
 
     @property
     def sweeps(self) -> int:
@@ -49,10 +30,9 @@ class _Epoch(Job):
         raise NotImplementedError
 
     @property
-    def label(self) -> str:
-        """As tables and figures call it."""
-        name = f"{self.name.upper()}-{self.sweeps}"
-        return f"{name}, {self.updates:,} updates, batch {self.batch:,}"
+    def title(self) -> str:
+        """As tables call it."""
+        return f"{self.name.upper()}-{self.sweeps}"
 
     def cost(self, subject: Subject) -> Cost:
         """Two products a sweep and four of the phases an update; W and its velocity read and written."""
@@ -61,34 +41,17 @@ class _Epoch(Job):
         states = 3.0 * self.batch * subject.model.n_visible * self.updates
         return Cost(operations, 4.0 * size * self.updates, states)
 
-    def ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> Ours:
-        """See `Ours`; the library's own loop."""
-        require(arithmetic == "float", f"a model trains in float arithmetic, not in {arithmetic}")
-        model, rows = subject.model, subject.rows(self.rows)
-        optimiser = SGD(_RATE, _MOMENTUM)
-        fit = Fit(k, model, rows, self.name, self.settings, optimiser, _EPOCHS, self.batch, seed)
-
-        def put() -> None:
-            k.put(model, arithmetic)
-            k.put_rows(rows)
-
-        def result() -> dict[str, np.ndarray]:
-            trained = fit.model
-            return {name: getattr(trained, name) for name in trained.names}
-
-        return Ours(Work(partial(fit.advance, self.updates), k.synchronize, result), put, result)
+    def trainer(self, k: Backend, subject: Subject, seed: int) -> Fit:
+        """The library's own loop."""
+        rows, optimiser = subject.rows(self.rows), SGD(RATE, MOMENTUM)
+        return Fit(k, subject.model, rows, self.name, self.settings, optimiser, EPOCHS, self.batch, seed)
 
     def theirs(self, peer: Peer, subject: Subject) -> Work:
         """The same by a peer."""
-        return self._peer(peer, subject, self.updates, _RATE, _MOMENTUM)
+        return self._peer(peer, subject, self.updates, RATE, MOMENTUM)
 
     def _peer(self, peer: Peer, subject: Subject, updates: int, rate: float, momentum: float) -> Work:
         raise NotImplementedError
-
-    def check(self, what: str, subject: Subject, work: Work, precision: str) -> None:
-        """A piece of it: the parameters stay finite, which `result` sees to."""
-        work.run()
-        work.result()
 
     def check_peer(self, peer: Peer, subject: Subject) -> None:
         """One update at a large rate."""
@@ -103,7 +66,7 @@ class _Epoch(Job):
 
 
 @dataclass(frozen=True)
-class SML(_Epoch):
+class SML(_Chains):
     """An epoch of SML-1 with momentum, and as many chains as a batch has rows."""
 
     name = "sml"
@@ -125,7 +88,7 @@ class SML(_Epoch):
 
 
 @dataclass(frozen=True)
-class CD(_Epoch):
+class CD(_Chains):
     """An epoch of CD-k with momentum."""
 
     name = "cd"

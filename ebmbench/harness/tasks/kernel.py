@@ -60,6 +60,7 @@ class Case(tasks.Case):
             raise unknown("arithmetic", self.arithmetic, list(WAYS))
         _ = self.config
         subject.check(self.model, self.dataset)
+        self.config.check_source(self.model)
         if self.peer:
             peers.check(*self.peer_place)
 
@@ -96,7 +97,7 @@ class Case(tasks.Case):
     @property
     def where(self) -> str:
         """The model."""
-        return subject.called(self.model, self.n_visible, self.n_hidden)
+        return self.config.called(self.model, self.n_visible, self.n_hidden)
 
     @property
     def heading(self) -> str:
@@ -111,6 +112,8 @@ class Case(tasks.Case):
             text += f", {row['fraction']:.3g} times the dense floor's rate"
             less = "by fewer operations" if row["bound"] == "operations" else "from a cache"
             text += f" {less}" if row["fraction"] > 1 else ""
+        if row["images_per_s"]:
+            text += f", {row['images_per_s']:,.0f} images a second"
         if "log_z" in row:
             text += f", log Z {row['log_z']:.2f} ± {row['std_error']:.2f}"
         if self.peer:
@@ -122,7 +125,7 @@ class Case(tasks.Case):
 
     def load(self) -> subject.Subject:
         """The model and rows."""
-        return subject.load(self.model, self.dataset, self.n_visible, self.n_hidden)
+        return self.config.load(self.model, self.dataset, self.n_visible, self.n_hidden)
 
     def inputs(self) -> dict[str, str]:
         """The digests of the model and of the data set, where they are named."""
@@ -147,7 +150,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     limit = Limit(case.timeout_s)  # verifying is off the clock
     k, job = api.load(case.backend), case.config
     given = case.load()
-    row |= {"n_visible": given.model.n_visible, "n_hidden": given.model.n_hidden}
+    row |= given.units
     there = None
     if case.peer:
         peer = peers.tuned(peer, lambda one: job.theirs(one, given))
@@ -182,6 +185,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     floor_of = case.arithmetic if job.on_tensor_cores else "float"
     row |= found | ours.facts() | floor(case.backend, job.cost(given), floor_of)
     row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
+    row["images_per_s"] = job.images and job.images / row["seconds"]
     row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}
 
 

@@ -1,5 +1,8 @@
 """How many times faster one backend is than another: an update of training, or an estimate of log Z.
 
+An update is that of an RBM by an estimator, or that of a deep model (see `harness.jobs`), of a DBN one
+of each of its layers.
+
 Both backends take turns on the same made-up model and rows (see `harness.made_up`), after both have
 agreed with the reference, so a row needs no data and says the same of any machine. Of annealed
 importance sampling both estimates of log Z stand in the row, from the same random numbers, and must
@@ -9,11 +12,13 @@ agree.
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebmbench import estimators, partition
+from ebmbench import estimators, options, partition
 from ebmbench.discovery import unknown
 from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
 from ebmbench.harness.interleaved import Limit, System, Turns
+from ebmbench.harness.jobs import DEEP, Own
 from ebmbench.harness.measures import Speed
+from ebmbench.harness.trainer import Trainer
 from ebmbench.kernels import api
 from ebmbench.options import require
 from ebmbench.partition import LogZ, ais, base_rates, log_z_base
@@ -24,7 +29,7 @@ from ebmbench.training.sgd import SGD
 
 NAME = "speed"
 AGAINST = {"cpu": "reference", "cuda": "cpu"}
-_KINDS = ("estimator", "method")
+_KINDS = ("estimator", "method", "model")
 _RATE = 1e-6  # so small that the model stays what it is, however many updates are clocked
 _COUNTED = {"betas": "temperatures"}  # how a table calls a setting of a method
 _EPOCHS = 10**6  # more than anyone can clock
@@ -34,8 +39,9 @@ _EPOCHS = 10**6  # more than anyone can clock
 class Case(tasks.Case):
     """One piece of work on two backends.
 
-    job: `{ estimator = "cd", k = 1 }`, of which an update is a piece of work, or
-    `{ method = "ais", betas = 300 }`, of which annealing all chains is one; against: the backend that
+    job: `{ estimator = "cd", k = 1 }` or `{ model = "dbm", hidden = [500, 1000] }`, of which an update is
+    a piece of work, or `{ method = "ais", betas = 300 }`, of which annealing all chains is one; n_hidden:
+    plays no part for a deep model, whose job names its layers; against: the backend that
     `backend` is compared with, by default reference (NumPy) for cpu and cpu for cuda; rows: of data;
     processes: how many samples there are, each a process of its own, or 1, which is this one; turns: of
     each backend in a process; turn_s: about the least seconds that a turn takes.
@@ -61,12 +67,15 @@ class Case(tasks.Case):
         kinds = [kind for kind in _KINDS if isinstance(self.job.get(kind), str)]
         require(
             len(kinds) == 1,
-            "job must be a table that names an estimator or a method, such as "
+            "job must be a table that names an estimator, a method or a model, such as "
             f"{{ estimator = 'cd', k = 1 }}, but is {self.job}",
         )
-        _, config = self.config
-        annealed = self.kind == "estimator" or (self.job["method"] == ais.NAME and not config.adaptive)
-        require(annealed, f"job must be an estimator or ais at given betas, but is {self.job}")
+        if self.kind == "model":
+            _ = self.deep
+        else:
+            _, config = self.config
+            adaptive = self.kind == "method" and (self.job["method"] != ais.NAME or config.adaptive)
+            require(not adaptive, f"job must be an estimator or ais at given betas, but is {self.job}")
         require(
             bool(self.other),
             f"backend {self.backend} has no slower one to be compared with, unless `against` names one",
@@ -77,7 +86,7 @@ class Case(tasks.Case):
 
     @property
     def kind(self) -> str:
-        """`estimator` or `method`."""
+        """`estimator`, `method` or `model`."""
         return next(kind for kind in _KINDS if kind in self.job)
 
     @property
@@ -92,13 +101,31 @@ class Case(tasks.Case):
         return find(self.job[self.kind], self.settings)
 
     @property
+    def deep(self) -> Own:
+        """The job that trains a deep model; `UserError` for what is not known."""
+        name = self.job["model"]
+        if name not in DEEP:
+            raise unknown("model of a job", name, list(DEEP))
+        given = self.settings | {"rows": self.rows, "batch": self.batch_size}
+        return options.build(DEEP[name], given, f"job {name}")
+
+    @property
+    def where(self) -> str:
+        """The model."""
+        if self.kind == "model":
+            return self.deep.called("", self.n_visible, self.n_hidden)
+        return made_up.name(self.n_visible, self.n_hidden)
+
+    @property
     def other(self) -> str:
         """The backend to compare with."""
         return self.against or AGAINST.get(self.backend, "")
 
     @property
     def label(self) -> str:
-        """The estimator as tables call it, or the method with its settings."""
+        """The estimator or the deep model as tables call it, or the method with its settings."""
+        if self.kind == "model":
+            return self.deep.title
         if self.kind == "estimator":
             return self.config[1].label
         told = [f"{value} {_COUNTED.get(name, name)}" for name, value in self.settings.items()]
@@ -107,7 +134,7 @@ class Case(tasks.Case):
     @property
     def heading(self) -> str:
         """The job, its size, and what it is compared with."""
-        return f"{self.label}, {self.n_visible}x{self.n_hidden}, against {self.other},"
+        return f"{self.label} of {self.where}, against {self.other},"
 
     def summary(self, row: dict[str, Any]) -> str:
         """The ratio and its interval, and the seconds."""
@@ -123,8 +150,8 @@ class Case(tasks.Case):
     def facts(self) -> dict[str, Any]:
         """The fields, with the job's label in place of its table."""
         named = {"job": self.label, "job_kind": self.kind, "job_table": self.job}
-        subject = made_up.name(self.n_visible, self.n_hidden)
-        return super().facts() | named | {"against": self.other, "subject": subject}
+        size = {"n_hidden": None} if self.kind == "model" else {}
+        return super().facts() | named | size | {"against": self.other, "subject": self.where}
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
@@ -135,6 +162,9 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     turns = [Turns(**one["turns"]) for one in found]
     row["compile_s"] += turns[0].compile_s
     row |= interleaved.summary(turns) | found[0]["estimates"]
+    if case.kind != "method":
+        images = case.deep.images / case.deep.updates if case.kind == "model" else case.batch_size
+        row["images_per_s"] = images / row["seconds"]
     for z in (one["estimates"] for one in found):
         if z:
             pair = [(z[f"{side}log_z"], z[f"{side}std_error"]) for side in ("", "against_")]
@@ -159,10 +189,14 @@ class _Work:
 
     def __init__(self, case: Case, backend: str) -> None:
         self.k, self.case = api.load(backend), case
+        self.fit: Trainer | None = None
+        if case.kind == "model":
+            subject = case.deep.load("", "", case.n_visible, case.n_hidden)
+            self.fit = case.deep.trainer(self.k, subject, case.seed)
+            return
         self.model = made_up.model(case.n_visible, case.n_hidden)
         self.rows = made_up.rows(case.rows, case.n_visible)
         self.base = base_rates(self.rows, "made-up rows")
-        self.fit: Fit | None = None
         if case.kind == "estimator":
             self.fit = Fit(
                 self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(_RATE, 0.5),

@@ -1,9 +1,6 @@
 """Train a model with one estimator; evaluation at its checkpoints stays off the clock."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
-from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -11,12 +8,12 @@ import numpy as np
 
 from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
-from ebmbench.evaluation.mixture import baselines, gaussian_baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.sources import load_dataset
+from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
@@ -31,7 +28,6 @@ SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
 _LEAST_GAIN = 1.0  # nats a test row over independent pixels
 NO_GAIN = "no gain"
-SPACINGS: dict[str, Callable[..., np.ndarray]] = {"log": np.geomspace, "linear": np.linspace}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,16 +74,10 @@ class Case(OfEstimator):
         super().__post_init__()
         self.require_positive("hidden", "epochs", "batch_size", "checkpoints")
         self.check_estimator("{ name = 'cd', k = 1 }")
-        require(
-            self.spacing in SPACINGS,
-            f"spacing must be one of {', '.join(SPACINGS)}, but is {self.spacing!r}",
-        )
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
         partition.find(self.evaluate, self.evaluation)
-        for target in self.targets:
-            number = isinstance(target, int | float) and not isinstance(target, bool)
-            require(number and isfinite(target), f"targets must be finite numbers, but one is {target!r}")
+        _curve.check(self.spacing, self.targets)
         require(
             not self.resolve or self.evaluate == ais.NAME,
             f"resolve compares ais with reverse_ais, but evaluate is {self.evaluate!r}",
@@ -142,7 +132,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "n_train": len(data.train),
         "n_test": len(data.test),
         "ceiling": data.ceiling if case.visible == "binary" else None,  # of a probability, not a density
-        **_baselines(case.dataset, case.visible),
+        **judge.baselines_of(case.dataset, case.visible),
     }
     model = STARTS[case.visible](data.train, case.hidden, case.seed)
     gate.demand(judge.BACKEND)
@@ -159,14 +149,16 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     curve.append(look(fit, 0.0))
     clock = Clock(k, fit, case.timeout_s)
     try:
-        for update in _checkpoints(fit.steps, case.checkpoints, case.spacing):
+        for update in _curve.checkpoints(fit.steps, case.checkpoints, case.spacing):
             clock.advance_to(update)
             curve.append(look(fit, clock.seconds))
     finally:
         row |= clock.summary()
         row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
         row |= _learned(fit.info) | _worth(row)
-        row["seconds_to_target"] = [_first_at(target, curve, clock.seconds) for target in case.targets]
+        row["seconds_to_target"] = [
+            _curve.first_at(target, curve, clock.seconds, "log_likelihood") for target in case.targets
+        ]
     trained = fit.model
     if case.resolve:
         row |= look.resolve(trained)
@@ -196,27 +188,6 @@ def _learned(info: dict[str, Any]) -> dict[str, Any]:
     return learned | (tasks.swap_facts(info["swap_rates"]) if "swap_rates" in info else {})
 
 
-def _first_at(target: float, curve: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """The first checkpoint at or above a target; where there is none, how long it was not reached.
-
-    after: seconds of the checkpoint before, so the target was reached between the two.
-    """
-    after = 0.0
-    for point in curve:
-        if point["log_likelihood"] >= target:
-            found = {"reached": True, "seconds": point["seconds"], "after": after, "censored_at": None}
-            return {"target": target, **found}
-        after = point["seconds"]
-    return {"target": target, "reached": False, "seconds": None, "after": after, "censored_at": seconds}
-
-
-@cache
-def _baselines(dataset: str, visible: str) -> dict[str, float]:
-    real = visible == "gaussian"
-    data = load_dataset(dataset, real)
-    return gaussian_baselines(data.train, data.test) if real else baselines(data.train, data.test)
-
-
 def _fit(k: Backend, case: Case, data: Dataset, model: TwoLayers) -> Fit:
     return Fit(
         k,
@@ -230,9 +201,3 @@ def _fit(k: Backend, case: Case, data: Dataset, model: TwoLayers) -> Fit:
         case.seed,
         PRECISIONS[case.precision],
     )
-
-
-def _checkpoints(updates: int, count: int, spacing: str) -> list[int]:
-    """Numbers of updates, the first one or later, the last one always among them."""
-    first = 1.0 if spacing == "log" else updates / count
-    return sorted({updates, *(int(n) for n in SPACINGS[spacing](first, updates, count).round())} - {0})

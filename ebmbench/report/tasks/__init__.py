@@ -1,16 +1,20 @@
-"""What the report says and draws of the cases that train no model, one file a task.
+"""What the report says and draws of all cases but those that train one RBM, one file a task.
 
-A file has `KIND`, how its rows are read, and `section(cases, looks)`, which makes its part of the page.
+A file has `KIND`, how its rows are read, and `section(cases, looks)`, its part of the page; of
+a task whose cases leave more than rows it also takes what they left.
 """
+
+from typing import Any
 
 import pandas as pd
 
 from ebmbench.report.cases import Kind
-from ebmbench.report.section import Section
+from ebmbench.report.section import Left, Section
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks import (
     ceilings,
     consistency,
+    deep,
     gate,
     gibbs,
     gradient,
@@ -23,8 +27,9 @@ from ebmbench.report.tasks import (
 )
 from ebmbench.report.text import count
 
-_TASKS = {
+_TASKS: dict[str, Any] = {
     "speed": speed,
+    "deep": deep,
     "kernel": kernel,
     "gibbs": gibbs,
     "ceilings": ceilings,
@@ -47,12 +52,15 @@ def tidy(by_task: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {task: kinds.get(task, _UNKNOWN).tidy(by_task[task]) for task in [*known, *unknown]}
 
 
-def sections(found: dict[str, pd.DataFrame], looks: Looks) -> list[Section]:
+def sections(found: dict[str, pd.DataFrame], looks: Looks, left: Left) -> list[Section]:
     """The parts of the page, a part each task; one that is not known says so."""
-    return [
-        _TASKS[task].section(cases, looks) if task in _TASKS else _stranger(task, cases)
-        for task, cases in found.items()
-    ]
+    return [_section(task, cases, looks, left) for task, cases in found.items()]
+
+
+def _section(task: str, cases: pd.DataFrame, looks: Looks, left: Left) -> Section:
+    if task == "deep":
+        return deep.section(cases, looks, left)
+    return _TASKS[task].section(cases, looks) if task in _TASKS else _stranger(task, cases)
 
 
 def _stranger(task: str, cases: pd.DataFrame) -> Section:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
-from ebmbench.report.tasks.cells import first, ranged, records, seconds, times_as_fast
+from ebmbench.report.tasks.cells import first, ranged, records, rounded, seconds, times_as_fast
 from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
 
 KIND = Kind(
@@ -22,7 +22,7 @@ KIND = Kind(
         "seconds", "seconds_low", "seconds_high",
         "against_seconds", "against_seconds_low", "against_seconds_high",
         "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
-        "n_visible", "n_hidden", "turns",
+        "n_visible", "n_hidden", "turns", "images_per_s",
     ),
     words={
         "peer": "beside", "model": "of", "dataset": "started from", "n_visible": "visible",
@@ -213,6 +213,10 @@ def _sheet(job: str, group: pd.DataFrame) -> Sheet:
         ]
         for row in records(group)
     ]
+    if group["images_per_s"].notna().any():
+        columns.insert(2, "Images a second")
+        for row, cells in zip(records(group), rows, strict=True):
+            cells.insert(2, rounded(row.images_per_s))
     return Sheet(job, columns, rows)
 
 

@@ -78,8 +78,8 @@ def _jobs(cases: pd.DataFrame) -> "pd.Series[str]":
     """What a row of the table is called: the job, and what was worked on where that differs."""
     names = cases["job"].replace(dict(KIND.names or {})).astype(str)
     for column, word in (("where", "on"), ("batch_size", "batch")):
-        if cases[column].nunique() > 1:
-            names = names + f", {word} " + cases[column].map(plain)
+        several = cases.groupby(names, sort=False)[column].transform("nunique") > 1
+        names = names.mask(several, names + f", {word} " + cases[column].map(plain))
     return names
 
 

@@ -54,8 +54,8 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
     order = str(arrays.get("image_order", "C"))
     largest = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:_MOST]
     return Model(
-        _images(weights.T[largest], shape, order),
-        _images(samples[:_MOST], shape, order),
+        images_of(weights.T[largest], shape, order),
+        images_of(samples[:_MOST], shape, order),
         weights.shape[1],
     )
 
@@ -98,8 +98,8 @@ def _draw(
     return figure, axes.imshow(tiles, cmap=colours, vmin=low, vmax=high)
 
 
-def _images(rows: np.ndarray, shape: tuple[int, ...], order: str) -> np.ndarray:
-    """Rows as images; order `F` where a row holds its picture column by column."""
+def images_of(rows: np.ndarray, shape: tuple[int, ...], order: str) -> np.ndarray:
+    """Rows as images [n, height, width]; order `F` where a row holds its picture column by column."""
     if order == "F":
         return rows.reshape(len(rows), *shape[::-1]).swapaxes(1, 2)
     return rows.reshape(len(rows), *shape)

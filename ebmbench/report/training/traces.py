@@ -54,7 +54,7 @@ def combine(cases: pd.DataFrame, points: pd.DataFrame) -> list[Trace]:
         alone = [[curves[key]] for key in group["key"][~done]]
         for number, seeds in enumerate([*runs, *alone]):
             finished = number < len(runs)
-            numbers = _median_and_range(seeds)
+            numbers = median_and_range(seeds)
             resolved = not (finished and group["resolved"][done].eq(False).any())
             found = Trace(label, estimator, backend, finished, len(seeds), *numbers, resolved)
             traces.append(found)
@@ -85,9 +85,10 @@ def time_start(traces: Iterable[Trace], low: float, high: float) -> float:
     return 0.1 * float(min(times, default=0.0))
 
 
-def _median_and_range(
+def median_and_range(
     seeds: list[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of curves [seconds, values] a common grid of seconds, and over them median, least and most."""
     grid = np.unique(np.concatenate([seconds for seconds, _ in seeds]))
     values = [np.interp(np.log(grid), np.log(seconds), values) for seconds, values in seeds]
     return grid, np.median(values, axis=0), np.min(values, axis=0), np.max(values, axis=0)

@@ -1,0 +1,1 @@
+"""What the report says of deep models that were trained end to end."""
