@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, apart, put_tree, store, whole
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, apart, store, whole
 from ebmbench.kernels.cpu.layers import DENSE, LARGEST_GROUP, count_on
 from ebmbench.kernels.cpu.outer import Outer
 from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_sparse, top_delta
@@ -38,6 +38,11 @@ def get_tree(model: Network, tree: Tree) -> Tree:
     """See `Backend.get_tree`."""
     units = {name: model.sizes[int(name[1:])] for name in tree}
     return {name: np.array(np.asarray(values)[..., : units[name]]) for name, values in tree.items()}
+
+
+def put_tree(model: Network, tree: Tree) -> Tree:
+    """See `Backend.put_tree`."""
+    return {name: store(np.asarray(values), apart) for name, values in tree.items()}
 
 
 def zeros(model: Network) -> Tree:

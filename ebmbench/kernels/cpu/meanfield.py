@@ -17,16 +17,16 @@ from ebmbench.scalar import SIGMOID
 
 
 @jit(parallel=True)
-def _largest_move(new, old, first, last):
-    """The largest |new - old| over these columns."""
-    found = np.zeros(new.shape[0], np.float32)
+def _moved(new, old, first, last, tolerance):
+    """How many means in these columns moved by more than the tolerance, NaN among them."""
+    found = np.zeros(new.shape[0], np.int32)
     for r in prange(new.shape[0]):
         one, other = new[r, first:last], old[r, first:last]
-        most = np.float32(0.0)
+        count = np.int32(0)
         for j in range(one.size):
-            most = max(most, abs(one[j] - other[j]))
-        found[r] = most
-    return found.max()
+            count += np.int32(not abs(one[j] - other[j]) <= tolerance)
+        found[r] = count
+    return found.sum()
 
 
 def mean_field(model, v, even, sweeps: int, tolerance: float):
@@ -45,15 +45,15 @@ def mean_field(model, v, even, sweeps: int, tolerance: float):
     new[:, first:last] = even
     upwards = model.W, n * wide, given, 0, wide, SIGMOID, wide, odd
     work = layer_work(len(v), units, model.n_hidden)
-    done, moved = 0, np.inf
-    while done < sweeps and moved > tolerance:
+    done, moved = 0, True
+    while done < sweeps and moved:
         old, new = new, old
         downwards = model.Wt, begin, model.b, begin, 0, SIGMOID, width, new
         launch_shared(propagate, work, old, first, units, *upwards)
         launch_shared(propagate, work, odd, 0, model.n_hidden, *downwards)
         done += 1
         if tolerance > 0:
-            moved = launch(_largest_move, new.size, new, old, first, last)
+            moved = launch(_moved, new.size, new, old, first, last, np.float32(tolerance))
     found[:, n:] = new[:, first:last]
     return found, done
 
