@@ -44,13 +44,17 @@ def _ascend(parameters, velocity, gradient, first, last, matrices, rate, momentu
     "float32, float32, int32[::1]"
 )
 def _adam(
-    parameters, mean, square, gradient, first, last, rate, stay_mean, stay_square, spread, epsilon, health
+    parameters, mean, square, gradient, first, last, rate, new_mean, new_square, spread, epsilon, health
 ):
-    """rate: of the mean, which `spread` makes of the square's root too; both for their start at zero."""
+    """new_mean, new_square: what part of each is new, 1 - beta.
+
+    rate and spread carry the corrections for a start at zero: over 1 - beta1**step, and 1 over the root
+    of 1 - beta2**step.
+    """
     for n in range(first + at(cuda.grid(1)), last, at(cuda.gridsize(1))):
         g = gradient[n]
-        m = mean[n] + stay_mean * (g - mean[n])
-        s = square[n] + stay_square * (g * g - square[n])
+        m = mean[n] + new_mean * (g - mean[n])
+        s = square[n] + new_square * (g * g - square[n])
         mean[n], square[n] = m, s
         parameters[n] += rate * m / (spread * math.sqrt(s) + epsilon)
         if not abs(parameters[n]) < _LARGEST:
