@@ -1,6 +1,7 @@
 """Peers: found by their files, refused with a reason, and doing the job that they are timed on."""
 
 import importlib.util
+from dataclasses import replace
 from time import sleep
 
 import numpy as np
@@ -9,11 +10,12 @@ from conftest import complaint
 
 from ebmbench import peers
 from ebmbench.errors import Unavailable
-from ebmbench.harness import conformance, made_up, subject
+from ebmbench.harness import conformance, made_up, pursuit, subject
 from ebmbench.harness.gate import Red
 from ebmbench.harness.jobs import JOBS
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
-from ebmbench.peers import Place, Work, _torch
+from ebmbench.peers import Place, Rule, Work, _torch
+from ebmbench.scalar import ACTIVATIONS
 
 CPU = Place("cpu", "float32")
 ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVICES]
@@ -26,6 +28,10 @@ SMALL = {
     "sml": {"rows": 90, "batch": 20},
     "cd": {"rows": 90, "batch": 20, "k": 3},
     "ais": {"chains": 100, "betas": 20},
+    "mlp": {"rows": 90, "batch": 20, "hidden": [33, 7]},
+    "gan": {"rows": 90, "batch": 20, "latent": 5, "generator": [33], "discriminator": [7, 9]},
+    "dbn": {"rows": 90, "batch": 20, "hidden": [33, 7, 9]},
+    "dbm": {"rows": 90, "batch": 20, "hidden": [33, 7, 9], "chains": 30, "sweeps": 2, "mean_field": 3},
 }
 PAIRS = [(name, job) for name in QUICK for job in SMALL if job in peers.known()[name].JOBS]
 SUBJECT = subject.load("", "", 31, 17)
@@ -41,9 +47,10 @@ def peer(name, place=CPU):
 
 def conforms(name, job):
     one, config = peer(name), JOBS[job](**SMALL[job])
-    config.check_peer(one, SUBJECT)
-    work = config.theirs(one, SUBJECT)
-    config.check(name, SUBJECT, work, "float32")
+    given = config.load("", "", 31, 17)
+    config.check_peer(one, given)
+    work = config.theirs(one, given)
+    config.check(name, given, work, "float32")
     return work
 
 
@@ -56,6 +63,26 @@ def test_every_file_is_found():
 
 @pytest.mark.parametrize(("name", "job"), PAIRS)
 def test_a_peer_does_its_jobs(name, job):
+    conforms(name, job)
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "changes"),
+    [
+        *(("torch_eager", "mlp", {"optimiser": "sgd", "activation": a}) for a in ACTIVATIONS[1:]),
+        *(
+            ("numpy", "mlp", {"optimiser": o, "activation": a})
+            for o in ("sgd", "adam")
+            for a in ACTIVATIONS[1:]
+        ),
+        ("torch_eager", "gan", {"form": "minimax"}),
+        ("torch_eager", "dbn", {"estimator": "sml"}),
+        ("torch_eager", "dbm", {"hidden": [9]}),
+        ("torch_eager", "dbm", {"hidden": [9, 33]}),
+    ],
+)
+def test_a_peer_does_its_jobs_in_every_way(monkeypatch, name, job, changes):
+    monkeypatch.setitem(SMALL, job, SMALL[job] | changes)
     conforms(name, job)
 
 
@@ -232,6 +259,94 @@ def test_a_wrong_update_is_red(name):
         conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1.13), "float32", 20)
     with pytest.raises(Red, match="SML"):
         conformance.check_update("x", "sml", MODEL, lambda rate: update(rate, 1e-9), "float32", 20)
+
+
+def faulty(job, change, **changes):
+    """A peer of torch whose results of a job are changed, and what it is checked on."""
+    one, config = peer("torch_eager"), JOBS[job](**(SMALL[job] | changes))
+    build = one.jobs[job]
+
+    def built(place, *given, **settings):
+        made = build(place, *given, **settings)
+        return made._replace(result=lambda: change(made.result()))
+
+    return replace(one, jobs={job: built}), config
+
+
+def moved(name, by):
+    return lambda found: found | {name: found[name] * (1 + by)}
+
+
+@pytest.mark.parametrize(
+    ("job", "change"),
+    [
+        *(("mlp", moved(name, 1e-3)) for name in ("W1", "c1", "W3")),
+        ("mlp", lambda found: found | {"batch": found["batch"][::-1]}),
+        ("mlp", lambda found: found | {"targets": np.roll(found["targets"], 1, axis=1)}),
+        *(("gan", moved(name, 1e-2)) for name in ("GW1", "Gc2", "DW1", "DW3")),
+        ("gan", lambda found: found | {"z_generator": found["z_discriminator"]}),
+        ("dbm", moved("W1", 1e-3)),
+        ("dbm", moved("W3", 1e-3)),
+        ("dbm", lambda found: found | {"means": found["means"] ** 1.01}),
+        ("dbm", lambda found: found | {"chains": 1 - found["chains"]}),
+        *(("dbn", moved(name, 1e-3)) for name in ("W1", "b2", "c3")),
+    ],
+)
+def test_what_is_wrong_of_a_deep_models_update_is_seen(job, change):
+    one, config = faulty(job, change)
+    with pytest.raises(Red, match="peer torch_eager"):
+        config.check_peer(one, config.load("", "", 31, 17))
+
+
+@pytest.mark.parametrize(
+    ("job", "name", "sizes"),
+    [
+        ("dbm", "h", {"hidden": [300, 100], "chains": 300}),
+        ("dbn", "given2", {"hidden": [300, 20], "rows": 600, "batch": 300}),
+    ],
+)
+def test_states_that_others_were_not_drawn_from_are_seen(job, name, sizes):
+    """On models that are large enough for them to say much."""
+    one, config = faulty(job, lambda found: found | {name: 1 - found[name]}, **sizes)
+    with pytest.raises(Red, match="does not draw from the conditional law"):
+        config.check_peer(one, config.load("", "", 200, 17))
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+def test_a_rule_that_is_not_the_one_that_was_asked_for_is_seen(rule):
+    """A momentum or a decay of moments that differs shows from the second update on."""
+    one, config = peer("torch_eager"), JOBS["mlp"](**SMALL["mlp"], optimiser=rule)
+    given = config.load("", "", 31, 17)
+    right = pursuit.fast(Rule(rule, 1.0, 0.5))
+    for wrong in ({"rate": 1.01 * right.rate}, {"momentum": 0.51} if rule == "sgd" else {"beta1": 0.91},
+                  {"momentum": 0.49} if rule == "sgd" else {"beta2": 0.9}):  # fmt: skip
+        work = config._theirs(one, given, 1, right._replace(**wrong))
+        with pytest.raises(Red, match="peer torch_eager"):
+            pursuit.check_classifier(one, given.model, right, work)
+    pursuit.check_classifier(one, given.model, right, config._theirs(one, given, 1, right))
+
+
+@pytest.mark.parametrize("job", ["mlp", "gan", "dbn", "dbm"])
+def test_a_deep_models_epoch_is_all_its_updates(job):
+    """From the same numbers, 4 updates in one piece are 2 pieces of 2, and not 3 updates."""
+    one, found = peer("torch_eager"), []
+    rule = pursuit.fast(Rule("adam", 1.0)) if job in ("mlp", "gan") else None
+    # Layers of a stack share a stream of random numbers, whose order the pieces decide.
+    config = JOBS[job](**SMALL[job] | ({"hidden": [33]} if job == "dbn" else {}))
+    given = config.load("", "", 31, 17)
+    for pieces, updates in ((1, 4), (2, 2), (1, 3)):
+        work = config._theirs(one, given, updates, *([rule] if rule else [0.1, 0.5]))
+        for _ in range(pieces):
+            work.run()
+        found.append(work.result())
+    name = "GW1" if job == "gan" else "W1"
+    np.testing.assert_array_equal(found[0][name], found[1][name])
+    assert np.abs(found[0][name] - found[2][name]).max() > 1e-5
+
+
+def test_parameters_in_bfloat16_cannot_be_followed():
+    one, config = peer("torch_eager", Place("cpu", "bfloat16")), JOBS["mlp"](**SMALL["mlp"])
+    assert "bfloat16" in complaint(config.check_peer, one, config.load("", "", 31, 17))
 
 
 def test_a_peer_that_is_wrong_is_never_timed(tmp_path, monkeypatch):

@@ -36,7 +36,7 @@ class Course:
         self._given, self._ways, self._looks, self._limit_s = given, ways, looks, limit_s
         self._curve = curve
         self._model: Any = None
-        self._clock: Clock | None = None
+        self._found: dict[str, Any] = {}
         self._seconds = 0.0  # of the phases before
         self._updates, self._images = 0, 0.0
         self._stages: list[dict[str, Any]] = []
@@ -44,18 +44,20 @@ class Course:
         order = np.array(given.data.image_order)
         self.arrays: dict[str, Any] = {"image_shape": np.array(shape), "image_order": order}
 
-    def go_through(self, phase: Phase) -> dict[str, Any]:
-        """Train and look; the model that it ends with goes to the next phase. Returns fields of a row.
+    def go_through(self, phase: Phase) -> None:
+        """Train and look; the model that it ends with goes to the next phase.
 
         Making the trainer of a second phase is on the clock: it looks at all rows with the model before.
         """
         given, watch = self._given, Stopwatch(self._given.k, self._limit_s)
         trainer = watch.time(lambda: phase.make(given, self._model))
-        first = self._model is None
-        found = {"put_s": watch.seconds} if first else {}
-        self._seconds += 0.0 if first else watch.seconds
+        if self._model is None:
+            self._found["put_s"] = watch.seconds
+        else:
+            self._seconds += watch.seconds
         look = quality.judge_of(phase.measure, given.data, self._ways, self._model)
-        self._clock = clock = Clock(given.k, trainer, self._limit_s, self._seconds)
+        self._found |= look.yardsticks
+        clock = Clock(given.k, trainer, self._limit_s, self._seconds)
         try:
             self._follow(phase, trainer, look, clock)
         finally:
@@ -65,13 +67,10 @@ class Course:
         self._model = trainer.model
         if look.measure:
             at_end = self._curve[-1]
-            found |= {
-                look.measure: at_end[look.measure],
-                f"{look.measure}_std_error": at_end["std_error"],
-            }
-        found |= look.final(self._model) | look.facts | look.yardsticks
+            error = {f"{look.measure}_std_error": at_end["std_error"]}
+            self._found |= {look.measure: at_end[look.measure]} | error
+        self._found |= look.final(self._model) | look.facts
         self.arrays |= to_arrays(self._model)
-        return found
 
     def _follow(self, phase: Phase, trainer: Planned, look: quality.Judge, clock: Clock) -> None:
         steps, looks = trainer.steps, self._looks
@@ -110,7 +109,7 @@ class Course:
 
     def summary(self) -> dict[str, Any]:
         """What a row says of it, however far it came."""
-        found = {
+        found = self._found | {
             "train_s": self._seconds,
             "updates_done": self._updates,
             "images_per_s": self._images / self._seconds if self._seconds else None,

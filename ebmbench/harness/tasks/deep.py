@@ -145,7 +145,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     course = Course(given, ways, Looks(case.checkpoints, case.spacing, SAMPLES), case.timeout_s, curve)
     try:
         for phase in recipe.phases:
-            row |= course.go_through(phase)
+            course.go_through(phase)
     finally:
         row |= course.summary()
         if row.get("measure"):
