@@ -299,7 +299,7 @@ def test_a_restored_run_goes_on_to_the_same_bits(k, done):
 
 def test_every_setting_changes_the_outcome(k):
     options = [{}, {"form": "minimax"}, {"discriminator_steps": 2}, {"optimiser": Adam(2e-4, 0.9)}]
-    options.append({"optimiser": SGD(0.1)})
+    options += [{"optimiser": SGD(0.1)}, {"judging": Adam(6e-4, 0.5)}]
     ends = [flat(fitted(k, 20, **option).model) for option in options]
     for number, first in enumerate(ends):
         for second in ends[:number]:
@@ -347,6 +347,7 @@ BAD = {
     "no rows": {"rows": np.zeros((0, 5), np.uint8)},
     "not finite": {"rows": np.full((4, 5), np.nan, np.float32)},
     "centring": {"optimiser": SGD(centred=True)},
+    "centring is": {"judging": SGD(centred=True)},
     "outside [0, 1]": {"rows": np.full((4, 5), 1.5)},
 }
 

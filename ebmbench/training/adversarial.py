@@ -34,7 +34,9 @@ class Adversarial:
     rows: [n, n_visible], in [0, 1] where the generator ends in sigmoid units, else any numbers; form: of
     `FORMS`, what the generator climbs; discriminator_steps: those of an update; epochs: visits to every
     row, which decide the length of the run and of its schedule. An epoch of b batches is
-    ceil(b / discriminator_steps) updates. Raises `UserError` for what cannot be.
+    ceil(b / discriminator_steps) updates. judging: the discriminator's optimiser where it is not the
+    generator's, such as one of larger steps (Heusel et al. 2017, "two time-scale update rule").
+    Raises `UserError` for what cannot be.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Adversarial:
         epochs: int = 10,
         batch_size: int = 100,
         seed: int = 0,
+        judging: SGD | Adam | None = None,
     ) -> None:
         if form not in FORMS:
             raise unknown("form", form, list(FORMS))
@@ -57,8 +60,10 @@ class Adversarial:
             f"the number of discriminator steps must be at least 1, but is {discriminator_steps}",
         )
         optimiser = optimiser or DEFAULT
-        centred = isinstance(optimiser, SGD) and optimiser.centred
-        require(not centred, "centring is for models of energies, not for networks")
+        judging = judging or optimiser
+        for one in (optimiser, judging):
+            centred = isinstance(one, SGD) and one.centred
+            require(not centred, "centring is for models of energies, not for networks")
         real = model.generator.activations[-1] != "sigmoid"
         rows = check_rows(rows, model.n_visible, real=real)
         self.k = k
@@ -74,7 +79,7 @@ class Adversarial:
         self._n_latent = model.n_latent
         self._generator = Ascent(k, model.generator, self.optimiser, self.steps)
         steps = self.steps * discriminator_steps
-        self._discriminator = Ascent(k, model.discriminator, self.optimiser, steps)
+        self._discriminator = Ascent(k, model.discriminator, judging, steps)
         self._noise: tuple[int, Rows] = (-1, None)  # a block's number, and what was drawn for it
         self._tallies: tuple[Any, int, Any] | None = None  # the payoff's, rows of data, the generator's
 
