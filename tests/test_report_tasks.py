@@ -17,6 +17,7 @@ from ebmbench.report.tasks.fits import slope
 
 HEADINGS = {
     "train": ("Learning curves", "Time to each target", "Results"),
+    "deep": ("Deep models",),
     "gradient": ("Gradient accuracy",),
     "log_z": ("Partition functions",),
     "sample": ("Samplers",),
@@ -24,6 +25,7 @@ HEADINGS = {
 }
 MAKE = {
     "train": synthetic.trained,
+    "deep": synthetic.deep,
     "gradient": synthetic.gradients,
     "log_z": synthetic.log_zs,
     "sample": synthetic.samples,
@@ -106,6 +108,12 @@ class TestPage:
             ("consistency", ["learned_log_z", "seed", "settings", "estimator"]),
             ("train", ["seconds_to_target", "gain", "verdict", "resolved", "gap"]),
             ("train", ["train_s", "log_likelihood_reverse", "gap", "samples", "std_error"]),
+            ("deep", ["std_error", "train_s", "images_per_s", "stages", "seconds_to_target", "verdict"]),
+            ("deep", ["memory_peak", "memory_before", "measure", "hidden", "n_test", "wrong"]),
+            ("deep", ["bound", "error", "parzen"]),
+            ("deep", ["gap", "bound_reverse", "resolved", "log_z_schedule", "baseline_mixture"]),
+            ("deep", ["caveat", "recipe", "settings", "dataset"]),
+            ("deep", ["parzen_sigma", "mmd_squared", "mmd_p_value", "nearest_median", "parzen_train"]),
             *((task, ["backend", "device", "machine", "seed"]) for task in MAKE if task != "train"),
         ],
     )  # fmt: skip
@@ -117,7 +125,7 @@ class TestPage:
         page_of(tmp_path, synthetic.everything())
         html = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
         files = list((tmp_path / "r" / "figures").glob("*.svg"))
-        assert len(files) == html.count("<figure>") == html.count("<figcaption>") == 2 + 2 + 2 + 2 + 4
+        assert len(files) == html.count("<figure>") == html.count("<figcaption>") == 2 + 3 + 2 + 2 + 2 + 4
         assert len(re.findall(r'role="img" aria-label="[^"]{30,}"', html)) == len(files)
         for file in files:
             ElementTree.parse(file)

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from ebmbench import peers
 from ebmbench.errors import Unavailable, UserError
-from ebmbench.harness import ceilings, gate, interleaved, made_up, sources, spec
+from ebmbench.harness import ceilings, gate, interleaved, jobs, made_up, sources, spec
 from ebmbench.harness import run as harness
 from ebmbench.harness.clock import Timeout
 from ebmbench.harness.floors import floor
@@ -32,6 +32,12 @@ AIS = replace(SPEED, job={"method": "ais", "betas": 20, "chains": 30})
 KERNEL = kernel.Case(
     backend="cpu", job={"name": "gibbs", "chains": 50, "sweeps": 2}, peer="numpy", **SIZES
 )
+DEEP = {
+    "mlp": {"hidden": [9, 5]},
+    "gan": {"generator": [9], "discriminator": [5], "latent": 3},
+    "dbn": {"hidden": [9, 5]},
+    "dbm": {"hidden": [9, 5], "chains": 10},
+}
 GATE = gate_task.Case(backend="cpu", job="gibbs")
 TESTS = tests_task.Case(backend="cpu", marker="gpu")
 
@@ -236,6 +242,18 @@ def test_cuda_is_compared_with_cpu_or_unavailable(tmp_path):
         assert row["subject"] == "a made-up 20x12 RBM"
 
 
+@pytest.mark.parametrize("name", DEEP)
+def test_an_update_of_a_deep_model_on_two_backends(tmp_path, name):
+    row = run_one(tmp_path, SPEED, job={"model": name, **DEEP[name]})
+    assert row["status"] == "done", row["reason"]
+    assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+    assert row["job_kind"] == "model"
+    assert row["job"].startswith(name.upper())
+    assert row["subject"] == replace(SPEED, job=row["job_table"]).where
+    assert row["images_per_s"] == pytest.approx(10 * (1 + (name == "dbn")) / row["seconds"])
+    assert row["n_hidden"] is None
+
+
 # Kernels
 
 
@@ -248,6 +266,7 @@ def test_cuda_is_compared_with_cpu_or_unavailable(tmp_path):
         {"name": "sml", "rows": 50, "batch": 10},
         {"name": "cd", "rows": 50, "batch": 10, "k": 3},
         {"name": "ais", "chains": 20, "betas": 10},
+        {"name": "mlp", "rows": 50, "batch": 10, "hidden": [9, 5]},
     ],
     ids=lambda job: job["name"],
 )
@@ -260,6 +279,68 @@ def test_a_kernel_beside_a_peer(tmp_path, job):
     assert row["put_s"] > 0
     assert row["get_s"] > 0
     assert row["peer_version"].startswith("numpy ")
+
+
+@pytest.mark.parametrize("job", DEEP)
+def test_a_deep_models_updates_beside_torch(tmp_path, job):
+    pytest.importorskip("torch")
+    table = {"name": job, "rows": 55, "batch": 10, **DEEP[job]}
+    row = run_one(tmp_path, KERNEL, job=table, peer="torch_eager")
+    assert row["status"] == "done", row["reason"]
+    config = replace(KERNEL, job=table).config
+    layers = 2 if job == "dbn" else 1
+    assert row["images_per_s"] == pytest.approx(layers * 50 / row["seconds"])
+    assert (row["n_visible"], row["n_hidden"]) == (20, None)
+    assert (row["job"], row["model"]) == (config.label, config.called("", 20, 12))
+    assert row["operations"] == config.cost(config.load("", "", 20, 12)).operations
+    assert row["put_s"] > 0
+    assert row["get_s"] > 0
+    data = run_one(tmp_path / "digits", KERNEL, job=table, dataset="digits", n_visible=64, peer="")
+    assert data["status"] == "done", data["reason"]
+    assert data["n_visible"] == 64
+
+
+def test_operations_of_deep_models_are_those_of_their_products():
+    """Counted by hand for one update of 10 rows, 2 operations a product of two numbers."""
+
+    def operations(job):
+        config = jobs.JOBS[job](rows=10, batch=10, **DEEP[job])
+        return config.cost(config.load("", "", 20, 1)).operations
+
+    def products(*sizes):
+        return sum(a * b for a, b in sizes)
+
+    all_, first = products((20, 9), (9, 5), (5, 10)), 20 * 9
+    assert operations("mlp") == 2 * 10 * (all_ + all_ + all_ - first)
+    G, D = ((3, 9), (9, 20)), ((20, 5), (5, 1))
+    of_D = products(*G) + 2 * (3 * products(*D) - 20 * 5)  # G forward; D both ways for twice the rows
+    of_G = 3 * products(*G) - 3 * 9 + 2 * products(*D)  # G both ways; D forward and back to its rows
+    assert operations("gan") == 2 * 10 * (of_D + of_G)
+    W = (20, 9), (9, 5)
+    # A layer: two of data, two of the chain's half-sweeps, two of its end; and the draw upwards.
+    assert operations("dbn") == 2 * 10 * (6 * products(*W) + 20 * 9)
+    given = 20 * 9 + 10 * 2 * 9 * 5 + products(*W)
+    made = 5 * 2 * products(*W) + 2 * products(*W)
+    assert operations("dbm") == 2 * 10 * (given + made)
+
+
+def test_our_own_network_that_is_wrong_is_red(tmp_path, monkeypatch):
+    from ebmbench.kernels.api import Backend
+
+    original = Backend.backward
+
+    def off(k, model, *given):
+        tree = original(k, model, *given)
+        return {name: x for name, x in tree.items() if k.name != "cpu" or name != "c1"}
+
+    monkeypatch.setattr(Backend, "backward", off)
+    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    for job in ("mlp", "gan"):
+        table = {"name": job, "rows": 50, "batch": 10, **DEEP[job]}
+        row = run_one(tmp_path / job, KERNEL, job=table, peer="")
+        assert row["status"] == "red"
+        assert row["reason"].startswith("backend cpu: ")
+        assert "is off by" in row["reason"]
 
 
 def test_a_kernel_of_a_given_model_starts_from_the_rows_of_its_data(tmp_path):
@@ -461,9 +542,12 @@ def test_the_headline_has_every_job_on_both_backends():
     cases = spec.load("headline").cases
     for backend, other in speed.AGAINST.items():
         own = [case for case in cases if case.backend == backend]
-        assert {case.label.split(",")[0] for case in own} == {"CD-1", "SML-1", "RM", "NCE-10", "AIS"}
+        labels = {case.label.split(",")[0] for case in own}
+        deep = {"DBN 500-500", "DBM 500-1000", "GAN", "MLP 512-512-10"}
+        assert labels == {"CD-1", "SML-1", "RM", "NCE-10", "AIS"} | deep
         assert {case.other for case in own} == {other}
-        assert {(case.n_visible, case.n_hidden, case.batch_size) for case in own} == {(784, 500, 100)}
+        assert {(case.n_visible, case.batch_size) for case in own} == {(784, 100)}
+        assert {case.n_hidden for case in own if case.kind != "model"} == {500}
 
 
 def test_the_suite_of_peers_has_every_peer_of_the_processor_and_every_job():
@@ -474,7 +558,7 @@ def test_the_suite_of_peers_has_every_peer_of_the_processor_and_every_job():
     for case in cases:  # and none is asked for what it has not
         if case.peer:
             assert case.config.name in peers.known()[case.peer_place[0]].JOBS
-    assert {case.config.name for case in cases} == set(kernel.JOBS)
+    assert {case.config.name for case in cases} == set(kernel.JOBS) - set(jobs.DEEP)
     (paper,) = {case.label for case in cases if not case.peer}
     assert paper == "AIS, 100 chains, 14,500 temperatures of the paper"
     golden = {case.against for case in cases if case.model and case.config.name == "gibbs"}
@@ -541,6 +625,10 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (SPEED, {"job": {"method": "ais", "estimator": "cd"}}, "job"),
         (SPEED, {"job": {"method": "ais", "betas": "adaptive"}}, "given betas"),
         (SPEED, {"job": {"method": "reverse_ais"}}, "reverse_ais"),
+        (SPEED, {"job": {"model": "dbnn"}}, "did you mean 'dbn'"),
+        (SPEED, {"job": {"model": "dbn", "hiden": [3]}}, "did you mean 'hidden'"),
+        (SPEED, {"job": {"model": "dbm", "hidden": [0]}}, "hidden"),
+        (SPEED, {"job": {"model": "mlp"}, "rows": 5}, "batch"),
         (SPEED, {"backend": "reference"}, "no slower one"),
         (SPEED, {"against": "cpu"}, "itself"),
         (SPEED, {"against": "cpuu"}, "'cpuu'"),
@@ -553,6 +641,12 @@ def test_what_the_gpu_suite_imports_needs_none_of_the_large_packages():
         (KERNEL, {"job": {"name": "ais", "betas": 1}, "peer": ""}, "temperatures"),
         (KERNEL, {"job": {"name": "ais", "betas": "adaptive"}, "peer": ""}, "betas"),
         (KERNEL, {"job": {"name": "cd", "k": 0}}, "k of job cd"),
+        (KERNEL, {"job": {"name": "mlp", "optimiser": "adm"}}, "'adm'"),
+        (KERNEL, {"job": {"name": "mlp", "activation": "rely"}}, "'rely'"),
+        (KERNEL, {"job": {"name": "gan", "form": "max"}}, "'max'"),
+        (KERNEL, {"job": {"name": "dbn", "estimator": "nce"}}, "'nce'"),
+        (KERNEL, {"job": {"name": "dbm", "sweeps": 0}}, "sweeps"),
+        (KERNEL, {"job": {"name": "dbn"}, "model": "digits_rbm20"}, "makes its own model"),
         (KERNEL, {"model": "digits_rbm"}, "digits_rbm20"),
         (KERNEL, {"dataset": "digitz"}, "digits"),
         (KERNEL, {"peer": "nump"}, "'nump'"),

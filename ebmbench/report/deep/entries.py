@@ -55,9 +55,14 @@ class Entry:
         return float(np.median(self.values)) if self.values else np.nan
 
     @property
+    def low(self) -> float:
+        """The median of the lower values, where there are two."""
+        return float(np.median(self.lows)) if self.lows else np.nan
+
+    @property
     def rank(self) -> float:
-        """Less is better: the median of the lower values where there are two."""
-        return -BETTER[self.measure] * float(np.median(self.lows)) if self.lows else np.inf
+        """Less is better."""
+        return -BETTER[self.measure] * self.low
 
     @property
     def best_key(self) -> str:

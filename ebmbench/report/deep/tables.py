@@ -95,8 +95,10 @@ def _published(entry: Entry, one: Published | None) -> str:
     value = shown(one.measure, one.value)
     if one.error is not None:
         value = with_error(one.measure, one.value, one.error)
-    gap = BETTER[one.measure] * (entry.value - one.value)
+    gap = BETTER[one.measure] * (entry.low - one.value)
     verdict = "reached" if gap >= 0 else f"not reached, by {shown(one.measure, -gap)}"
+    if gap < 0 <= BETTER[one.measure] * (entry.value - one.value):
+        verdict = "not reached for certain, as log Z is unresolved"
     return f"{one.what}: {least}{value} ({one.source}); {verdict}"
 
 
