@@ -1,36 +1,82 @@
-"""Speed of the kernels: Gibbs sweeps, annealing, and a training step by every principle."""
+"""Speed of the kernels: each primitive at two sizes, and annealing, on the processor and on a GPU."""
 
-from benchmarks.surface import (
-    SGD,
-    Fit,
-    Key,
-    base_rates,
-    evaluate,
-    mnist_sized_model,
-    mnist_sized_rows,
-    pass_the_gate,
-)
+import numpy as np
+
+from benchmarks.surface import SGD, Fit, Gated, Key, available, model_of, rows_of
+
+_BACKENDS = ["cpu", "cuda"]
 
 
-class Mnist:
-    """784 visible and 500 hidden units, 100 chains or rows a batch."""
+class Primitives(Gated):
+    """One call of each job, 100 rows or chains."""
 
     timeout = 300
     # A setup makes asv time one call at a time, so each benchmark repeats its work inside.
     number = 1
     rounds = 2
+    params = [_BACKENDS, ["64x32", "784x500"]]
+    param_names = ["backend", "size"]
 
-    def setup_cache(self):
-        pass_the_gate()
+    def setup(self, backend, size):
+        self.k = available(backend)
+        n_visible, n_hidden = map(int, size.split("x"))
+        self.repeats = 1 if n_visible > 100 else 50
+        self.handle = self.k.put(model_of(n_visible, n_hidden))
+        self.rows = self.k.put_rows(rows_of(100, n_visible))
+        self.ladders = self.k.put_rows(rows_of(10 * 10, n_visible))
+        self.bias = np.full(n_visible, -1.9)
+        self.betas = np.linspace(0.0, 1.0, 10)
+        self.offset = np.zeros(100)
+        for name in dir(self):
+            if name.startswith("time_"):
+                getattr(self, name)(backend, size)
+
+    def _repeat(self, call):
+        for _ in range(self.repeats):
+            call()
+        self.k.synchronize()
+
+    def time_gibbs_10_sweeps(self, backend, size):
+        self._repeat(lambda: self.k.gibbs(self.handle, self.rows, 10, Key(0, 0)))
+
+    def time_moments(self, backend, size):
+        self._repeat(lambda: self.k.moments(self.handle, self.rows, self.ladders))
+
+    def time_free_energy(self, backend, size):
+        self._repeat(lambda: self.k.free_energy(self.handle, self.rows))
+
+    def time_pseudolikelihood(self, backend, size):
+        self._repeat(lambda: self.k.pseudolikelihood(self.handle, self.rows))
+
+    def time_ratio_matching(self, backend, size):
+        self._repeat(lambda: self.k.ratio_matching(self.handle, self.rows))
+
+    def time_nce(self, backend, size):
+        self._repeat(lambda: self.k.nce(self.handle, self.rows, self.ladders, self.offset, self.offset))
+
+    def time_anneal_10_temperatures(self, backend, size):
+        self._repeat(lambda: self.k.anneal(self.handle, self.bias, self.betas, 100, Key(0, 0)))
+
+    def time_temper_10_sweeps(self, backend, size):
+        self._repeat(
+            lambda: self.k.temper(self.handle, self.bias, self.betas, self.ladders, 10, Key(0, 0))
+        )
+
+
+class Mnist(Gated):
+    """784 visible and 500 hidden units, 100 chains or rows a batch: what the regression gate looks at."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
 
     def setup(self):
-        self.k = pass_the_gate()
-        self.model = mnist_sized_model()
-        self.rows = mnist_sized_rows(1000)
-        self.handle = self.k.put(self.model)
-        self.start = self.k.put_rows(self.rows[:100])
-        self.fit = Fit(self.k, self.model, self.rows, "sml", {}, SGD(rate=1e-4), 10_000, 100)
-        self.base = base_rates(self.rows, "rows")
+        self.k = available("cpu")
+        model, rows = model_of(784, 500), rows_of(1000, 784)
+        self.handle = self.k.put(model)
+        self.start = self.k.put_rows(rows[:100])
+        self.fit = Fit(self.k, model, rows, "sml", {}, SGD(rate=1e-4), 10_000, 100)
+        self.bias, self.betas = np.full(784, -1.9), np.linspace(0.0, 1.0, 200)
         self.time_gibbs_50_sweeps()
         self.time_sml_epoch_of_1000_rows()
         self.time_ais_200_temperatures()
@@ -44,28 +90,5 @@ class Mnist:
         self.k.synchronize()
 
     def time_ais_200_temperatures(self):
-        evaluate(self.k, self.model, self.rows[:1], "ais", {"betas": 200}, self.base, 0)
-
-
-class Estimators:
-    """Ten updates by each training principle, 784 x 500, batch 100."""
-
-    timeout = 300
-    number = 1
-    rounds = 2
-    params = ["cd", "parallel_tempering", "pseudolikelihood", "ratio_matching", "nce"]
-    param_names = ["estimator"]
-
-    def setup_cache(self):
-        pass_the_gate()
-
-    def setup(self, estimator):
-        settings = {"chains": 10} if estimator == "parallel_tempering" else {}
-        rows = mnist_sized_rows(1000)
-        k = pass_the_gate()
-        self.fit = Fit(k, mnist_sized_model(), rows, estimator, settings, SGD(rate=1e-6), 10_000, 100)
-        self.time_ten_updates(estimator)
-
-    def time_ten_updates(self, estimator):
-        self.fit.advance(10)
-        self.fit.k.synchronize()
+        self.k.anneal(self.handle, self.bias, self.betas, 100, Key(0, 0))
+        self.k.synchronize()

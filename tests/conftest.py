@@ -6,6 +6,7 @@ chance that a right implementation had of failing when its seed was chosen.
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import numba
@@ -15,6 +16,7 @@ from scipy import stats
 from scipy.special import logsumexp
 from ways import CUDA_STATE, EMULATOR, ON_GPU, QUICK
 
+from ebmbench.cli import main
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import READY, Unavailable, load
 from ebmbench.models.rbm import RBM
@@ -55,6 +57,21 @@ def backend(name):
         return load(name)
     except Unavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def ebmbench(capsys, monkeypatch, tmp_path):
+    """Runs the command line in an empty folder; returns (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ebmbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
 
 
 def with_job(k, job, function, kind=None):

@@ -16,21 +16,6 @@ from ebmbench.kernels import api
 
 
 @pytest.fixture
-def ebmbench(capsys, monkeypatch, tmp_path):
-    """Runs the command line in an empty folder; returns (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ebmbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
-
-
-@pytest.fixture
 def model(ebmbench, tmp_path):
     """A small trained model's file."""
     status, _, err = ebmbench("train", "--dataset", "bars_and_stripes", "--hidden", 5, "--epochs", 3)

@@ -102,6 +102,25 @@ def test_memory_with_a_view_in_use_is_not_handed_out(asked):
     assert len(memory._free[(3, 4), "<f4"]) == 1
 
 
+def test_memory_with_a_part_in_use_is_not_handed_out(asked):
+    """A part of an array, and a slice of one, which is all that is left."""
+    whole = memory.upload(np.arange(12.0, dtype=np.float32))
+    parts = memory.parts(whole, {"W": (2, 3), "c": (2,), "d": (2, 2)})
+    assert all(part.whole is whole for part in parts.values())
+    del whole
+    assert memory.download(parts["W"]).tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert memory.download(parts["c"]).tolist() == [6.0, 7.0]
+    row = parts["d"][1]
+    del parts
+    gc.collect()
+    memory.zeros(12)
+    assert memory.download(row).tolist() == [10.0, 11.0]
+    assert asked == [(12,), (12,)]
+    del row
+    gc.collect()
+    assert len(memory._free[(12,), "<f4"]) == 2
+
+
 def test_an_array_without_elements_needs_no_pool(asked):
     assert memory.download(memory.empty((0, 4))).shape == (0, 4)
     assert memory.download(memory.zeros((2, 0))).shape == (2, 0)

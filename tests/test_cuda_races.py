@@ -16,12 +16,14 @@ if find_spec("numba_cuda") is None or SIMULATED or EMULATOR or ON_GPU:
 from emulator.driver import install
 
 from ebmbench.harness import gate
+from ebmbench.harness.gate_networks import network
 from ebmbench.kernels.api import load
 
 # Blocks of several warps, and the shared memory of every kind of kernel.
 SIZE = (70, 40, 2)
 JOBS = [
     *(f"{job} (grid)" for job in ("gibbs", "temper", "anneal", "moments", "free_energy", "nce")),
+    "mean_field (grid)",
     *(f"{job} (gaussian)" for job in ("gibbs", "temper", "anneal", "score_matching")),
     "ratio_matching (float)",
 ]
@@ -40,3 +42,19 @@ def test_the_order_of_warps_does_not_matter(cuda, job):
     found = list(gate.findings(cuda, [SIZE], {job}))
     assert found
     assert [str(finding) for finding in found if finding.red] == []
+
+
+def test_the_order_of_warps_does_not_matter_to_a_network(cuda):
+    """One step of a classifier, beside the reference; tolerances are the gate's."""
+    host, found = network((70, 40, 10), ("tanh", "linear")), []
+    rng = np.random.default_rng(1)
+    rows, targets = rng.normal(size=(3, 70)), np.eye(10)[[3, 7, 0]]
+    for k in (load("reference"), cuda):
+        model = k.put(host)
+        through = k.forward(model, k.put_rows(rows))
+        loss = k.cross_entropy(model, through, k.put_rows(targets))
+        down = k.input_delta(model, through, loss.delta)
+        tree = k.get_tree(model, k.backward(model, through, loss.delta))
+        found.append([*map(k.get_rows, (*loss, down)), *(tree[name] for name in sorted(tree))])
+    for wanted, given in zip(*found, strict=True):
+        assert np.abs(given - wanted).max() < 4e-5

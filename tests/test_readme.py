@@ -1,4 +1,4 @@
-"""The README's library example runs as it stands."""
+"""The README's library examples run as they stand."""
 
 import re
 from pathlib import Path
@@ -8,17 +8,30 @@ import pytest
 README = Path(__file__).parent.parent / "README.md"
 
 
-def test_library_example(capsys):
-    code = re.search(r"<!-- example -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert code is not None
+EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
+
+def ran(code, capsys):
+    """The names that an example defines, and what it prints."""
     names = {}
-    exec(compile(code[1], str(README), "exec"), names)
-    said = capsys.readouterr().out
+    exec(compile(code, str(README), "exec"), names)
+    return names, capsys.readouterr().out
+
+
+def test_library_example(capsys):
+    names, said = ran(EXAMPLES[0], capsys)
     assert re.search(r"-\d+\.\d\d nats a row", said)
     assert names["rows"].shape == (16, 64)
     # 20 epochs of SML must beat independent pixels, which reach -25.3.
     assert names["found"].mean > -24.0
     assert names["found"].log_z.base == "train split"
+
+
+def test_example_of_a_deep_model(capsys):
+    names, said = ran(EXAMPLES[1], capsys)
+    assert re.search(r"at least -\d+\.\d\d \+- \d+\.\d\d nats a row", said)
+    assert names["stack"].model.sizes == (64, 64, 32)
+    assert names["bound"].mean > -26.0  # independent pixels reach -25.3, and five epochs are few
 
 
 @pytest.mark.parametrize("name", ["run", "test"])

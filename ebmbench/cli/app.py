@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import evaluate, facts, sample, suites, train, verify
+from ebmbench.cli import compare, evaluate, facts, sample, suites, train, verify
 from ebmbench.errors import UserError
 
 _INTERRUPTED = 130  # 128 and SIGINT's number, as shells say it
@@ -48,6 +48,7 @@ for command in (
     evaluate.evaluate,
     sample.sample,
     suites.report,
+    compare.compare,
     facts.list_names,
     facts.doctor,
     verify.verify,

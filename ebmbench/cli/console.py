@@ -24,7 +24,7 @@ answer = Console(soft_wrap=True, highlight=False)
 
 def print_table(table: Table) -> None:
     """Print a table of figures; on a narrow terminal lines fold, but no figure is shortened."""
-    Console(highlight=False, width=max(answer.width, 90)).print(table)
+    Console(highlight=False, width=max(answer.width, 90 if answer.is_terminal else 140)).print(table)
 
 
 class Steps:

@@ -6,7 +6,8 @@ import typer
 
 from ebmbench.cli.console import steps
 from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
-from ebmbench.cli.results import show, show_classified
+from ebmbench.cli.results import show, show_classified, show_compared
+from ebmbench.errors import UserError
 
 
 def evaluate(
@@ -42,7 +43,8 @@ def evaluate(
 ) -> None:
     """Estimate log Z and the mean log-likelihood (of Gaussian units: log density) of data, in nats a row.
 
-    Of a DBN or a DBM a lower bound on it, and of a classifier the share of rows that it tells wrong.
+    Of a DBN or a DBM a lower bound on it, of a classifier the share of rows that it tells wrong, and of
+    a GAN, which has no likelihood, how its samples compare with the data.
 
     By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
     smaller layer can be enumerated, since AIS alone flatters a model that mixes badly.
@@ -50,6 +52,7 @@ def evaluate(
     from ebmbench.evaluation import sandwich
     from ebmbench.kernels import api
     from ebmbench.models.augmented import AugmentedMLP
+    from ebmbench.models.gan import GAN
     from ebmbench.models.mlp import MLP
     from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
@@ -64,10 +67,11 @@ def evaluate(
     k, source = api.load(backend), load_model(model)
     names = given(context)
     facts = {"backend": backend, "seed": seed}
-    if isinstance(source, MLP | AugmentedMLP):
+    networks = {MLP.kind: _classify, AugmentedMLP.kind: _classify, GAN.kind: _compare}
+    if source.kind in networks:
         energies = {name: (False, "the model has energies") for name in (*settings, "method", "samples")}
         check_applicable(names, energies)
-        _classify(k, source, data, facts, as_json)
+        networks[source.kind](k, source, data, facts, as_json)
         return
     check_applicable(names, _applicable(methods or sandwich.DEFAULT, settings, source))
     _weigh(k, source, data, methods, settings, samples, facts, as_json)
@@ -85,6 +89,22 @@ def _classify(k: Any, model: Any, data: str, facts: dict[str, Any], as_json: boo
         shown.now("classifying")
         found = classify(k, model, rows, labels)
     show_classified(found, facts, as_json)
+
+
+def _compare(k: Any, model: Any, data: str, facts: dict[str, Any], as_json: bool) -> None:
+    """How a generator's samples compare with rows of the data, beside its training rows."""
+    from ebmbench import datasets
+    from ebmbench.evaluation.adversarial import evaluate_gan
+    from ebmbench.harness import gate
+
+    rows, source = datasets.read_rows(data, real=model.visible == "real")
+    if source is None:
+        raise UserError("a GAN is judged beside its training rows: name a data set that has some")
+    with steps(1, "checking the kernels") as shown:
+        gate.demand(facts["backend"])
+        shown.now("comparing samples with data")
+        found = evaluate_gan(k, model, source.train, rows, seed=facts["seed"])
+    show_compared(found, facts, as_json)
 
 
 def _weigh(

@@ -31,6 +31,35 @@ def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     )
 
 
+def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
+    """A `GANScores`."""
+    from ebmbench.evaluation.parzen import CAVEAT
+
+    figures = found.facts
+    if as_json:
+        print(json.dumps(figures | facts, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "samples", "training rows", "k-means", "test rows"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row(
+        "Parzen window, nats a test row",
+        f"{figures['parzen']:.1f} +- {figures['parzen_std_error']:.1f}",
+        f"{figures['parzen_train']:.1f}", f"{figures['parzen_centres']:.1f}", "",
+    )  # fmt: skip
+    table.add_row(
+        "median distance to a training row",
+        f"{figures['nearest_median']:.2f}", "", "", f"{figures['nearest_test_median']:.2f}",
+    )  # fmt: skip
+    table.add_row(
+        "MMD² to test rows (p)",
+        f"{figures['mmd_squared']:.5f} ({figures['mmd_p_value']:.3f})",
+        f"{figures['mmd_squared_train']:.5f} ({figures['mmd_p_value_train']:.3f})", "", "",
+    )  # fmt: skip
+    print_table(table)
+    answer.print(CAVEAT)
+
+
 def _print(result: Any) -> None:
     from ebmbench.evaluation.bounds import Bound
 

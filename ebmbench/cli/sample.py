@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from ebmbench.cli.console import answer, busy
-from ebmbench.cli.options import Backend, ModelFile, Seed
+from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
 
 
 def sample(
+    context: typer.Context,
     model: ModelFile,
     out: Annotated[
         Path, typer.Option(help="A picture (.png, .svg, .pdf) or the rows (.npz, .npy).")
@@ -24,7 +25,8 @@ def sample(
 ) -> None:
     """Sample from a model by block Gibbs sampling, and draw or save what comes.
 
-    Of a DBN the top RBM is sampled, and what comes passes down through the other layers.
+    Of a DBN the top RBM is sampled, and what comes passes down through the other layers. A GAN makes
+    its samples of noise.
     """
     from ebmbench import datasets
     from ebmbench.evaluation.samples import check_kind, check_suffix, draw, picture_shape, save
@@ -36,14 +38,17 @@ def sample(
     loaded = api.load(backend)
     source = load_model(model)
     check_kind(source)
-    real = source.visible == "Gaussian"
+    walks = source.kind != "gan"
+    check_applicable(given(context), {"sweeps": (walks, "the model is sampled by chains")})
+    real = source.visible in ("Gaussian", "real")
     like = datasets.load(dataset, real=real) if dataset else None
     shape = picture_shape(
         source.n_visible, like.image_shape if like else None, like.image_order if like else "C"
     )
     check_suffix(out)
     check_writable(out, model)
-    with busy(f"{count} chains, {sweeps} sweeps"):
+    how = f"after {sweeps} sweeps" if walks else "of noise"
+    with busy(f"{count} samples {how}"):
         rows = draw(loaded, source, count, sweeps, check_seed(seed))
     save(out, rows, shape)
-    answer.print(f"{out}: {count} samples after {sweeps} sweeps")
+    answer.print(f"{out}: {count} samples {how}")

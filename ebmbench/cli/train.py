@@ -11,7 +11,7 @@ from ebmbench.cli.options import Backend, Seed, check_applicable, given
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Option(help="What to train: rbm, dbn, dbm or mlp.")] = "rbm",
+    model: Annotated[str, typer.Option(help="What to train: rbm, dbn, dbm, mlp or gan.")] = "rbm",
     dataset: Annotated[str, typer.Option(help="A data set's name, or an .npz, .npy or .csv file.")] = (
         "digits"
     ),
@@ -51,7 +51,7 @@ def train(
         typer.Option(
             "--rate",
             "--learning-rate",
-            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.1, with adam 0.001]",
+            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.1, with adam 0.001; gan: 0.0002]",
         ),
     ] = None,
     momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
@@ -75,10 +75,15 @@ def train(
         str, typer.Option(help="Of an mlp's hidden units: sigmoid, tanh, relu or leaky_relu.")
     ] = "relu",
     optimiser: Annotated[str, typer.Option(help="Of an mlp: sgd or adam.")] = "sgd",
+    latent: Annotated[int, typer.Option(help="Units of the noise that a gan makes rows of.")] = 100,
+    form: Annotated[
+        str, typer.Option(help="What a gan's generator climbs: non_saturating or minimax.")
+    ] = "non_saturating",
 ) -> int:
-    """Train an RBM, a DBN, a DBM or a classifier and write its parameters.
+    """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
 
-    A DBM's layers are trained one upon the other for --epochs, 0 for none, and then together.
+    A DBM's layers are trained one upon the other for --epochs, 0 for none, and then together. A GAN's
+    discriminator has the generator's hidden layers the other way about.
     """
     from ebmbench.cli import recipes
     from ebmbench.cli.recipes._run import Options
@@ -101,7 +106,8 @@ def train(
         chains=chains, setting=setting, denoising=denoising, visible=visible, precision=precision,
         batch_size=batch_size, rate=rate, momentum=momentum, decay=decay, schedule=schedule,
         centred=centred, joint_epochs=joint_epochs, joint_rate=joint_rate, sweeps=sweeps,
-        mean_field=mean_field, start=start, activation=activation, optimiser=optimiser, seed=seed,
+        mean_field=mean_field, start=start, activation=activation, optimiser=optimiser,
+        latent=latent, form=form, seed=seed,
     )  # fmt: skip
     loaded = api.load(backend)
     sources = [Path(dataset), *([start] if start else [])]

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmbench.errors import UserError
+from ebmbench.evaluation.adversarial import generate
 from ebmbench.files import write_atomically
 from ebmbench.kernels.api import Backend
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
+from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.options import require
@@ -49,7 +51,8 @@ def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarr
     """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
 
     uint8 for binary units; for Gaussian ones float32, with their noise. A DBM's chains are those of all
-    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once.
+    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once. A
+    GAN makes each row, float32, of noise, whatever the sweeps.
     """
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
     check_kind(model)
@@ -75,12 +78,18 @@ def _of_dbm(k: Backend, model: DBM, count: int, sweeps: int, key: Key) -> np.nda
     return _chains(k, model.bipartite, count, sweeps, key)[:, : model.n_visible]
 
 
+def _of_gan(k: Backend, model: GAN, count: int, sweeps: int, key: Key) -> np.ndarray:
+    """Each of noise of its own, so that no sweeps are needed."""
+    return generate(k, model, count, key.seed)
+
+
 # By the kind of model.
 _DRAWS: dict[str, Callable[..., np.ndarray]] = {
     RBM.kind: _chains,
     GaussianRBM.kind: _chains,
     DBN.kind: _of_dbn,
     DBM.kind: _of_dbm,
+    GAN.kind: _of_gan,
 }
 
 

@@ -42,6 +42,11 @@ class GAN:
         return self.discriminator.sizes[0]
 
     @property
+    def visible(self) -> str:
+        """What the rows are, for a person: between 0 and 1, or any real numbers."""
+        return "grey" if self.generator.activations[-1] == "sigmoid" else "real"
+
+    @property
     def n_latent(self) -> int:
         """Length of the noise z."""
         return self.generator.sizes[0]

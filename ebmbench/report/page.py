@@ -32,17 +32,17 @@ def write_page(folder: Path) -> Path:
         looks = _looks(trained, found)
         drawings = figures.draw(trained, table.curves, results, looks, folder)
         sections = tasks.sections(found, looks, Left(table.curves, folder))
-        files = _files([drawings.curves, drawings.times, drawings.pictures])
-        files |= _files([section.drawings for section in sections])
+        files = drawn([drawings.curves, drawings.times, drawings.pictures])
+        files |= drawn([section.drawings for section in sections])
     content = _content(table, missing_cases(folder), cases, trained, results, sections)
     content |= _training(drawings, trained, results, files)
-    html = _template().render(content | {"sections": [_placed(one, files) for one in sections]})
+    html = render(content, sections, files)
     page = folder / "report.html"
     try:
         (folder / "figures").mkdir(exist_ok=True)
         for name, file in files.items():
             write_atomically(folder / "figures" / name, file)
-        write_atomically(page, html.encode("utf-8", "replace"))
+        write_atomically(page, html)
     except OSError as error:
         raise UserError(f"cannot write the report to {folder}: {error.strerror or error}") from None
     return page
@@ -71,6 +71,7 @@ def _content(
         for dataset, group in trained.groupby("dataset", sort=False)
     ]
     return {
+        "kind": "report",
         "title": " · ".join(cases["title"].dropna().astype(str).unique()),
         "indicative": bool(cases["indicative"].eq(True).any()),
         "period": notes.period(cases["attempt"]),
@@ -107,7 +108,13 @@ def _training(
     }
 
 
-def _files(groups: list[list[Drawing]]) -> dict[str, bytes]:
+def render(content: dict[str, Any], sections: list[Section], files: dict[str, bytes]) -> bytes:
+    """A page as a file; content: what the template names; files: see `drawn`, of all its figures."""
+    placed = [_placed(section, files) for section in sections]
+    return _template().render(content | {"sections": placed}).encode("utf-8", "replace")
+
+
+def drawn(groups: list[list[Drawing]]) -> dict[str, bytes]:
     """The figures as files, by name."""
     return {
         f"{drawing.name}.{kind}": style.render(drawing.figure, kind)

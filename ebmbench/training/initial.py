@@ -1,6 +1,7 @@
 """Where networks start: weights whose size keeps that of the activations from layer to layer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -42,14 +43,19 @@ def initial_gan(
     seed: int = 0,
     output: str = "sigmoid",
 ) -> GAN:
-    """Players as `initial_network` gives them: relu units in G, leaky ones in D (Radford et al. 2016).
+    """Players as `initial_network` gives them: tanh units in G, leaky ones in D (Radford et al. 2016).
 
-    output: activation of what the generator gives: sigmoid for data in [0, 1], linear for real ones.
+    The mean of a tanh unit over noise is zero, so that a step of the weights above moves samples apart
+    rather than all alike: with relu units, and without batch normalisation, a generator of two hidden
+    layers gives one sample to all noise from the first epoch on. Its first weights are sqrt(3) times as
+    large, since noise has the variance 1/3. output: activation of what the generator gives: sigmoid for
+    data in [0, 1], linear for real ones.
     """
     hidden = tuple(hidden_generator)
-    activations = ("relu",) * len(hidden) + (output,)
+    activations = ("tanh",) * len(hidden) + (output,)
     generator = initial_network((n_latent, *hidden, n_visible), activations, seed)
+    first, *weights = generator.weights
+    generator = replace(generator, weights=(np.sqrt(3.0) * first, *weights))
     hidden = tuple(hidden_discriminator)
     ends = ("leaky_relu",) * len(hidden) + ("linear",)
-    taken = len(generator.weights)
-    return GAN(generator, initial_network((n_visible, *hidden, 1), ends, seed, taken))
+    return GAN(generator, initial_network((n_visible, *hidden, 1), ends, seed, len(generator.weights)))

@@ -1,126 +1,217 @@
-"""Products in tiles: bits of the cpu backend, every element written, padding zero; both sizes of tile."""
+"""Networks on the GPU: products back in both tiles, losses beyond a block, trees, late news of health.
+
+What rounding may do: a sum of 65 products of numbers below 4 is off by 65 * 16 * 2**-24 < 1e-4 at the
+very most, and by a tenth of that where roundings go either way.
+"""
 
 import numpy as np
 import pytest
-from conftest import random_rows
 
-from ebmbench.harness.sources import random_model
-from ebmbench.kernels.cuda import dense, device, memory
-from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream
+from ebmbench.harness.gate_networks import network
+from ebmbench.kernels.api import load
+from ebmbench.kernels.cuda import gemm, memory, update
+from ebmbench.kernels.cuda import tile as tile_module
+from ebmbench.models import mlp
+from ebmbench.scalar import ACTIVATIONS, LINEAR
 
-SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 5)]
-KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
+SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 33)]
+TOLERANCE = 1e-5
 
 
 @pytest.fixture(params=["LARGE", "SMALL"])
 def tile(request, monkeypatch):
     """Every product with this tile, whatever the size of its output."""
-    products = getattr(dense, request.param)
-    monkeypatch.setattr(dense, "_sized", lambda rows, columns: products)
-    return products.tile
+    only = getattr(tile_module, request.param)
+    monkeypatch.setattr(tile_module, "sized", lambda rows, columns: only)
+    return only
 
 
-def poisoned(*shape, dtype=np.float32):
-    """An array on the device whose every byte is 255: NaN, or no state."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return memory.upload(np.full(count, 255, np.uint8).view(dtype).reshape(shape))
+def poisoned(*shape):
+    return memory.upload(np.full(shape, np.nan, np.float32))
 
 
-def grey_rows(count, units):
-    return np.random.default_rng([count, units]).random((count, units), np.float32)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("arithmetic", ["float", "grid"])
-def test_drawn_layers_have_the_bits_of_the_cpu(cuda, cpu, tile, arithmetic, size):
-    n_visible, n_hidden, rows = size
-    host = random_model(n_visible, n_hidden, 0.3)
-    v = random_rows(rows, n_visible)
-    model = cuda.put(host, arithmetic)
-    wanted_v, wanted_h = cpu.gibbs(cpu.put(host, arithmetic), v, 1, KEY, 0.7)
-    h, new = poisoned(rows, n_hidden, dtype=np.uint8), poisoned(rows, n_visible, dtype=np.uint8)
-    arguments = 0.7, KEY._replace(step=0)
-    dense.draw_layer(model.W, model.c, cuda.put_rows(v), n_hidden, *arguments, HIDDEN, KEY.step, h)
-    dense.draw_layer(model.Wt, model.b, h, n_visible, *arguments, VISIBLE, KEY.step, new)
-    assert (cuda.get_rows(h) == wanted_h).all()
-    assert (cuda.get_rows(new) == wanted_v).all()
-
-
-def test_drawn_from_grey_rows(cuda, cpu, tile):
-    """The cpu rounds each product and the GPU does not: no uniform of this seed lies in between."""
-    host, v = random_model(31, 33, 0.3), grey_rows(5, 31)
-    h = poisoned(5, 33, dtype=np.uint8)
-    model = cuda.put(host)
-    dense.draw_layer(model.W, model.c, cuda.put_rows(v), 33, 1.0, KEY, HIDDEN, KEY.step, h)
-    assert (cuda.get_rows(h) == cpu.gibbs(cpu.put(host), v, 1, KEY)[1]).all()
+def normal(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_inputs_have_the_bits_of_the_cpu(cuda, cpu, tile, size):
-    """Of binary rows; sums of at most 65 products of size below 2 differ by 65 * 2 * 2**-24 else."""
-    n_visible, n_hidden, rows = size
-    host = random_model(n_visible, n_hidden, 0.3)
-    v, grey = random_rows(rows, n_visible), grey_rows(rows, n_visible)
-    given, wanted = cuda.put(host), cpu.put(host)
-    assert (cuda.hidden_input(given, cuda.put_rows(v)) == cpu.hidden_input(wanted, v)).all()
-    found = cuda.hidden_input(given, cuda.put_rows(grey))
-    assert np.abs(found - cpu.hidden_input(wanted, grey)).max() < 65 * 2 * 2.0**-24
+@pytest.mark.parametrize("binary", [False, True], ids=["real", "binary"])
+def test_the_gradient_of_a_layer(cuda, tile, size, binary):
+    below, above, rows = size
+    a, x = normal(rows, below), normal(rows, above, seed=1)
+    a = (a > 0).astype(np.uint8) if binary else a
+    W, c = poisoned(below, above), poisoned(above)
+    gemm.gradient(memory.upload(a), memory.upload(x), W, c)
+    assert np.abs(cuda.get_rows(W) - a.T.astype(float) @ x).max() < TOLERANCE
+    assert np.abs(cuda.get_rows(c) - x.sum(axis=0, dtype=float)).max() < TOLERANCE
 
 
-@pytest.mark.parametrize("rows", [(3, 9), (8, 8), (1, 17)], ids=str)
-def test_two_phases_in_one_launch(cuda, cpu, tile, rows):
-    """The rows of the second follow those of the first, and columns that are padding become zero."""
-    host = random_model(7, 33, 0.3)
-    phases = [random_rows(count, 7, seed) for seed, count in enumerate(rows)]
-    model, out = cuda.put(host), poisoned(sum(rows), device.padded(33))
-    dense.layer(model.W, model.c, *(cuda.put_rows(v) for v in phases), 33, 0.7, out)
-    found = cuda.get_rows(out)
-    wanted = cpu.hidden_probability(cpu.put(host), np.concatenate(phases), 0.7)
-    assert (found[:, :33] == wanted).all()
-    assert (found[:, 33:] == 0).all()
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("activation", [None, "tanh", "leaky_relu"])
+def test_back_through_a_layer(cuda, tile, size, activation):
+    below, above, rows = size
+    x, W, a = normal(rows, above), normal(below, above, seed=1), np.tanh(normal(rows, below, seed=2))
+    wanted = x.astype(float) @ W.T.astype(float)
+    if activation:
+        wanted *= mlp.slope(activation, a.astype(float))
+    code = ACTIVATIONS.index(activation) if activation else LINEAR
+    given = memory.upload(a) if activation else None
+    found = cuda.get_rows(gemm.back(memory.upload(x), memory.upload(W), given, code))
+    assert np.abs(found - wanted).max() < TOLERANCE
 
 
-@pytest.mark.parametrize("size", [(31, 33, (7, 2)), (33, 30, (2, 17)), (32, 32, (3, 0))], ids=str)
-def test_the_contrast_of_two_phases(cuda, tile, size):
-    """Means of at most 17 numbers in [0, 1] to 17 * 2**-22, and nothing in the padding."""
-    n_visible, n_hidden, rows = size
-    plus, minus = (grey_rows(count, n_visible) for count in rows)
-    p = np.zeros((sum(rows), device.padded(n_hidden)), np.float32)
-    p[:, :n_hidden] = grey_rows(sum(rows), n_hidden)
-    outputs = [
-        poisoned(*shape)
-        for shape in (
-            (n_visible, p.shape[1]),
-            *2 * ((device.padded(n_visible),), (p.shape[1],)),
-        )
+@pytest.mark.parametrize("rows", [1, 113, 230])
+@pytest.mark.parametrize("classes", [1, 9, 33])
+def test_cross_entropy_of_more_rows_and_classes_than_a_block_has_threads(cuda, rows, classes):
+    """Targets that do not sum to one, and equals among outputs and targets: the first one counts."""
+    outputs = np.round(normal(rows, classes))
+    targets = np.round(3 * np.random.default_rng(1).random((rows, classes))) / 2
+    host = network((classes, classes), ("linear",))
+    for given in (targets, (targets > 0.5).astype(np.uint8)):
+        found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], cuda.put_rows(given))
+        wanted = mlp.cross_entropy(outputs.astype(float), given.astype(float))
+        assert np.abs(cuda.get_rows(found.delta) - wanted.delta).max() < 1e-6
+        tally = cuda.get_rows(found.tally)
+        assert tally[0] == pytest.approx(wanted.tally[0], rel=1e-6, abs=1e-6)
+        assert tally[1] == wanted.tally[1]
+
+
+def test_large_and_lost_outputs(cuda):
+    """Of a size whose exponential no number holds; and NaN is told."""
+    host = network((2, 2), ("linear",))
+    outputs = np.array([[1e4, -1e4], [3e38, 3e38]], np.float32)
+    targets = cuda.put_rows(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], targets)
+    np.testing.assert_allclose(cuda.get_rows(found.tally), [-(2e4 + np.log(2)) / 2, 1])
+    np.testing.assert_allclose(cuda.get_rows(found.delta), [[-0.5, 0.5], [0.25, -0.25]])
+    outputs[0, 1] = np.nan
+    found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], targets)
+    assert np.isnan(cuda.get_rows(found.tally)[0])
+    one = cuda.put(network((2, 1), ("linear",)))
+    found = cuda.logistic(one, [None, memory.upload(outputs[:, :1])], -1.0, -1.0)
+    np.testing.assert_allclose(cuda.get_rows(found.tally), [0.0, 2.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 33, 300])
+def test_logistic_of_more_rows_than_threads(cuda, rows):
+    x = 3 * normal(rows, 1)
+    model = cuda.put(network((2, 1), ("linear",)))
+    found = cuda.logistic(model, [None, memory.upload(x)], 1.0, -1.0)
+    wanted = mlp.logistic(x.astype(float), 1.0, -1.0)
+    assert np.abs(cuda.get_rows(found.delta) - wanted.delta).max() < 1e-7
+    np.testing.assert_allclose(cuda.get_rows(found.tally), wanted.tally, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("data", "fakes"), [(1, 1), (33, 7), (1, 300), (300, 65)])
+def test_the_payoff_is_two_logistic_losses(cuda, data, fakes):
+    x = 3 * normal(data + fakes, 1)
+    model = cuda.put(network((2, 1), ("linear",)))
+    found = cuda.jobs["payoff", "mlp"](model, [None, memory.upload(x)], data)
+    ours, theirs = mlp.logistic(x[:data], -1.0, -1.0), mlp.logistic(x[data:], 1.0, -1.0)
+    delta = np.concatenate([ours.delta, theirs.delta])
+    assert np.abs(cuda.get_rows(found.delta) - delta).max() < 1e-6
+    wanted = [ours.tally[0] + theirs.tally[0], ours.tally[1], theirs.tally[1]]
+    np.testing.assert_allclose(cuda.get_rows(found.tally), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("counts", [(3, 1), (0, 2), (33, 7)], ids=str)
+@pytest.mark.parametrize("binary", [(True, True), (True, False), (False, False)], ids=str)
+def test_rows_are_stacked(cuda, counts, binary):
+    given = [
+        (normal(count, 5) > 0).astype(np.uint8) if bits else normal(count, 5)
+        for count, bits in zip(counts, binary, strict=True)
     ]
-    dense.contrast(*(memory.upload(x) for x in (p, plus, minus)), n_hidden, *outputs)
-    W, b, c, b_mean, c_mean = map(cuda.get_rows, outputs)
-
-    def mean(rows, of):
-        return of / max(len(rows), 1)
-
-    on, off = p[: rows[0], :n_hidden].astype(float), p[rows[0] :, :n_hidden].astype(float)
-    v_on, v_off = (mean(x, x.sum(axis=0, dtype=float)) for x in (plus, minus))
-    h_on, h_off = (mean(x, x.sum(axis=0)) for x in (on, off))
-    tolerance = 17 * 2.0**-22
-    for found, wanted in (
-        (W, mean(plus, plus.T @ on) - mean(minus, minus.T @ off)),
-        (b, v_on - v_off),
-        (c, h_on - h_off),
-        (b_mean, (v_on + v_off) / 2),
-        (c_mean, (h_on + h_off) / 2),
-    ):
-        logical = wanted.shape[-1]
-        assert np.abs(found[..., :logical] - wanted).max() < tolerance
-        assert (found[..., logical:] == 0).all()
+    found = cuda.device["stack"](*map(memory.upload, given))
+    assert found.dtype == (np.uint8 if all(binary) else np.float32)
+    assert (cuda.get_rows(found) == np.concatenate(given)).all()
 
 
-def test_rows_of_two_kinds_are_contrasted_as_floats(cuda, cpu):
-    host = random_model(31, 7, 0.3)
-    grey, v = grey_rows(3, 31), random_rows(5, 31)
-    given, wanted = cuda.put(host), cpu.put(host)
-    found = cuda.moments(given, cuda.put_rows(grey), cuda.put_rows(v))
-    for tree, other in zip(found, cpu.moments(wanted, grey, v), strict=True):
-        one, two = cuda.get_tree(given, tree), cpu.get_tree(wanted, other)
-        assert all(np.abs(one[name] - two[name]).max() < 1e-6 for name in one)
+def test_a_delta_of_zeros_and_ones_is_a_number_too(cuda):
+    """Such rows are bytes on the device."""
+    host, rows = network((5, 3), ("linear",)), normal(4, 5)
+    delta = np.eye(4, 3)
+    tree = cuda.put(host), cuda.put_rows(rows)
+    found = cuda.get_tree(tree[0], cuda.backward(tree[0], cuda.forward(*tree), cuda.put_rows(delta)))
+    assert np.abs(found["W1"] - rows.T.astype(float) @ delta).max() < TOLERANCE
+    assert (found["c1"] == delta.sum(axis=0)).all()
+
+
+def put_tree(k, model, tree):
+    """A tree on the device, which the reference has on the host."""
+    job = k.jobs.get(("put_tree", model.kind))
+    return job(model, tree) if job else dict(tree)
+
+
+def trained(k, host, named, mixed, steps=3):
+    """Parameters and means after steps of Adam and of momentum along trees with only these names.
+
+    mixed: the first name's array is of another tree, so that it lies alike but not beside the others.
+    """
+    rng, found = np.random.default_rng(5), []
+    gradients = [
+        {name: rng.normal(size=x.shape) for name, x in host.parameters.items()} for _ in range(steps)
+    ]
+    for job in ("adam", "update"):
+        model = k.put(host)
+        first, second = k.zeros(model), k.zeros(model)
+        for step, gradient in enumerate(gradients, 1):
+            one, other = (put_tree(k, model, gradient) for _ in range(2))
+            tree = {name: one[name] for name in named}
+            if mixed:
+                tree[named[0]] = other[named[0]]
+            if job == "adam":
+                assert k.adam(model, first, second, tree, step, 0.1, 0.9, 0.99, 0.1)
+            else:
+                assert k.update(model, first, tree, 0.1, 0.5, 0.01)
+        found += [k.get(model).parameters, k.get_tree(model, first), k.get_tree(model, second)]
+    return found
+
+
+@pytest.mark.parametrize(
+    "named", [("W1", "c1", "W2", "c2"), ("W1",), ("c1", "c2"), ("W1", "c2")], ids=str
+)
+@pytest.mark.parametrize("mixed", [False, True], ids=["one tree", "two trees"])
+def test_updates_go_through_what_the_gradient_names(cuda, named, mixed):
+    host = network((7, 33, 5), ("tanh", "linear"))
+    both = (trained(k, host, named, mixed) for k in (cuda, load("reference")))
+    for found, wanted in zip(*both, strict=True):
+        for name, value in wanted.items():
+            assert np.abs(found[name] - value).max() < 1e-6
+            if name not in named:
+                assert (found[name] == value.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("job", ["adam", "update"])
+@pytest.mark.parametrize(("bad", "name"), [(np.nan, "W1"), (1e8, "c2")])
+def test_divergence_is_told_within_a_hundred_updates(cuda, monkeypatch, job, bad, name):
+    patience, looks = 4, []
+    monkeypatch.setattr(update, "_PATIENCE", patience)  # the simulator is slow
+    monkeypatch.setattr(update, "download", lambda x: looks.append(x) or memory.download(x))
+    host = network((3, 2, 2), ("relu", "linear"))
+    model, other = cuda.put(host), cuda.put(host)
+    trees = [cuda.zeros(model) for _ in range(3)]
+    value = np.zeros(host.parameters[name].shape)
+    value.flat[-1] = bad
+    gradient = put_tree(cuda, model, {name: value})
+
+    def go(model, gradient):
+        if job == "adam":
+            # With this epsilon a step is rate / epsilon times the gradient, or nearly so.
+            return cuda.adam(model, *trees[:2], gradient, 1, 1e9, 0.9, 0.99, 1.0)
+        return cuda.update(model, trees[0], gradient, 1.0, 0.0, 0.0)
+
+    assert [go(model, gradient) for _ in range(patience)] == [True] * (patience - 1) + [False]
+    assert len(looks) == 1
+    if job == "update":
+        assert go(other, cuda.zeros(other))
+
+
+def test_a_tree_is_fetched_and_put_back(cuda):
+    host = network((7, 5, 3), ("tanh", "linear"))
+    model = cuda.put(host)
+    tree = put_tree(cuda, model, host.parameters)
+    again = cuda.get_tree(model, tree)
+    assert again.keys() == host.parameters.keys()
+    for name, value in host.parameters.items():
+        assert (again[name] == value.astype(np.float32)).all()
+    assert cuda.get(model).activations == host.activations

@@ -31,8 +31,9 @@ def sizes_of(job):
 def cases():
     """Every job at its sizes; where there is no GPU, one size of each is enough for most runs."""
     for job in (*JOBS, *ROUNDED):
+        slow = SIMULATED and (job.startswith("train_masked") or "network" in job)
         for size in sizes_of(job):
-            long = "bfloat16" in job or size != (31, 33, 7)
+            long = "bfloat16" in job or size != ((1, 7, 3) if slow else (31, 33, 7))
             yield pytest.param(job, size, id=f"{job}-{size}", marks=pytest.mark.long if long else ())
 
 

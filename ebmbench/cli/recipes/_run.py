@@ -46,6 +46,8 @@ class Options:
     start: Path | None
     activation: str
     optimiser: str
+    latent: int
+    form: str
     seed: int
 
     def units(self, *default: int) -> list[int]:

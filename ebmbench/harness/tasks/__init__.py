@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ebmbench.discovery import registry, unknown
+from ebmbench.harness.measures import Measure
 from ebmbench.kernels import api
 from ebmbench.options import require
 
@@ -23,11 +24,13 @@ class Case:
     """What the cases of all tasks have in common.
 
     timeout_s: clocked seconds. A field of type list takes a list as one value; in every other field
-    a suite's list is an axis of a grid. gated: whether the backend must have agreed with the reference.
+    a suite's list is an axis of a grid. gated: whether the backend must have agreed with the reference;
+    measures: what two rows of a case are compared by.
     """
 
     task: ClassVar[str]
     gated: ClassVar[bool] = True
+    measures: ClassVar[tuple[Measure, ...]] = ()
 
     backend: str
     timeout_s: float = 600.0

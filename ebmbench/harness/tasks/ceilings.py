@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebmbench.harness import ceilings, tasks
+from ebmbench.harness.measures import Speed
 
 NAME = "ceilings"
 
@@ -13,6 +14,11 @@ class Case(tasks.Case):
     """One backend's device."""
 
     task = NAME
+    measures = (
+        Speed("copy_per_s", "copying", rate=True),
+        Speed("float32_per_s", "products in float32", rate=True),
+        Speed("bfloat16_per_s", "products in bfloat16", rate=True),
+    )
     gated = False  # no kernel of ours runs
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.harness.clock import Clock
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.harness.truths import FAMILIES, noised
 from ebmbench.kernels import api
@@ -31,6 +32,11 @@ class Case(OfEstimator):
     """
 
     task = NAME
+    measures = (
+        Speed("update_s", "an update", weights="updates"),
+        Quality("kl", "KL divergence", "nats", ratio=True, tolerance=0.05),
+        Quality("parameter_error", "parameter error", ratio=True, tolerance=0.05),
+    )
 
     family: str
     estimator: dict[str, Any] = field(hash=False)

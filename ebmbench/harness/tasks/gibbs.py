@@ -33,6 +33,7 @@ from ebmbench.harness.floors import floor
 from ebmbench.harness.interleaved import Limit
 from ebmbench.harness.jobs import Gibbs
 from ebmbench.harness.made_up import ON_RATE, Recipe
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._followed import CHAINS, followed
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Rows
@@ -59,6 +60,10 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (
+        Speed("sweep_s", "a sweep"),
+        Quality("ess_per_draw", "ESS a draw", ratio=True, higher=True, tolerance=0.2),
+    )
 
     size: list = field(default_factory=lambda: [784, 500], hash=False)
     on_rate: float = ON_RATE

@@ -15,6 +15,7 @@ import numpy as np
 from ebmbench import estimators
 from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.harness.tasks._model import ModelCase
 from ebmbench.kernels import api
@@ -40,6 +41,14 @@ class Case(OfEstimator, ModelCase):
     """
 
     task = NAME
+    measures = (
+        Speed("step_s", "a gradient"),
+        Quality(
+            "bias", "bias", "of the gradient's norm", tolerance=1e-3, std_error="bias_std_error",
+            over=("gradient_norm",),
+        ),
+        Quality("variance", "variance", ratio=True, tolerance=0.2),
+    )  # fmt: skip
 
     estimator: dict[str, Any] = field(hash=False)
     rows: int = 100

@@ -18,6 +18,7 @@ from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.floors import WAYS, floor
 from ebmbench.harness.interleaved import Limit, System
 from ebmbench.harness.jobs import JOBS
+from ebmbench.harness.measures import Speed
 from ebmbench.kernels import api
 from ebmbench.peers import Place, Work
 
@@ -37,6 +38,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (Speed("seconds", "a call"),)
 
     job: dict[str, Any] = field(hash=False)
     arithmetic: str = "float"

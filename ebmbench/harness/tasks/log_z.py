@@ -8,6 +8,7 @@ import numpy as np
 from ebmbench import partition
 from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.models.enumerate import enumerable
@@ -28,6 +29,10 @@ class Case(BaseCase):
     """
 
     task = NAME
+    measures = (
+        Speed("seconds", "an estimate"),
+        Quality("error", "error of log Z", "nats", tolerance=0.01, std_error="std_error", magnitude=True),
+    )
 
     method: dict[str, Any] = field(hash=False)
     truth: float | None = None

@@ -11,6 +11,7 @@ from ebmbench.discovery import unknown
 from ebmbench.evaluation import diagnostics
 from ebmbench.harness import tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows
@@ -96,6 +97,14 @@ class Case(BaseCase):
     """
 
     task = NAME
+    measures = (
+        Speed("sweep_s", "a sweep"),
+        # Of a sampler without a fault, the distance is about as large as this floor and less uncertain.
+        Quality(
+            "total_variation", "total variation", tolerance=1e-3, std_error="total_variation_floor_ess"
+        ),
+        Quality("ess", "ESS a draw", ratio=True, higher=True, tolerance=0.2, over=("chains", "sweeps")),
+    )
 
     sampler: str | dict = field(hash=False)
     chains: int = 10

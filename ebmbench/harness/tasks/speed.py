@@ -17,6 +17,7 @@ from ebmbench.discovery import unknown
 from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
 from ebmbench.harness.interleaved import Limit, System, Turns
 from ebmbench.harness.jobs import DEEP, Own
+from ebmbench.harness.measures import Speed
 from ebmbench.harness.trainer import Trainer
 from ebmbench.kernels import api
 from ebmbench.options import require
@@ -47,6 +48,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (Speed("seconds", "a piece of work"),)
 
     job: dict[str, Any] = field(hash=False)
     against: str = ""

@@ -16,6 +16,7 @@ from ebmbench.discovery import unknown
 from ebmbench.harness import first_call, made_up, tasks
 from ebmbench.harness.gate import Red
 from ebmbench.harness.interleaved import in_a_process
+from ebmbench.harness.measures import Speed
 
 NAME = "startup"
 _STAGES = ("python_s", "numba_s", "backend_s", "inputs_s", "first_s", "again_s")
@@ -30,6 +31,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (Speed("total_s", "a first result, full cache", without="functions"),)
 
     job: str
     n_visible: int = 784

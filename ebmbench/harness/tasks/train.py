@@ -11,6 +11,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
@@ -41,6 +42,13 @@ class Case(OfEstimator):
     """
 
     task = NAME
+    measures = (
+        Speed("update_s", "an update", weights="updates"),
+        Quality(
+            "log_likelihood", "log-likelihood", "nats a row", higher=True, tolerance=0.01,
+            trusted="resolved",
+        ),
+    )  # fmt: skip
 
     dataset: str
     estimator: dict[str, Any] = field(hash=False)

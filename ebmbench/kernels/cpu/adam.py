@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
-from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient, tile_count
+from ebmbench.kernels.cpu.propagation import TINY, settled, share
+from ebmbench.kernels.cpu.threads import launch, launch_shared
 from ebmbench.scalar import LARGEST_PARAMETER
 
 _CHUNK = 8192  # numbers that a thread takes at a time
@@ -31,8 +32,9 @@ def _within(w):
 def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
     """See `adam`; first, second: 1 - beta1, 1 - beta2; bias: 1 / (1 - beta2**step)."""
     for j in range(w.size):
-        m[j] += first * (g[j] - m[j])
-        s[j] += second * (g[j] * g[j] - s[j])
+        slope = settled(g[j], TINY)
+        m[j] = settled(m[j] + first * (slope - m[j]), TINY)
+        s[j] = settled(s[j] + second * (slope * slope - s[j]), TINY * TINY)
         root = np.float32(math.sqrt(np.float32(s[j] * bias)))
         w[j] += rate * m[j] / np.float32(root + epsilon)
     return _within(w)
@@ -41,7 +43,7 @@ def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
 @jit
 def _ascent_step(w, v, g, rate, momentum, decay):
     for j in range(w.size):
-        v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
+        v[j] = settled(momentum * v[j] + rate * (g[j] - decay * w[j]), TINY)
         w[j] += v[j]
     return _within(w)
 
@@ -59,18 +61,18 @@ def _adam(w, m, s, g, rate, first, second, bias, epsilon):
 
 
 @jit(parallel=True)
-def _adam_along(a, x, zero, height, w, m, s, rate, first, second, bias, epsilon):
-    """`_adam` along aᵀ x, of which no more than `height` rows exist at a time."""
-    inputs, columns = w.shape
-    tiles = (inputs + height - 1) // height
+def _adam_along(threads, a, x, zero, columns, w, m, s, rate, first, second, bias, epsilon):
+    """`_adam` along aᵀ x, of which no more than a few rows exist at a time."""
+    inputs, tiles = w.shape[0], tile_count(threads, w.shape[0])
     healthy = np.empty(tiles, np.uint8)
     for tile in prange(tiles):
-        top, bottom = tile * height, min(inputs, (tile + 1) * height)
-        g = np.empty((height, columns), np.float32)
-        rows_of_gradient(a, x, zero, top, bottom, g)
+        top, bottom = share(tile, tiles, inputs)
+        g = np.empty((bottom - top, columns), np.float32)
+        rows_of_gradient(a, x, zero, columns, top, bottom, g)
         within = True
         for i in range(top, bottom):
-            within &= _adam_step(w[i], m[i], s[i], g[i - top], rate, first, second, bias, epsilon)
+            w_, m_, s_ = w[i, :columns], m[i, :columns], s[i, :columns]
+            within &= _adam_step(w_, m_, s_, g[i - top], rate, first, second, bias, epsilon)
         healthy[tile] = within
     return healthy.all()
 
@@ -86,18 +88,18 @@ def _ascend(w, v, g, rate, momentum, decay):
 
 
 @jit(parallel=True)
-def _ascend_along(a, x, zero, height, w, v, rate, momentum, decay):
+def _ascend_along(threads, a, x, zero, columns, w, v, rate, momentum, decay):
     """`_ascend`, as `_adam_along` is `_adam`."""
-    inputs, columns = w.shape
-    tiles = (inputs + height - 1) // height
+    inputs, tiles = w.shape[0], tile_count(threads, w.shape[0])
     healthy = np.empty(tiles, np.uint8)
     for tile in prange(tiles):
-        top, bottom = tile * height, min(inputs, (tile + 1) * height)
-        g = np.empty((height, columns), np.float32)
-        rows_of_gradient(a, x, zero, top, bottom, g)
+        top, bottom = share(tile, tiles, inputs)
+        g = np.empty((bottom - top, columns), np.float32)
+        rows_of_gradient(a, x, zero, columns, top, bottom, g)
         within = True
         for i in range(top, bottom):
-            within &= _ascent_step(w[i], v[i], g[i - top], rate, momentum, decay)
+            w_, v_ = w[i, :columns], v[i, :columns]
+            within &= _ascent_step(w_, v_, g[i - top], rate, momentum, decay)
         healthy[tile] = within
     return healthy.all()
 
@@ -105,7 +107,7 @@ def _ascend_along(a, x, zero, height, w, v, rate, momentum, decay):
 def _stepped(step, along, arrays, gradient, scalars) -> bool:
     """One of both kernels for an array and what is kept of it."""
     if isinstance(gradient, Outer):
-        return bool(launch(along, gradient.work, *gradient.factors, *arrays, *scalars))
+        return bool(launch_shared(along, gradient.work, *gradient.factors, *arrays, *scalars))
     flat = [x.reshape(-1) for x in (*arrays, gradient)]
     return bool(launch(step, 2 * gradient.size, *flat, *scalars))
 

@@ -1,4 +1,4 @@
-"""Which of 16 neighbouring units of a binary state are on, as the bits of a word.
+"""Which of 16 neighbouring units of a state are on, or not 0, as the bits of a word.
 
 Walking over the bits that are set takes a step a unit that is on; walking over the units would take one
 a unit, which at an eighth of them on is five times as long.
@@ -12,18 +12,19 @@ from numba.extending import intrinsic
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.simd import LANES
 
-_STATES = ir.VectorType(ir.IntType(8), LANES)
-
 
 @intrinsic
 def _whole_word(typingctx, row, first):
-    if (row.dtype, row.ndim, row.layout) != (types.uint8, 1, "C"):
+    if row.dtype not in (types.uint8, types.float32) or (row.ndim, row.layout) != (1, "C"):
         return None  # the pointer below steps over neighbours in memory
+    vector = ir.VectorType(ir.IntType(8) if row.dtype == types.uint8 else ir.FloatType(), LANES)
 
     def codegen(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, value=args[0])
-        pointer = builder.bitcast(builder.gep(array.data, [args[1]]), _STATES.as_pointer())
-        on = builder.icmp_unsigned("!=", builder.load(pointer, align=1), ir.Constant(_STATES, None))
+        pointer = builder.bitcast(builder.gep(array.data, [args[1]]), vector.as_pointer())
+        states, none = builder.load(pointer, align=row.dtype.bitwidth // 8), ir.Constant(vector, None)
+        differ = builder.icmp_unsigned if row.dtype == types.uint8 else builder.fcmp_unordered
+        on = differ("!=", states, none)
         return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
 
     return types.uint64(row, types.intp), codegen
@@ -41,7 +42,10 @@ def lowest(typingctx, word):
 
 @jit(forceinline=True)
 def word_of(row, first, last):
-    """Bit i is set where unit first + i, before last, is on; row: uint8 [units]; at most 16 units."""
+    """Bit i is set where unit first + i, before last, is not 0; at most 16 units.
+
+    row: uint8 or float32 [units].
+    """
     if last - first == LANES:
         return _whole_word(row, first)
     word = np.uint64(0)

@@ -1,4 +1,4 @@
-"""Which units of a layer are on, went on or went off: lists of their numbers, 16 units at a time.
+"""Which units of a layer are on or not 0, went on or off: lists of their numbers, 16 units at a time.
 
 A vector of unit numbers is compressed to those that a mask picks, in one instruction where the processor
 has it (AVX-512), and stored whole behind what is in the list already: never past the list's end, as
@@ -12,11 +12,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.kernels.cpu.simd import LANES, broadcast
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _NUMBERS = ir.VectorType(_I32, LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
+_REALS = ir.VectorType(ir.FloatType(), LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
 
@@ -28,10 +29,18 @@ def _is_vector(array, dtype):
 
 def _compress(builder, numbers, mask):
     """The numbers that a mask picks, moved to the front."""
-    kind = ir.FunctionType(_NUMBERS, [_NUMBERS, _MASK, _NUMBERS])
-    name = f"llvm.experimental.vector.compress.v{LANES}i32"
+    vector = numbers.type
+    kind = ir.FunctionType(vector, [vector, _MASK, vector])
+    name = f"llvm.experimental.vector.compress.v{LANES}{'i' if vector == _NUMBERS else 'f'}32"
     function = cgutils.get_or_insert_function(builder.module, kind, name)
-    return builder.call(function, [numbers, mask, ir.Constant(_NUMBERS, ir.Undefined)])
+    return builder.call(function, [numbers, mask, ir.Constant(vector, ir.Undefined)])
+
+
+def _unit_numbers(builder, first):
+    """The vector of first, first + 1, ..., from an intp."""
+    return builder.add(
+        broadcast(builder, builder.trunc(first, _I32)), ir.Constant(_NUMBERS, list(range(LANES)))
+    )
 
 
 def _count(builder, mask):
@@ -73,11 +82,7 @@ def _whole_vectors(typingctx, new, old, up, down):
         rising, falling, are_on = (cgutils.alloca_once_value(builder, zero) for _ in range(3))
         whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(_I64, -LANES))
         with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
-            first = builder.insert_element(
-                ir.Constant(_NUMBERS, ir.Undefined), builder.trunc(at, _I32), ir.Constant(_I32, 0)
-            )
-            first = builder.shuffle_vector(first, first, ir.Constant(_NUMBERS, None))
-            numbers = builder.add(first, ir.Constant(_NUMBERS, list(range(LANES))))
+            numbers = _unit_numbers(builder, at)
             now = on(new, at)
             if fresh:
                 append(up, rising, now, numbers)
@@ -90,6 +95,50 @@ def _whole_vectors(typingctx, new, old, up, down):
         return context.make_tuple(builder, signature.return_type, found)
 
     return signature, codegen
+
+
+@intrinsic
+def _whole_real_vectors(typingctx, state, index, weight):
+    """(units looked at, how many of them are not 0), intp each; what is left is less than a vector."""
+    if not (_is_vector(state, types.float32) and _is_vector(weight, types.float32)):
+        return None
+    if not _is_vector(index, types.int32):
+        return None
+    signature = types.UniTuple(types.intp, 2)(state, index, weight)
+
+    def codegen(context, builder, signature, args):
+        state, index, weight = (
+            context.make_array(t)(context, builder, value=value)
+            for t, value in zip(signature.args, args, strict=True)
+        )
+        zero, step = ir.Constant(_I64, 0), ir.Constant(_I64, LANES)
+        count = cgutils.alloca_once_value(builder, zero)
+        whole = builder.and_(builder.extract_value(state.shape, 0), ir.Constant(_I64, -LANES))
+        with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
+            pointer = builder.bitcast(builder.gep(state.data, [at]), _REALS.as_pointer())
+            values = builder.load(pointer, align=4)
+            mask = builder.fcmp_unordered("!=", values, ir.Constant(_REALS, None))
+            before = builder.load(count)
+            for array, numbers in ((index, _unit_numbers(builder, at)), (weight, values)):
+                end = builder.bitcast(builder.gep(array.data, [before]), numbers.type.as_pointer())
+                builder.store(_compress(builder, numbers, mask), end, align=4)
+            builder.store(builder.add(before, _count(builder, mask)), count)
+        return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
+
+    return signature, codegen
+
+
+@jit(forceinline=True)
+def list_weighted(state, index, weight):
+    """How many units of a state, float32 [units], are not 0; their numbers and values, ascending.
+
+    index: int32, weight: float32 [at least units].
+    """
+    first, count = _whole_real_vectors(state, index, weight)
+    for i in range(first, state.size):
+        index[count], weight[count] = i, state[i]
+        count += np.intp(state[i] != np.float32(0.0))
+    return count
 
 
 @jit(forceinline=True)

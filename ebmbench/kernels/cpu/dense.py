@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, padded, put_tree, store
-from ebmbench.kernels.cpu.layers import LARGEST_GROUP
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, apart, store, whole
+from ebmbench.kernels.cpu.layers import DENSE, LARGEST_GROUP, count_on
 from ebmbench.kernels.cpu.outer import Outer
-from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_binary, top_delta
+from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_sparse, top_delta
 from ebmbench.kernels.cpu.threads import group_size, launch, launch_shared, layer_work
 from ebmbench.models.mlp import MLP
 from ebmbench.scalar import ACTIVATIONS, LINEAR
@@ -16,22 +17,16 @@ Tree = dict[str, Any]
 
 
 class Network:
-    """A network's device arrays by name: W1, c1, ..., each [inputs, padded] or [padded]."""
+    """A network's device arrays by name: W1, c1, ..., each [inputs, `apart`] or [`apart`]."""
 
     kind = MLP.kind
 
     def __init__(self, model: MLP, arithmetic: str) -> None:
         self.activations, self.sizes, self.names = model.activations, model.sizes, model.names
         self.arithmetic = arithmetic
-        self.arrays = {name: store(values) for name, values in model.parameters.items()}
+        self.arrays = {name: store(values, apart) for name, values in model.parameters.items()}
         self.kinds = [ACTIVATIONS.index(name) for name in model.activations]
-        self.zero = aligned_zeros(padded(max(model.sizes)))
-
-    @property
-    def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """W and c of each layer, from the input up."""
-        arrays = self.arrays
-        return [(arrays[f"W{n}"], arrays[f"c{n}"]) for n in range(1, len(self.sizes))]
+        self.zero = aligned_zeros(apart(max(model.sizes)))
 
 
 def get(model: Network) -> MLP:
@@ -45,22 +40,37 @@ def get_tree(model: Network, tree: Tree) -> Tree:
     return {name: np.array(np.asarray(values)[..., : units[name]]) for name, values in tree.items()}
 
 
+def put_tree(model: Network, tree: Tree) -> Tree:
+    """See `Backend.put_tree`."""
+    return {name: store(np.asarray(values), apart) for name, values in tree.items()}
+
+
 def zeros(model: Network) -> Tree:
     """See `Backend.zeros`."""
     return {name: aligned_zeros(*values.shape) for name, values in model.arrays.items()}
 
 
+@jit
+def _share_on(x):
+    """The share of numbers that are not 0; x: float32 [B, units]."""
+    count = 0
+    for r in range(x.shape[0]):
+        count += count_on(x[r])
+    return count / x.size
+
+
 def forward(model: Network, x: np.ndarray) -> list[np.ndarray]:
-    """See `Backend.forward`: x, and each layer's, float32 [B, padded]."""
-    found = [x]
-    for (W, c), kind in zip(model.layers, model.kinds, strict=True):
-        a, out = found[-1], aligned_empty(len(x), W.shape[1])
-        work = layer_work(len(x), *W.shape)
-        if a.dtype == np.uint8:
-            group = group_size(len(x), LARGEST_GROUP)
-            launch(propagate_binary, work, a, W, c, kind, group, out)
+    """See `Backend.forward`: x, and each layer's, float32 [B, `apart`]."""
+    found, rows = [x], len(x)
+    for n, kind in enumerate(model.kinds, 1):
+        W, c = model.arrays[f"W{n}"], model.arrays[f"c{n}"]
+        a, out, columns = found[-1], aligned_empty(rows, c.size), whole(model.sizes[n])
+        work = layer_work(rows, len(W), columns)
+        if a.dtype == np.uint8 or (n == 1 and _share_on(a) < DENSE):
+            group = group_size(rows, LARGEST_GROUP)
+            launch(propagate_sparse, work, a, W, c[:columns], kind, group, out)
         else:
-            launch_shared(propagate, work, a, 0, W.shape[0], W, 0, c, 0, 0, kind, out)
+            launch_shared(propagate, work, a, 0, len(W), W, 0, c, 0, 0, kind, columns, out)
         found.append(out)
     return found
 
@@ -72,10 +82,11 @@ def outputs(model: Network, activations: list[np.ndarray]) -> np.ndarray:
 
 def _top(model: Network, activations: list[np.ndarray], delta: np.ndarray) -> tuple[np.ndarray, ...]:
     """The objective's derivative by the last layer's pre-activations, and its sum over rows."""
-    a = activations[-1]
-    x, sums = aligned_empty(*a.shape), aligned_empty(a.shape[1])
+    a, columns = activations[-1], whole(model.sizes[-1])
+    x, sums = aligned_empty(*a.shape), aligned_zeros(a.shape[1])
     delta = delta.astype(np.float32, copy=False)
-    launch_shared(top_delta, layer_work(len(x), 1, a.shape[1]), delta, a, model.kinds[-1], x, sums)
+    work = layer_work(len(x), 1, columns)
+    launch_shared(top_delta, work, delta, a, model.kinds[-1], columns, x, sums)
     return x, sums
 
 
@@ -83,12 +94,13 @@ def _below(
     model: Network, activations: list[np.ndarray], n: int, x: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """The same of the layer below layer n, counted from 1, whose derivative is x; of the input: by it."""
-    W = model.arrays[f"W{n}"]
-    columns = padded(W.shape[0])
-    below, sums = aligned_empty(len(x), columns), aligned_empty(columns)
+    W, inputs = model.arrays[f"W{n}"], model.sizes[n - 1]
+    below, sums = aligned_empty(len(x), apart(inputs)), aligned_zeros(apart(inputs))
     a, kind = (activations[n - 1], model.kinds[n - 2]) if n > 1 else (below, LINEAR)
     work = layer_work(len(x), *W.shape)
-    launch_shared(delta_below, work, x, model.sizes[n], W, model.zero, a, kind, below, sums)
+    launch_shared(
+        delta_below, work, x, model.sizes[n], W, model.zero, a, kind, whole(inputs), below, sums
+    )
     return below, sums
 
 
@@ -97,7 +109,8 @@ def backward(model: Network, activations: list[np.ndarray], delta: np.ndarray) -
     found: Tree = {}
     x, sums = _top(model, activations, delta)
     for n in range(len(model.kinds), 0, -1):
-        found[f"W{n}"], found[f"c{n}"] = Outer(activations[n - 1], x, model.sizes[n - 1]), sums
+        found[f"W{n}"] = Outer(activations[n - 1], x, model.zero, *model.sizes[n - 1 : n + 1])
+        found[f"c{n}"] = sums
         if n > 1:
             x, sums = _below(model, activations, n, x)
     return {name: found[name] for name in model.names}

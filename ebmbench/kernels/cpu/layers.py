@@ -12,18 +12,30 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.changes import list_on
-from ebmbench.kernels.cpu.rows import add_listed
+from ebmbench.kernels.cpu.changes import list_on, list_weighted
+from ebmbench.kernels.cpu.gemm import block
+from ebmbench.kernels.cpu.rows import add_listed, add_weighted
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
+DENSE = 0.35  # share of numbers that are not 0 from which on none is left out
 LARGEST_GROUP = 128  # states at once: their sums are another 256 KiB
+
+
+@jit(forceinline=True)
+def count_on(state):
+    """How many units of a state, float32 [units], are not 0."""
+    count = np.int32(0)
+    for i in range(state.size):
+        count += np.int32(state[i] != np.float32(0.0))
+    return count
 
 
 def products(matrix, bias, states, out):
     """Out = bias + states @ matrix (compiled code only; the path is chosen by the states' dtype).
 
-    matrix: float32 [units, columns], columns a multiple of LANES; bias: float32 [columns]; states: uint8
-    of 0 and 1, or float32, [B, units], B at best LARGEST_GROUP at most; out: float32 [B, columns].
+    matrix: float32 [units, at least columns]; bias: float32 [columns], a multiple of LANES; states:
+    uint8 of 0 and 1, or float32, [B, units], B at best LARGEST_GROUP at most; out: float32 [B, at least
+    columns].
     """
     raise NotImplementedError
 
@@ -55,20 +67,26 @@ def _chosen(matrix, bias, states, out):
 
 @jit
 def _weighted(matrix, bias, states, out):
-    units, columns = matrix.shape
-    for first in range(0, columns, _WIDTH):
-        last = min(columns, first + _WIDTH)
-        for r in range(states.shape[0]):
-            out[r, first:last] = bias[first:last]
-        for top in range(0, units, _HEIGHT):
-            for r in range(states.shape[0]):
-                x = out[r, first:last]
-                for i in range(top, min(units, top + _HEIGHT)):
-                    weight = states[r, i]
-                    if weight != np.float32(0.0):
-                        row = matrix[i, first:last]
-                        for j in range(x.size):
-                            x[j] += weight * row[j]
+    rows, units = states.shape
+    columns = bias.size
+    index, weight = np.empty((rows, _HEIGHT), np.int32), np.empty((rows, _HEIGHT), np.float32)
+    count = np.empty(rows, np.intp)
+    for r in range(rows):
+        out[r, :columns] = bias
+    for top in range(0, units, _HEIGHT):
+        bottom = min(units, top + _HEIGHT)
+        part = matrix[top:bottom]
+        for r in range(rows):
+            count[r] = list_weighted(states[r, top:bottom], index[r], weight[r])
+        if count.sum() > DENSE * rows * (bottom - top):
+            block(
+                states, top, units, 1, bottom - top, part, 0, out, 0, out.shape[1], out, 0, rows, columns
+            )
+            continue
+        for first in range(0, columns, _WIDTH):
+            last = min(columns, first + _WIDTH)
+            for r in range(rows):
+                add_weighted(out[r], part, index[r], weight[r], count[r], first, last, out[r])
 
 
 @overload(products, jit_options={"error_model": "numpy"})

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.device import aligned_empty
+from ebmbench.kernels.cpu.device import aligned_empty, whole
 from ebmbench.kernels.cpu.propagation import propagate
 from ebmbench.kernels.cpu.simd import LANES
 from ebmbench.kernels.cpu.statistics import padded_inputs
@@ -17,16 +17,16 @@ from ebmbench.scalar import SIGMOID
 
 
 @jit(parallel=True)
-def _largest_move(new, old, first):
-    """The largest |new - old| over the columns from the first on."""
-    found = np.zeros(new.shape[0], np.float32)
+def _moved(new, old, first, last, tolerance):
+    """How many means in these columns moved by more than the tolerance, NaN among them."""
+    found = np.zeros(new.shape[0], np.int32)
     for r in prange(new.shape[0]):
-        one, other = new[r, first:], old[r, first:]
-        most = np.float32(0.0)
+        one, other = new[r, first:last], old[r, first:last]
+        count = np.int32(0)
         for j in range(one.size):
-            most = max(most, abs(one[j] - other[j]))
-        found[r] = most
-    return found.max()
+            count += np.int32(not abs(one[j] - other[j]) <= tolerance)
+        found[r] = count
+    return found.sum()
 
 
 def mean_field(model, v, even, sweeps: int, tolerance: float):
@@ -37,27 +37,24 @@ def mean_field(model, v, even, sweeps: int, tolerance: float):
     if units == 0:
         return found, 1
     given = padded_inputs(model.W[:n], model.c, v)
-    # Columns of the transposed copy from a whole vector's begin on; `offset` of them belong to v.
+    wide = given.shape[1]
+    # Columns of the transposed copy from a whole vector's begin on; the first few of them belong to v.
     begin = n - n % LANES
-    offset, width = n - begin, -(-(model.n_visible - begin) // LANES) * LANES
-    odd, old, new = (aligned_empty(len(v), columns) for columns in (given.shape[1], width, width))
-    new[:, offset : offset + units] = even
+    width, first, last = whole(model.n_visible - begin), n - begin, model.n_visible - begin
+    odd, old, new = (aligned_empty(len(v), columns) for columns in (wide, width, width))
+    new[:, first:last] = even
+    upwards = model.W, n * wide, given, 0, wide, SIGMOID, wide, odd
     work = layer_work(len(v), units, model.n_hidden)
-    done, moved = 0, np.inf
-    while done < sweeps and moved > tolerance:
+    done, moved = 0, True
+    while done < sweeps and moved:
         old, new = new, old
-        start, columns = n * odd.shape[1], odd.shape[1]
-        launch_shared(
-            propagate, work, old, offset, units, model.W, start, given, 0, columns, SIGMOID, odd
-        )
-        launch_shared(
-            propagate, work, odd, 0, model.n_hidden, model.Wt, begin, model.b, begin, 0, SIGMOID, new
-        )
+        downwards = model.Wt, begin, model.b, begin, 0, SIGMOID, width, new
+        launch_shared(propagate, work, old, first, units, *upwards)
+        launch_shared(propagate, work, odd, 0, model.n_hidden, *downwards)
         done += 1
         if tolerance > 0:
-            ends = offset + units
-            moved = launch(_largest_move, new.size, new[:, :ends], old[:, :ends], offset)
-    found[:, n:] = new[:, offset : offset + units]
+            moved = launch(_moved, new.size, new, old, first, last, np.float32(tolerance))
+    found[:, n:] = new[:, first:last]
     return found, done
 
 

@@ -12,81 +12,101 @@ from numba import prange, types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, pick
-from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
-from ebmbench.kernels.cpu.gemm import TALLEST, block
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, pick, prepare, scratch
+from ebmbench.kernels.cpu.device import aligned_zeros, whole
+from ebmbench.kernels.cpu.gemm import block
+from ebmbench.kernels.cpu.layers import DENSE, count_on
+from ebmbench.kernels.cpu.propagation import share
+from ebmbench.kernels.cpu.threads import launch_shared, layer_work
+
+TALL = 3 * TILE  # units at once
 
 
-def rows_of_gradient(a, x, zero, top, bottom, rows):
-    """The gradient's rows of the units [top, bottom) (compiled code only).
+@jit(forceinline=True)
+def tile_count(threads, inputs):
+    """Into how many parts of at most `TALL` units each the threads divide a layer's units."""
+    rounds = (inputs + threads * TALL - 1) // (threads * TALL)
+    return min(inputs, threads * rounds)
 
-    a: the units' states, float32 or uint8 of 0 and 1, [B, at least bottom]; x: [B, columns]; zero: as
-    many zeros; rows: float32 [at least bottom - top, columns]. For uint8 at most TILE units, as rows of x
-    are added up where a unit is on.
+
+def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
+    """The first columns of the gradient's rows of the units [top, bottom) (compiled code only).
+
+    a: the units' states, float32 or uint8 of 0 and 1, [B, at least bottom]; x: [B, at least columns];
+    zero: [at least columns]; rows: float32 [at least bottom - top, at least columns].
     """
     raise NotImplementedError
 
 
 @jit
-def _dense(a, x, zero, top, bottom, rows):
-    block(a, top, 1, a.shape[1], x.shape[0], x, 0, zero, 0, 0, rows, 0, bottom - top, x.shape[1])
+def _chosen(a, x, zero, columns, top, bottom, rows):
+    index, weight, sums = scratch(a.shape[0])
+    for low in range(top, bottom, TILE):
+        high = min(bottom, low + TILE)
+        pick(a, low, high, index, weight)
+        for first in range(0, columns, WIDTH):
+            last = min(columns, first + WIDTH)
+            prepare(a, x, low, high, index, zero, first, last, sums)
+            for i in range(low, high):
+                n = i - low
+                add_up(a, x, index[n], weight[n], sums[n], zero, first, last, rows[i - top])
 
 
 @jit
-def _chosen(a, x, zero, top, bottom, rows):
-    index = np.empty((TILE, a.shape[0] + 1), np.int32)
-    weight = np.empty((1, 1), np.float32)
-    pick(a, top, bottom, index, weight)
-    for first in range(0, x.shape[1], WIDTH):
-        last = min(x.shape[1], first + WIDTH)
-        for i in range(bottom - top):
-            add_up(a, x, index[i], weight[0], zero, first, last, rows[i])
+def _real(a, x, zero, columns, top, bottom, rows):
+    on = 0
+    for r in range(a.shape[0]):
+        on += count_on(a[r, top:bottom])
+    if on > DENSE * a.shape[0] * (bottom - top):
+        block(a, top, 1, a.shape[1], x.shape[0], x, 0, zero, 0, 0, rows, 0, bottom - top, columns)
+    else:
+        _chosen(a, x, zero, columns, top, bottom, rows)
 
 
 @overload(rows_of_gradient, jit_options={"error_model": "numpy"})
-def _choose(a, x, zero, top, bottom, rows):
-    path = _chosen if a.dtype == types.uint8 else _dense
+def _choose(a, x, zero, columns, top, bottom, rows):
+    path = _chosen if a.dtype == types.uint8 else _real
 
-    def call(a, x, zero, top, bottom, rows):
-        path(a, x, zero, top, bottom, rows)
+    def call(a, x, zero, columns, top, bottom, rows):
+        path(a, x, zero, columns, top, bottom, rows)
 
     return call
 
 
 @jit(parallel=True)
-def _write(a, x, zero, height, gradient):
+def _write(threads, a, x, zero, columns, gradient):
     inputs = gradient.shape[0]
-    for tile in prange((inputs + height - 1) // height):
-        top, bottom = tile * height, min(inputs, (tile + 1) * height)
-        rows_of_gradient(a, x, zero, top, bottom, gradient[top:bottom])
+    tiles = tile_count(threads, inputs)
+    for tile in prange(tiles):
+        top, bottom = share(tile, tiles, inputs)
+        rows_of_gradient(a, x, zero, columns, top, bottom, gradient[top:bottom])
 
 
 @dataclass(eq=False)
 class Outer:
-    """A gradient of W, [inputs, padded], from rows a [B, at least inputs] and x, float32 [B, padded].
+    """A gradient of W, [inputs, `apart`], from rows a [B, at least inputs] and x, float32 [B, `apart`].
 
     It refers to the rows it was made from, which nobody changes. NumPy makes an array of it.
     """
 
     a: np.ndarray
     x: np.ndarray
+    zero: np.ndarray
     inputs: int
+    outputs: int
 
     @property
     def factors(self) -> tuple[Any, ...]:
-        """What the kernels take: a, x, a row of zeros, and how many of a's units to take at a time."""
-        height = TILE if self.a.dtype == np.uint8 else 2 * TALLEST
-        return self.a, self.x, aligned_zeros(self.x.shape[1]), height
+        """What the kernels take: a, x, a row of zeros and the columns of whole vectors."""
+        return self.a, self.x, self.zero, whole(self.outputs)
 
     @property
     def work(self) -> float:
         """See `threads.launch`."""
-        shape = self.inputs, self.x.shape[1]
-        return shape[0] * shape[1] + layer_work(len(self.x), *shape)
+        return self.inputs * self.outputs + layer_work(len(self.x), self.inputs, self.outputs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The gradient, written down anew each time."""
-        gradient = aligned_empty(self.inputs, self.x.shape[1])
-        launch(_write, self.work, *self.factors, gradient)
+        gradient = aligned_zeros(self.inputs, self.x.shape[1])
+        launch_shared(_write, self.work, *self.factors, gradient)
         return gradient if dtype is None else gradient.astype(dtype, copy=False)

@@ -1,7 +1,8 @@
 """From a layer of a network to the next one, and back: products, and what units make of them at once.
 
 As many threads as are named share the columns of what comes out, or its rows; no bit depends on that.
-Arrays are float32; rows of layers end on a whole vector (`device.padded`).
+Arrays are float32, and rows of layers lie `device.apart`; no more of them is read or written than whole
+vectors (`device.whole`).
 """
 
 import numpy as np
@@ -12,8 +13,11 @@ from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.simd import LANES
 from ebmbench.kernels.cpu.transpose import transpose
-from ebmbench.scalar import LEAKY_RELU, RELU, SIGMOID, TANH, activate, slope
+from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, activate, slope
 
+# What is smaller counts as 0: products with it would soon be so small that a float32 loses its leading 1,
+# and a processor takes a hundred times as long for such numbers.
+TINY = np.float32(2.0**-60)
 _SHARE = 6 * LANES  # columns that are worth a thread of their own
 
 
@@ -37,15 +41,23 @@ def activate_all(kind, x):
 
 
 @jit(forceinline=True)
+def settled(x, least):
+    """X, or 0 where its size is below `least`; NaN stays."""
+    return np.float32(0.0) if abs(x) < least else x
+
+
+@jit(forceinline=True)
 def _times_slopes(kind, x, a):
     for j in range(x.size):
-        x[j] *= slope(kind, a[j])
+        x[j] = settled(np.float32(x[j] * slope(kind, a[j])), TINY)
 
 
 @jit
 def multiply_by_slopes(kind, x, a):
     """X times the slopes of units that gave a, both float32 [units], in place."""
-    if kind == SIGMOID:
+    if kind == LINEAR:
+        _times_slopes(LINEAR, x, a)
+    elif kind == SIGMOID:
         _times_slopes(SIGMOID, x, a)
     elif kind == TANH:
         _times_slopes(TANH, x, a)
@@ -56,7 +68,7 @@ def multiply_by_slopes(kind, x, a):
 
 
 @jit(forceinline=True)
-def _share(number, shares, n):
+def share(number, shares, n):
     """Where the part begins and ends that is share `number` of n things."""
     return number * n // shares, (number + 1) * n // shares
 
@@ -64,41 +76,44 @@ def _share(number, shares, n):
 @jit(forceinline=True)
 def _columns(number, shares, columns):
     """Likewise of columns, whole vectors each."""
-    first, last = _share(number, shares, columns // LANES)
+    first, last = share(number, shares, columns // LANES)
     return first * LANES, last * LANES
 
 
 @jit(parallel=True)
-def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind, out):
+def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind, columns, out):
     """Out = f(start + a @ b), of a so many terms, f by its place in `ACTIVATIONS`.
 
-    a: [B, any], its terms from column a_at on; out: [B, a multiple of LANES]; b and start as in
-    `gemm.block`. Threads share the columns, or the rows where columns are few.
+    a: [B, any], its terms from column a_at on; out: [B, at least columns], a multiple of LANES; b and
+    start as in `gemm.block`. Threads share the columns, or the rows where columns are few.
     """
-    rows, columns = out.shape
+    rows, width = out.shape
     across = min(threads, max(1, columns // _SHARE))
     down = max(1, min(threads // across, rows))
     for task in prange(across * down):
         first, last = _columns(task % across, across, columns)
-        top, bottom = _share(task // across, down, rows)
+        top, bottom = share(task // across, down, rows)
         block(
             a, a_at + top * a.shape[1], a.shape[1], 1, terms, b, b_at + first,
             start, start_at + top * start_row + first, start_row,
-            out, top * columns + first, bottom - top, last - first,
+            out, top * width + first, bottom - top, last - first,
         )  # fmt: skip
         for r in range(top, bottom):
             activate_all(kind, out[r, first:last])
 
 
 @jit(parallel=True)
-def propagate_binary(states, W, c, kind, group, out):
-    """Out = f(c + states W) for states of 0 and 1, uint8 [B, units], `group` of them at a time."""
+def propagate_sparse(states, W, c, kind, group, out):
+    """Out = f(c + states W) for states many of which are 0, [B, units], `group` of them at a time.
+
+    c: [columns], a multiple of LANES; W, out: at least as many columns.
+    """
     rows = states.shape[0]
     for g in prange((rows + group - 1) // group):
         first, last = g * group, min(rows, (g + 1) * group)
         products(W, c, states[first:last], out[first:last])
         for r in range(first, last):
-            activate_all(kind, out[r])
+            activate_all(kind, out[r, : c.size])
 
 
 @jit(forceinline=True)
@@ -114,12 +129,12 @@ def _add_rows(x, first, last, sums):
 
 
 @jit(parallel=True)
-def top_delta(threads, delta, a, kind, x, sums):
+def top_delta(threads, delta, a, kind, columns, x, sums):
     """X = delta times the slopes of the last layer's units, and sums of its columns.
 
-    delta: float32 [B, units]; a, x: [B, columns]; sums: [columns]. x is 0 beyond the units.
+    delta: float32 [B, units]; a, x: [B, at least columns], whole vectors; x is 0 beyond the units.
     """
-    units, columns = delta.shape[1], x.shape[1]
+    units = delta.shape[1]
     across = min(threads, columns // LANES)
     for task in prange(across):
         first, last = _columns(task, across, columns)
@@ -132,14 +147,14 @@ def top_delta(threads, delta, a, kind, x, sums):
 
 
 @jit(parallel=True)
-def delta_below(threads, x, outputs, W, zero, a, kind, below, sums):
+def delta_below(threads, x, outputs, W, zero, a, kind, columns, below, sums):
     """Below = x Wᵀ times the slopes of the units that W takes, and sums of its columns.
 
-    x: float32 [B, at least outputs]; W: [inputs, at least outputs]; zero: as many zeros as `below` has
-    columns; a, below: [B, columns], below 0 beyond the inputs; sums: [columns]. W is written transposed a
-    few of its rows at a time, for which a batch of 100 pays with a twelfth of the product's time.
+    x: [B, at least outputs]; W: [inputs, at least outputs]; zero: [at least columns]; a, below: [B, at
+    least columns], whole vectors, below 0 beyond the inputs. W is written transposed a few of its rows
+    at a time, for which a batch of 100 pays with a twelfth of the product's time.
     """
-    inputs, columns = W.shape[0], below.shape[1]
+    inputs = W.shape[0]
     across = min(threads, columns // LANES)
     for task in prange(across):
         first, last = _columns(task, across, columns)

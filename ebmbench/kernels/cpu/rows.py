@@ -9,8 +9,15 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.changes import list_on
-from ebmbench.kernels.cpu.simd import LANES, WIDE_COLUMNS, sum_rows_narrow, sum_rows_wide
+from ebmbench.kernels.cpu.changes import list_on, list_weighted
+from ebmbench.kernels.cpu.simd import (
+    LANES,
+    WIDE_COLUMNS,
+    sum_rows_narrow,
+    sum_rows_wide,
+    sum_weighted_rows_narrow,
+    sum_weighted_rows_wide,
+)
 
 
 def add_rows(bias, matrix, state, index, out):
@@ -37,6 +44,18 @@ def add_listed(start, matrix, up, rising, down, falling, first, last, out):
         column += LANES
 
 
+@jit(forceinline=True)
+def add_weighted(start, matrix, index, weight, count, first, last, out):
+    """Out = start + the listed rows of matrix times their weights; the rest as in `add_listed`."""
+    column = first
+    while column + WIDE_COLUMNS <= last:
+        sum_weighted_rows_wide(start, matrix, index, weight, count, column, out)
+        column += WIDE_COLUMNS
+    while column < last:
+        sum_weighted_rows_narrow(start, matrix, index, weight, count, column, out)
+        column += LANES
+
+
 @jit
 def _add_chosen(bias, matrix, state, index, out):
     count = list_on(state, index)
@@ -54,23 +73,29 @@ def _add_chosen_apart(bias, matrix, state, index, out):
 
 
 @jit
-def _add_weighted(bias, matrix, state, index, out):
-    for j in range(out.size):
-        out[j] = bias[j]
+def _add_real(bias, matrix, state, index, out):
+    weight = np.empty(state.size, np.float32)
+    count = list_weighted(state, index, weight)
+    add_weighted(bias, matrix, index, weight, count, 0, matrix.shape[1], out)
+
+
+@jit
+def _add_real_apart(bias, matrix, state, index, out):
+    """As `_add_chosen_apart`."""
+    weight, count = np.empty(state.size, np.float32), 0
     for i in range(state.size):
-        weight = state[i]
-        if weight != np.float32(0.0):
-            row = matrix[i]
-            for j in range(out.size):
-                out[j] += weight * row[j]
+        index[count], weight[count] = i, state[i]
+        count += np.intp(state[i] != np.float32(0.0))
+    add_weighted(bias, matrix, index, weight, count, 0, matrix.shape[1], out)
 
 
 @overload(add_rows, jit_options={"error_model": "numpy"})
 def _choose(bias, matrix, state, index, out):
-    if state.dtype != types.uint8:
-        path = _add_weighted
+    together = state.layout == "C"
+    if state.dtype == types.uint8:
+        path = _add_chosen if together else _add_chosen_apart
     else:
-        path = _add_chosen if state.layout == "C" else _add_chosen_apart
+        path = _add_real if together else _add_real_apart
 
     def call(bias, matrix, state, index, out):
         path(bias, matrix, state, index, out)

@@ -14,6 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.fused import multiply_add
 
 LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
@@ -27,8 +28,17 @@ def _arrays(context, builder, signature, args):
     ]
 
 
-def _emit_sum_rows(context, builder, signature, args, vectors):
-    start, matrix, up, rising, down, falling, column, out = _arrays(context, builder, signature, args)
+def broadcast(builder, number):
+    """A vector of so many times the number."""
+    kind = ir.VectorType(number.type, LANES)
+    nothing, first = ir.Constant(kind, ir.Undefined), ir.IntType(32)
+    lane = builder.insert_element(nothing, number, ir.Constant(first, 0))
+    return builder.shuffle_vector(lane, nothing, ir.Constant(ir.VectorType(first, LANES), None))
+
+
+def _emit_sum_rows(context, builder, signature, args, vectors, lists):
+    """Out = start + rows of matrix; lists: (numbers of rows, how many, what does them to the sums)."""
+    start, matrix, column, out = args
     vector = ir.VectorType(ir.FloatType(), LANES)
 
     def load(pointer, k):
@@ -39,12 +49,13 @@ def _emit_sum_rows(context, builder, signature, args, vectors):
     sums = [cgutils.alloca_once_value(builder, load(first, k)) for k in range(vectors)]
     columns = builder.extract_value(matrix.shape, 1)
     base = builder.gep(matrix.data, [column])
-    for index, count, apply in ((up, rising, builder.fadd), (down, falling, builder.fsub)):
+    for index, count, apply in lists:
         with cgutils.for_range(builder, count) as loop:
             row = builder.sext(builder.load(builder.gep(index.data, [loop.index])), ir.IntType(64))
             pointer = builder.gep(base, [builder.mul(row, columns)])
+            add = apply(loop.index)
             for k, total in enumerate(sums):
-                builder.store(apply(builder.load(total), load(pointer, k)), total)
+                builder.store(add(builder.load(total), load(pointer, k)), total)
     target = builder.gep(out.data, [column])
     for k, total in enumerate(sums):
         at = builder.gep(target, [ir.Constant(ir.IntType(64), k * LANES)])
@@ -52,28 +63,65 @@ def _emit_sum_rows(context, builder, signature, args, vectors):
     return context.get_dummy_value()
 
 
+def _are_contiguous(dtype, *arrays):
+    """Whether pointers to these arguments step over neighbours in memory."""
+    return all((a.dtype, a.layout) == (dtype, "C") for a in arrays)
+
+
 def _sum_rows(vectors):
     @intrinsic
     def sum_rows(typingctx, start, matrix, up, rising, down, falling, column, out):
         """out = start + the rows `up` - the rows `down` of matrix, in so many vectors of columns."""
-        floats = types.float32, "C"
-        if any((a.dtype, a.layout) != floats for a in (start, matrix, out)):
-            return None  # the pointers below step over neighbours in memory
-        if any((a.dtype, a.layout) != (types.int32, "C") for a in (up, down)):
+        if not _are_contiguous(types.float32, start, matrix, out):
+            return None
+        if not _are_contiguous(types.int32, up, down):
             return None
         counts = types.intp
         signature = types.void(start, matrix, up, counts, down, counts, counts, out)
 
         def codegen(context, builder, signature, args):
-            return _emit_sum_rows(context, builder, signature, args, vectors)
+            start, matrix, up, rising, down, falling, column, out = _arrays(
+                context, builder, signature, args
+            )
+            lists = (up, rising, lambda _: builder.fadd), (down, falling, lambda _: builder.fsub)
+            given = start, matrix, column, out
+            return _emit_sum_rows(context, builder, signature, given, vectors, lists)
 
         return signature, codegen
 
     return sum_rows
 
 
+def _sum_weighted_rows(vectors):
+    @intrinsic
+    def sum_weighted_rows(typingctx, start, matrix, index, weight, count, column, out):
+        """out = start + the rows `index` of matrix times their weights, in so many vectors of columns."""
+        if not _are_contiguous(types.float32, start, matrix, weight, out):
+            return None
+        if not _are_contiguous(types.int32, index):
+            return None
+        counts = types.intp
+        signature = types.void(start, matrix, index, weight, counts, counts, out)
+
+        def codegen(context, builder, signature, args):
+            start, matrix, index, weight, count, column, out = _arrays(context, builder, signature, args)
+
+            def weighted(number):
+                factor = broadcast(builder, builder.load(builder.gep(weight.data, [number])))
+                return lambda total, row: multiply_add(builder, factor, row, total)
+
+            given = start, matrix, column, out
+            return _emit_sum_rows(context, builder, signature, given, vectors, [(index, count, weighted)])
+
+        return signature, codegen
+
+    return sum_weighted_rows
+
+
 sum_rows_wide = _sum_rows(_WIDE)
 sum_rows_narrow = _sum_rows(1)
+sum_weighted_rows_wide = _sum_weighted_rows(_WIDE)
+sum_weighted_rows_narrow = _sum_weighted_rows(1)
 WIDE_COLUMNS = _WIDE * LANES
 
 _LANES64 = 8

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, Contrast, contrast_of_unit, pick_tile
+from ebmbench.kernels.cpu.contrast import TILE, WIDTH, Contrast, contrast_of_unit, pick_tile, prepare_tile
 from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.threads import launch
@@ -44,6 +44,7 @@ def _climb(plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, 
         gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
         for first in range(0, columns, WIDTH):
             last = min(columns, first + WIDTH)
+            prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
             for i in range(top, bottom):
                 contrast_of_unit(
                     plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other

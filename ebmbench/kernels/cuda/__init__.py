@@ -7,6 +7,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
 from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
 
@@ -14,11 +15,13 @@ from ebmbench.models.rbm import RBM
 def _backend() -> Backend:
     from ebmbench.kernels.cuda import (
         annealing,
+        dense,
         device,
         enumerate,
         flips,
         gaussian,
         gibbs,
+        meanfield,
         nce,
         statistics,
         tempering,
@@ -29,8 +32,20 @@ def _backend() -> Backend:
         "cuda-simulator" if SIMULATED else "cuda",
         device.FUNCTIONS,
         {
-            RBM.kind: (device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update),
+            RBM.kind: (
+                device,
+                gibbs,
+                statistics,
+                flips,
+                enumerate,
+                annealing,
+                tempering,
+                nce,
+                update,
+                meanfield,
+            ),
             GaussianRBM.kind: gaussian.FILES,
+            MLP.kind: (dense,),
         },
     )
 

@@ -27,11 +27,16 @@ def padded(n: int) -> int:
     return -(-n // LINE) * LINE
 
 
+def padded_rows(values: np.ndarray, dtype: Any = np.float32) -> np.ndarray:
+    """A copy whose rows are padded with zeros."""
+    out = np.zeros((*values.shape[:-1], padded(values.shape[-1])), dtype)
+    out[..., : values.shape[-1]] = values
+    return out
+
+
 def store(values: np.ndarray) -> Array:
     """A copy on the device as float32 whose rows are padded with zeros."""
-    out = np.zeros((*values.shape[:-1], padded(values.shape[-1])), np.float32)
-    out[..., : values.shape[-1]] = values
-    return upload(out)
+    return upload(padded_rows(values))
 
 
 @dataclass(eq=False)
@@ -113,6 +118,49 @@ def take(rows: Array, index: Any, first: int, count: int) -> Array:
     return out
 
 
+@kernel("uint8[:,::1], float32[:,::1]")
+def _widen(rows, out):
+    columns = out.shape[1]
+    for n in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        r = n // columns
+        out[r, n - r * columns] = rows[r, n - r * columns]
+
+
+def as_float(rows: Array) -> Array:
+    """As float32, which they may be already."""
+    if rows.dtype == np.float32:
+        return rows
+    out = empty(rows.shape)
+    if out.size:
+        _widen(blocks(out.size, _widen.threads), rows, out)
+    return out
+
+
+def alike(first: Array, second: Array) -> tuple[Array, Array]:
+    """Both as they are where they are of one dtype, else both as float32."""
+    if first.dtype == second.dtype:
+        return first, second
+    return as_float(first), as_float(second)
+
+
+@kernel("rows[:,::1], rows[:,::1], rows[:,::1]")
+def _stack(first, second, out):
+    above, columns = first.shape[0], out.shape[1]
+    for n in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        r = n // columns
+        j = n - r * columns
+        out[r, j] = first[r, j] if r < above else second[r - above, j]
+
+
+def stack(first: Array, second: Array) -> Array:
+    """See `Backend.stack`."""
+    first, second = alike(first, second)
+    out = empty((len(first) + len(second), first.shape[1]), first.dtype)
+    if out.size:
+        _stack(blocks(out.size, _stack.threads), first, second, out)
+    return out
+
+
 def put_index(index: np.ndarray) -> Array:
     """See `Backend.put_index`."""
     return upload(index, np.int64)
@@ -152,6 +200,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "get_rows": download,
     "put_index": put_index,
     "take": take,
+    "stack": stack,
     "is_binary": lambda rows: rows.dtype == np.uint8,
     "synchronize": synchronize,
     "describe": describe,

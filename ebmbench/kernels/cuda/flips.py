@@ -16,7 +16,6 @@ from numba import cuda
 
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
-from ebmbench.kernels.cuda.dense import state, weight
 from ebmbench.kernels.cuda.flip_passes import (
     LARGEST_WEIGHT,
     flips_grid,
@@ -26,6 +25,7 @@ from ebmbench.kernels.cuda.flip_passes import (
 )
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
+from ebmbench.kernels.cuda.products import state, weight
 from ebmbench.kernels.cuda.tile import Tile, at, loop
 from ebmbench.scalar import sigmoid
 

@@ -26,7 +26,6 @@ from ebmbench.kernels.cuda.chain import (
     work_arrays,
     work_bytes,
 )
-from ebmbench.kernels.cuda.dense import draw_layer
 from ebmbench.kernels.cuda.drawing import (
     counter,
     draw,
@@ -35,6 +34,7 @@ from ebmbench.kernels.cuda.drawing import (
 )
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import empty
+from ebmbench.kernels.cuda.products import draw_layer
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 # From so many chains on, 4 for each multiprocessor of an H200, sweeps of dense layers are quicker. Not a
@@ -117,4 +117,22 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     return last, h
 
 
-JOBS = {"gibbs": gibbs}
+def sample_hidden(model, v, key: Key, beta: float):
+    """See `Backend.sample_hidden`; one launch."""
+    if tensor.applies(model, v):
+        return tensor.draw_layer(model, HIDDEN, v, beta, key)
+    h = empty((len(v), model.n_hidden), np.uint8)
+    draw_layer(model.to_hidden, model.c, v, model.n_hidden, beta, key, HIDDEN, key.step, h)
+    return h
+
+
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`; one launch."""
+    if tensor.applies(model, h):
+        return tensor.draw_layer(model, VISIBLE, h, beta, key)
+    v = empty((len(h), model.n_visible), np.uint8)
+    draw_layer(model.Wt, model.b, h, model.n_visible, beta, key, VISIBLE, key.step, v)
+    return v
+
+
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

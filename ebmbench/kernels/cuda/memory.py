@@ -5,8 +5,10 @@ while kernels that read it are still to run: the new owner's kernels run after t
 also what keeps a training step from asking the driver for memory, which waits for the whole GPU.
 """
 
+import ctypes
+import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,6 +46,27 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> Array:
         memory.context, memory.device_pointer, memory.size, finalizer=lambda: waiting.append(owner)
     )
     return type(owner)(shape=shape, strides=owner.strides, dtype=dtype, gpu_data=pointer)
+
+
+def parts(whole: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Views of an array of one dimension, side by side, as vectors and matrices.
+
+    Each has that array as its attribute `whole`.
+    """
+    found, first = {}, 0
+    for name, shape in shapes.items():
+        last = first + math.prod(shape)
+        if SIMULATED:
+            found[name] = whole[first:last].reshape(shape)
+        else:
+            memory, size = whole.gpu_data, whole.dtype.itemsize
+            address = ctypes.c_void_p(memory.device_pointer_value + first * size)
+            pointer = cuda.MemoryPointer(memory.context, address, (last - first) * size, owner=memory)
+            strides = (size * shape[-1], size)[-len(shape) :]
+            found[name] = type(whole)(shape=shape, strides=strides, dtype=whole.dtype, gpu_data=pointer)
+        found[name].whole = whole
+        first = last
+    return found
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> Array:

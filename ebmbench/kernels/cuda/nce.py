@@ -1,6 +1,6 @@
 """Noise-contrastive estimation: a classifier's gradient, weighted moments of data and of noise.
 
-Four launches and one copy back of three numbers. The first and the third are products (see `dense`);
+Four launches and one copy back of three numbers. The first and the third are products (see `products`);
 the others read p(h|v) once or twice, 0.8 MB for 400 rows of 500 units: 1 us each on an H200, so that a
 batch of a few hundred rows is bound by its launches.
 """
@@ -11,13 +11,13 @@ from numba import cuda
 
 from ebmbench.kernels.api import NoiseContrast
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import layer
 from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
+from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.statistics import minus_free_energy_part, phases
 from ebmbench.kernels.cuda.tile import at
-from ebmbench.scalar import exp64, sigmoid, softplus64
+from ebmbench.scalar import LINEAR, exp64, sigmoid, softplus64
 
 _THREADS = 128
 _ZERO, _HALF = np.float32(0.0), np.float32(0.5)
@@ -94,7 +94,7 @@ def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
     rows = len(data) + len(noise)
     p, weighted = (empty((rows, model.c.size)) for _ in range(2))
     terms, sums = empty((rows, 3), np.float64), empty(3, np.float64)
-    layer(model.W, model.c, data, noise, model.n_hidden, None, p)
+    layer(model.W, model.c, data, noise, model.n_hidden, p, LINEAR)
     offset = upload(np.concatenate([data_offset, noise_offset]))
     _classify(rows, p, model.b, data, noise, offset, model.n_hidden, weighted, terms)
     found = phases(weighted, data, noise, model)

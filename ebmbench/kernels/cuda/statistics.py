@@ -6,12 +6,12 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import contrast, layer
-from ebmbench.kernels.cuda.device import blocks
+from ebmbench.kernels.cuda.device import alike
 from ebmbench.kernels.cuda.launch import device, kernel
-from ebmbench.kernels.cuda.memory import Array, download, empty
+from ebmbench.kernels.cuda.memory import download, empty
+from ebmbench.kernels.cuda.products import contrast, layer
 from ebmbench.kernels.cuda.tile import at
-from ebmbench.scalar import softplus64
+from ebmbench.scalar import LINEAR, softplus64
 
 _THREADS = 128
 
@@ -37,32 +37,9 @@ def _free_energies(x, b, v, n_hidden, out):
         out[r] = -total
 
 
-@kernel("uint8[:,::1], float32[:,::1]")
-def _widen(rows, out):
-    columns = at(out.shape[1])
-    for n in range(at(cuda.grid(1)), at(out.size), at(cuda.gridsize(1))):
-        out[n // columns, n % columns] = rows[n // columns, n % columns]
-
-
-def alike(first: Array, second: Array) -> tuple[Array, Array]:
-    """Both as they are where they are of one dtype, else both as float32."""
-    if first.dtype == second.dtype:
-        return first, second
-    return _as_float(first), _as_float(second)
-
-
-def _as_float(rows: Array) -> Array:
-    if rows.dtype == np.float32:
-        return rows
-    out = empty(rows.shape)
-    if out.size:
-        _widen(blocks(out.size, _widen.threads), rows, out)
-    return out
-
-
 def _inputs_of(matrix, bias, states, columns):
     out = empty((len(states), columns))
-    layer(matrix, bias, states, None, columns, None, out)
+    layer(matrix, bias, states, None, columns, out, LINEAR)
     return download(out)
 
 
@@ -79,21 +56,21 @@ def visible_input(model, h):
 def hidden_probability(model, v, beta):
     """See `Backend.hidden_probability`."""
     out = empty((len(v), model.n_hidden))
-    layer(model.to_hidden, model.c, v, None, model.n_hidden, beta, out)
+    layer(model.to_hidden, model.c, v, None, model.n_hidden, out, beta=beta)
     return out
 
 
 def visible_probability(model, h, beta):
     """See `Backend.visible_probability`."""
     out = empty((len(h), model.n_visible))
-    layer(model.Wt, model.b, h, None, model.n_visible, beta, out)
+    layer(model.Wt, model.b, h, None, model.n_visible, out, beta=beta)
     return out
 
 
 def free_energy(model, v):
     """See `Backend.free_energy`."""
     x, out = empty((len(v), model.c.size)), empty(len(v), np.float64)
-    layer(model.W, model.c, v, None, model.n_hidden, None, x)
+    layer(model.W, model.c, v, None, model.n_hidden, x, LINEAR)
     if out.size:
         _free_energies(out.size, x, model.b, v, model.n_hidden, out)
     return download(out)
@@ -103,7 +80,7 @@ def moments(model, positive, negative, beta=1.0) -> Phases:
     """See `Backend.moments`; two launches."""
     plus, minus = alike(positive, negative)
     p = empty((len(plus) + len(minus), model.c.size))
-    layer(model.W, model.c, plus, minus, model.n_hidden, beta, p)
+    layer(model.W, model.c, plus, minus, model.n_hidden, p, beta=beta)
     return phases(p, plus, minus, model)
 
 

@@ -16,8 +16,9 @@ from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda import memory
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.block import block_sum
+from ebmbench.kernels.cuda.device import blocks, padded_rows
 from ebmbench.kernels.cuda.launch import device, kernel
-from ebmbench.kernels.cuda.memory import Array, download
+from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -77,10 +78,10 @@ def _ascend(W, Wt, vW, gW, b, vb, gb, c, vc, gc, n_hidden, with_W, with_b, with_
 
 @kernel(
     "float32[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], "
-    "float32",
+    "float32, boolean, uint8[:,::1]",
     128,
 )
-def _centre_rows(W, b, c, b_mean, c_mean, b_offset, c_offset, sliding):
+def _centre_rows(W, b, c, b_mean, c_mean, b_offset, c_offset, sliding, masked, mask):
     """A row of W a block: b's offset slides, W <- W - mu cᵀ - b lambdaᵀ, b <- b - W lambda.
 
     The offset of c is only looked at: other blocks read it too, and `_centre_columns` slides it.
@@ -92,8 +93,11 @@ def _centre_rows(W, b, c, b_mean, c_mean, b_offset, c_offset, sliding):
         through = 0.0
         for j in range(at(cuda.threadIdx.x), at(W.shape[1]), at(cuda.blockDim.x)):
             offset = c_offset[j] + sliding * (c_mean[j] - c_offset[j])
-            W[i, j] -= mu * c[j] + own * offset
-            through += np.float64(W[i, j] * offset)
+            w = W[i, j] - (mu * c[j] + own * offset)
+            if masked and mask[i, j] == 0:
+                w = _ZERO
+            W[i, j] = w
+            through += np.float64(w * offset)
         through = block_sum(through, room)
         if cuda.threadIdx.x == 0:
             b_offset[i] = mu
@@ -136,6 +140,12 @@ def health_of(model: Any) -> _Health:
     return _HEALTH[model]
 
 
+def noticed(health: _Health) -> bool:
+    """Count an update; at every 100th the GPU is asked whether all is well."""
+    health.updates += 1
+    return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+
+
 def zeros(model: Any) -> Tree:
     """See `Backend.zeros`."""
     return {name: memory.zeros(getattr(model, name).shape) for name in _NAMES}
@@ -144,14 +154,18 @@ def zeros(model: Any) -> Tree:
 def centre(gradient: Tree, means: Tree, offsets: Tree, sliding: float, mask: Tree | None) -> None:
     """See `Backend.centre`; two launches."""
     W, b, c = (gradient[name] for name in _NAMES)
-    _centre_rows(W.shape[0], W, b, c, means["b"], means["c"], offsets["b"], offsets["c"], sliding)
+    masked = mask is not None
+    kept = mask["W"] if mask is not None else empty((1, 1), np.uint8)
+    _centre_rows(
+        W.shape[0], W, b, c, means["b"], means["c"], offsets["b"], offsets["c"], sliding, masked, kept
+    )
     _centre_columns(W.shape[1] // _ALONG, W, c, means["c"], offsets["b"], offsets["c"], sliding)
 
 
 def ascend(
     model: Any, velocity: Tree, gradient: Tree, rate: float, momentum: float, decay: float
 ) -> bool:
-    """See `Backend.update`; one launch. The GPU is asked at every 100th update whether all is well."""
+    """See `Backend.update`; one launch."""
     health = health_of(model)
     model.derived.clear()  # made of what changes now
     parts: list[Any] = []
@@ -164,8 +178,26 @@ def ascend(
     tiles = tuple(-(-max(pair) // _TILE) for pair in sizes)
     named = [name in gradient for name in _NAMES]
     _ascend(tiles, *parts, model.n_hidden, *named, rate, momentum, decay, health.flag)
-    health.updates += 1
-    return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+    return noticed(health)
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": ascend}
+@kernel("float32[:,::1], uint8[:,::1]")
+def _mask(W, mask):
+    columns = at(W.shape[1])
+    for n in range(at(cuda.grid(1)), at(W.size), at(cuda.gridsize(1))):
+        if mask[n // columns, n % columns] == 0:
+            W[n // columns, n % columns] = _ZERO
+
+
+def put_mask(model: Any, mask: np.ndarray) -> Tree:
+    """See `Backend.put_mask`: a byte a weight, and so a quarter of what W takes."""
+    return {"W": upload(padded_rows(mask, np.uint8))}
+
+
+def apply_mask(gradient: Tree, mask: Tree) -> None:
+    """See `Backend.mask`; one launch."""
+    W = gradient["W"]
+    _mask(blocks(W.size, _mask.threads), W, mask["W"])
+
+
+JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": apply_mask}

@@ -9,7 +9,7 @@ def mean_field(model, v, even, sweeps: int, tolerance: float):
     """See `Backend.mean_field`."""
     n = v.shape[1]
     done, moved = 0, np.inf
-    while done < sweeps and moved > tolerance:
+    while done < sweeps and not moved <= tolerance:  # NaN has not settled
         rows = dbm.mean_field(model, v, even, 1)
         moved = np.abs(rows[:, n:] - even).max(initial=0.0)
         even, done = rows[:, n:], done + 1

@@ -174,7 +174,7 @@ def _draw(where: str, entries: list[Entry], limits: tuple[float, float], looks: 
                 f"{entry.label} ", (entry.step_s, limits[0]), (-3, 4), textcoords="offset points",
                 rotation=90, va="bottom", ha="right", fontsize=8,
             )  # fmt: skip
-    log_time(axes.xaxis, ticks=5)
+    log_time(axes.xaxis, ticks=4)
     axes.set_xlim(0.5 * min(entry.step_s for entry in entries), end if shown else None)
     if axes.get_xlim()[0] < _BUDGET < axes.get_xlim()[1]:
         axes.axvline(_BUDGET, color=MUTED, linewidth=0.8, linestyle=":", zorder=1)

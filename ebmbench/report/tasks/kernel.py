@@ -1,5 +1,6 @@
 """Kernels: how near they come to the floor of the device, and how they compare with peers."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     return found
 
 
+_LETTERS = 40  # of a line of a kernel's name
 _METHOD = (
     "A kernel's dense floor is the larger of its operations over the device's measured rate of matrix "
     "products in that precision and of its bytes over the measured rate of copies. Operations and bytes "
@@ -114,7 +116,7 @@ def _reached(done: pd.DataFrame) -> pd.DataFrame:
 
 
 def _floors(reached: pd.DataFrame) -> Drawing:
-    figure, axes = panel("Rate of kernels beside the dense floor's", 1.2 + 0.34 * len(reached))
+    figure, axes = panel("Rate of kernels beside the dense floor's", 1.2 + 0.36 * len(reached))
     axes.set_xscale("log")
     for y, row in enumerate(records(reached)):
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
@@ -129,7 +131,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(value)}×"))
     axes.set_xlabel("of the dense floor's rate")
     told = [
-        f"{label.replace(chr(10), ', ')} {_rate(value)}"
+        f"{label.replace(chr(10), ' ')} {_rate(value)}"
         for label, value in zip(labels, reached["fraction"], strict=True)
     ]
     caption = (
@@ -146,7 +148,7 @@ def _rate(fraction: float) -> str:
 
 
 def _shortened(job: str, arithmetic: str, backend: str) -> str:
-    return f"{job}\n{arithmetic}, {backend}"
+    return textwrap.fill(f"{job}, {arithmetic}, {backend}", _LETTERS)
 
 
 def _ratios(name: str, job: str, group: pd.DataFrame, peers: Looks) -> Drawing:

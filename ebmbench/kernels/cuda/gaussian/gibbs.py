@@ -22,10 +22,12 @@ from ebmbench.kernels.cuda.chain import (
 )
 from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.drawing import counter, draw, write
+from ebmbench.kernels.cuda.gibbs import sample_hidden
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import empty
+from ebmbench.kernels.cuda.products import layer
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import four_uniforms, normal_about, normal_between
+from ebmbench.scalar import LINEAR, four_uniforms, normal_about, normal_between
 
 _F32 = np.float32
 _U32 = np.uint32
@@ -122,6 +124,19 @@ def _spreads(precision, beta, spread):
         spread[i] = _F32(1.0 / math.sqrt(beta * np.float64(precision[i])))
 
 
+@kernel("float32[:,::1], float32[::1], int64, int64, uint64, int64", threads=128)
+def _draw_about(v, spread, seed, stream, step, chain):
+    """From means to draws about them, in place; a row a block."""
+    r = _U32(cuda.blockIdx.x)
+    draw_normal(v[r], spread, v.shape[1], v[r], counter(chain + r, step, seed), stream)
+
+
+def _spread(model, beta):
+    spread = empty(model.n_visible)
+    _spreads(blocks(model.n_visible, _spreads.threads), model.precision, beta, spread)
+    return spread
+
+
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     rows = v.shape[0]
@@ -129,13 +144,22 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     widest = max(model.b.size, model.c.size)
     size = chain_bytes(model.b.size, model.c.size) + work_bytes(widest)
     if rows:
-        spread = empty(model.n_visible)
-        _spreads(blocks(model.n_visible, _spreads.threads), model.precision, beta, spread)
         launch_blocks(
-            _sweeps, _wide_sweeps, rows, widest, size, *model.flat, model.b, model.c, spread, v, last, h,
-            steps, beta, key.seed, int(key.stream), key.step, key.chain,
+            _sweeps, _wide_sweeps, rows, widest, size, *model.flat, model.b, model.c,
+            _spread(model, beta), v, last, h, steps, beta, key.seed, int(key.stream), key.step, key.chain,
         )  # fmt: skip
     return last, h
 
 
-JOBS = {"gibbs": gibbs}
+def sample_visible(model, h, key: Key, beta: float):
+    """See `Backend.sample_visible`; three launches."""
+    v = empty((len(h), model.n_visible))
+    if len(h):
+        layer(model.Wt, model.b, h, None, model.n_visible, v, LINEAR)
+        _draw_about(
+            len(h), v, _spread(model, beta), key.seed, int(key.stream) + VISIBLE, key.step, key.chain
+        )
+    return v
+
+
+JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

@@ -1,7 +1,7 @@
 """Score matching (see `models.score`): products of whole batches, and one pass over rows after each.
 
-Bound by five products of 39 million multiply-adds at batch 100 and 784 x 500, each about 18 us of an
-H200 (see `dense`).
+Bound by five products of 39 million multiply-adds at batch 100 and 784 x 500, each about 11 us of an
+H200 (see `products`).
 
 A row leaves its residual, s = p(h|v) and slope; nothing of the size rows x n_visible x n_hidden is
 ever stored. The gradient adds the slopes weighted by v and s by the residuals.
@@ -14,14 +14,14 @@ from numba import cuda
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import contrast, layer
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gaussian.gibbs import draw_normal
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload, zeros
+from ebmbench.kernels.cuda.products import contrast, layer
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.randomness import VISIBLE, Key
-from ebmbench.scalar import sigmoid
+from ebmbench.scalar import LINEAR, sigmoid
 
 _THREADS = 128
 _DOWN, _ALONG = (2, 2) if SIMULATED else (8, 32)  # of a block that sums columns: rows, columns at once
@@ -160,11 +160,11 @@ def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, flo
         v = noised
     x, s, slope, mean, psi, residual = (empty((rows, n)) for n in (nh, nh, nh, nv, nv, nv))
     reach, bend, values = empty(nh), empty(nh), empty(rows, np.float64)
-    layer(model.to_hidden, model.c, v, None, nh, None, x)
+    layer(model.to_hidden, model.c, v, None, nh, x, LINEAR)
     _bends(-(-nh // _ALONG), model.to_hidden, x, s, reach, bend)
-    layer(model.Wt, model.b, s, None, nv, None, mean)
+    layer(model.Wt, model.b, s, None, nv, mean, LINEAR)
     _residuals(rows, mean, v, model.precision, e, noise, closed, psi, residual, values)
-    layer(model.to_hidden, zero_h, residual, None, nh, None, slope)
+    layer(model.to_hidden, zero_h, residual, None, nh, slope, LINEAR)
     _slopes(rows, x, s, reach, closed, slope, values)
     gW, v_mean, gc = _means(slope, v, model)
     other, gb, s_mean = _means(s, residual, model)

@@ -6,12 +6,12 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.dense import layer
+from ebmbench.kernels.cuda.device import alike
 from ebmbench.kernels.cuda.enumerate import take_off
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
+from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.statistics import (
-    alike,
     hidden_input,
     hidden_probability,
     phases,
@@ -19,7 +19,7 @@ from ebmbench.kernels.cuda.statistics import (
 )
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.models.enumerate import Moments
-from ebmbench.scalar import quadratic, softplus64
+from ebmbench.scalar import LINEAR, quadratic, softplus64
 
 _THREADS = 128
 
@@ -42,7 +42,7 @@ def _free_energies(x, b, precision, v, n_hidden, out):
 def free_energy(model, v):
     """See `Backend.free_energy`."""
     x, out = empty((len(v), model.c.size)), empty(len(v), np.float64)
-    layer(model.to_hidden, model.c, v, None, model.n_hidden, None, x)
+    layer(model.to_hidden, model.c, v, None, model.n_hidden, x, LINEAR)
     if out.size:
         _free_energies(out.size, x, model.b, model.precision, v, model.n_hidden, out)
     return download(out)
@@ -91,7 +91,7 @@ def moments(model, positive, negative, expected: tuple[Moments, np.ndarray] | No
     """
     plus, minus = alike(positive, negative)
     p = empty((len(plus) + len(minus), model.c.size))
-    layer(model.to_hidden, model.c, plus, minus, model.n_hidden, 1.0, p)
+    layer(model.to_hidden, model.c, plus, minus, model.n_hidden, p)
     gradient, means = phases(p, plus, minus, model)
     square = np.zeros(model.n_visible)
     if expected is not None:

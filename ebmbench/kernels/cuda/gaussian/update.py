@@ -8,7 +8,7 @@ from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import empty
 from ebmbench.kernels.cuda.tile import at
-from ebmbench.kernels.cuda.update import ascend, health_of
+from ebmbench.kernels.cuda.update import apply_mask, ascend, health_of, put_mask
 from ebmbench.models.gaussian_rbm import TREE
 from ebmbench.scalar import LARGEST_LOG, exp
 
@@ -73,4 +73,4 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
     return healthy
 
 
-JOBS = {"zeros": zeros, "update": update}
+JOBS = {"zeros": zeros, "update": update, "put_mask": put_mask, "mask": apply_mask}

@@ -1,0 +1,36 @@
+"""Speed of training: updates and an epoch by every principle."""
+
+from benchmarks.surface import SGD, Fit, Gated, available, model_of, rows_of
+
+_SETTINGS = {
+    "cd": {"k": 1},
+    "sml": {"k": 1},
+    "parallel_tempering": {"chains": 10},
+    "pseudolikelihood": {},
+    "ratio_matching": {},
+    "nce": {},
+}
+
+
+class Updates(Gated):
+    """An epoch of 1,000 rows by each training principle: ten updates, 784 x 500, batch 100."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
+    params = [["cpu", "cuda"], list(_SETTINGS)]
+    param_names = ["backend", "estimator"]
+
+    def setup(self, backend, estimator):
+        k, rows = available(backend), rows_of(1000, 784)
+        optimiser, settings = SGD(rate=1e-6), _SETTINGS[estimator]
+        self.fit = Fit(k, model_of(784, 500), rows, estimator, settings, optimiser, 10_000, 100)
+        self.time_ten_updates(backend, estimator)
+
+    def time_one_update(self, backend, estimator):
+        self.fit.advance(1)
+        self.fit.k.synchronize()
+
+    def time_ten_updates(self, backend, estimator):
+        self.fit.advance(10)
+        self.fit.k.synchronize()
