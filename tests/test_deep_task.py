@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from conftest import complaint
 import ebmbench
 from ebmbench.evaluation.bounds import dbm_bound
 from ebmbench.evaluation.classification import classify
-from ebmbench.harness import memory, quality, sources, spec, table
+from ebmbench.harness import memory, quality, recipes, sources, spec, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import deep
@@ -123,6 +124,20 @@ def test_fine_tuning_goes_on_where_the_layers_ended_on_one_clock(tmp_path):
     assert arrays["samples"].shape == (1, deep.SAMPLES, 64)
 
 
+def test_what_a_model_makes_of_the_data_for_the_next_phase_is_on_the_clock(tmp_path, monkeypatch):
+    """Of the rows to train on; for those to test on it is not."""
+    original = recipes.inputs_of
+
+    def slow(k, model, rows):
+        sleep(0.2 * (len(rows) == 1437))
+        return original(k, model, rows)
+
+    monkeypatch.setattr(recipes, "inputs_of", slow)
+    _, curve, _ = done(tmp_path, TUNED, evaluate="none")
+    tuning = curve["stage"] == "fine-tuning"
+    assert curve["seconds"][tuning].min() >= curve["seconds"][~tuning].max() + 0.2
+
+
 def test_without_a_method_a_bound_is_not_looked_at(tmp_path):
     row, curve, _ = done(tmp_path, TUNED, evaluate="none")
     assert "bound" not in row
@@ -189,8 +204,6 @@ def test_evaluation_is_off_the_clock(tmp_path, monkeypatch):
     original = quality.BoundJudge.__call__
 
     def slow(self, model):
-        from time import sleep
-
         sleep(0.3)
         return original(self, model)
 

@@ -15,7 +15,7 @@ from conftest import with_job
 
 import ebmbench
 from ebmbench.errors import DeviceError, UserError
-from ebmbench.harness import machine, table
+from ebmbench.harness import judge, machine, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import _curve, train
@@ -316,7 +316,7 @@ def test_changed_data_run_again(tmp_path):
     for seed in (0, 1):
         np.save(path, np.random.default_rng(seed).integers(0, 2, (40, 9)))
         train.load_dataset.cache_clear()
-        train._baselines.cache_clear()
+        judge.baselines_of.cache_clear()
         run_one(tmp_path / "out", dataset=str(path))
     rows = ebmbench.load_table(tmp_path / "out").rows
     assert len(rows) == 1

@@ -78,6 +78,7 @@ def test_a_peer_does_its_jobs(name, job):
         ("torch_eager", "gan", {"form": "minimax"}),
         ("torch_eager", "dbn", {"estimator": "sml"}),
         ("torch_eager", "dbm", {"hidden": [9]}),
+        ("torch_eager", "dbm", {"mean_field": 1}),
         ("torch_eager", "dbm", {"hidden": [9, 33]}),
     ],
 )
