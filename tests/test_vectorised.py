@@ -12,7 +12,19 @@ import pytest
 from assembly import LIBRARY, MACHINE, PACKED, loops, vectorised, versions
 
 from ebmbench.harness import gate
-from ebmbench.kernels.cpu import annealing, contrast, flips, gibbs, statistics, tempering, update
+from ebmbench.kernels.cpu import (
+    adam,
+    annealing,
+    contrast,
+    flips,
+    gibbs,
+    losses,
+    meanfield,
+    propagation,
+    statistics,
+    tempering,
+    update,
+)
 from ebmbench.kernels.cpu.gaussian import gibbs as gaussian_gibbs
 from ebmbench.scalar import sigmoid
 
@@ -26,6 +38,7 @@ DRAW = ("divide", "multiply", "add", "compare")  # sigmoid beside a uniform
 ROWS_ADDED, ROWS_SUBTRACTED = ("add",), ("subtract",)
 SUMS, ELSEWHERE = (ROWS_ADDED, ROWS_SUBTRACTED), ("multiply", "divide")  # or another loop would do
 PRODUCT, TOTAL = ("multiply float64",), ("add float64",)
+WEIGHTED = ("multiply-add",)  # rows times their weights, and products of dense matrices
 SOFTPLUS = ("divide float64", "multiply float64", "add float64")
 
 # A kernel, of its versions those whose arguments have these types, and its hot loops.
@@ -47,12 +60,32 @@ HOT = {
     ),
     "probabilities of grey rows": (
         statistics._probabilities, {"plus": "float32", "minus": "float32"},
-        [("multiply", "add"), ("divide",)],
+        [WEIGHTED, ("divide",)],
     ),
+    "half a sweep": (gibbs._half, {"start": "uint8"}, [UNIFORMS, DRAW, ROWS_ADDED]),
+    "a layer": (propagation.propagate, {}, [WEIGHTED, ("divide", "multiply", "add")]),
+    "a layer of binary states": (
+        propagation.propagate_sparse, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
+    ),
+    "back through a layer": (propagation.delta_below, {}, [WEIGHTED, ("multiply",), ("add float64",)]),
+    "cross-entropy": (losses._cross_entropy, {"targets": "uint8"}, [("multiply", "add")]),
+    "Adam along a gradient": (
+        adam._adam_along, {"a": "float32"}, [WEIGHTED, ("square root", "divide", "multiply", "add")],
+    ),
+    "Adam along a binary gradient": (
+        adam._adam_along, {"a": "uint8"}, [ROWS_ADDED, ("square root", "divide", "multiply", "add")],
+    ),
+    "ascent along a gradient": (adam._ascend_along, {"a": "float32"}, [WEIGHTED, ("multiply", "add")]),
+    "Adam": (adam._adam, {}, [("square root", "divide", "multiply", "add")]),
+    "what moved": (meanfield._moved, {}, [("subtract", "compare")]),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (
         contrast._write, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
     ),
+    "training on grey rows": (
+        update._climb, {"plus": "float32", "minus": "uint8"}, [WEIGHTED, ROWS_ADDED, ("multiply", "add")],
+    ),
+    "a mask": (update._mask, {}, [("multiply",)]),
     "training": (
         update._climb, {"plus": "uint8", "minus": "uint8"},
         [ROWS_ADDED, ("multiply", "subtract"), ("multiply", "add")],

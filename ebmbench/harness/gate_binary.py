@@ -94,12 +94,18 @@ class BinaryJobs:
         ]
 
     def mean_field(self) -> list:
-        """Of a lower half of the visible units, binary and grey, and the rest; and with no even layer."""
+        """Of a lower half of the visible units, binary and grey, and the rest; and with no even layer.
+
+        A tolerance that nothing reaches must change nothing.
+        """
         k, n = self.k, (self.host.n_visible + 1) // 2
         v, grey = (k.get_rows(rows) for rows in (self.rows, self.grey))
         given = (v[:, :n], grey[:, n:]), (grey[:, :n], grey[:, n:]), (v, v[:, :0])
         pairs = [[k.put_rows(np.ascontiguousarray(part)) for part in pair] for pair in given]
-        return [k.get_rows(k.mean_field(self.model, v, even, 3)[0]) for v, even in pairs]
+        return [
+            k.get_rows(k.mean_field(self.model, v, even, 3, tolerance)[0])
+            for tolerance, (v, even) in zip((0.0, 1e-30, 0.0), pairs, strict=True)
+        ]
 
     def moments(self) -> list:
         """The last one of a model at half its temperature."""
