@@ -148,8 +148,8 @@ def _(k, job, *args):
 
 
 @job_mutant("phases exchanged", "moments", "gate", "cd", "sml", "uphill")
-def _(k, job, model, positive, negative):
-    return job(model, negative, positive)
+def _(k, job, model, positive, negative, beta):
+    return job(model, negative, positive, beta)
 
 
 @job_mutant("negative phase added to the biases", "moments", "gate", "cd", "sml")
@@ -159,15 +159,15 @@ def _(k, job, *args):
 
 
 @job_mutant("divided by the batch size, not by the rows", "moments", "gate", "cd", "copies")
-def _(k, job, model, positive, negative):
-    gradient, means = job(model, positive, negative)
+def _(k, job, model, positive, negative, beta):
+    gradient, means = job(model, positive, negative, beta)
     tree = {name: x * (len(positive) / 300) for name, x in k.get_tree(model, gradient).items()}
     return Phases(device(k, tree, k.get(model)), means)
 
 
 @job_mutant("h sampled in the negative phase", "moments", "gate")
-def _(k, job, handle, positive, negative):
-    _, means = job(handle, positive, negative)
+def _(k, job, handle, positive, negative, beta):
+    _, means = job(handle, positive, negative, beta)
     model = k.get(handle)
     plus, minus = (np.array(k.get_rows(rows), float) for rows in (positive, negative))
     on = [hidden_probability(model, rows) for rows in (plus, minus)]
@@ -329,24 +329,24 @@ def _(k, job, handle, velocity, gradient, rate, momentum, decay):
 
 
 @job_mutant("means of v and h exchanged in centring", "centre", "centring")
-def _(k, job, gradient, means, offsets, sliding):
+def _(k, job, gradient, means, offsets, sliding, mask):
     if means["b"].shape == means["c"].shape:
         means = {"b": means["c"], "c": means["b"]}
-    return job(gradient, means, offsets, sliding)
+    return job(gradient, means, offsets, sliding, mask)
 
 
 @job_mutant("biases centred with the gradient before centring", "centre", "gate", "centring")
-def _(k, job, gradient, means, offsets, sliding):
+def _(k, job, gradient, means, offsets, sliding, mask):
     before = {name: np.array(x) for name, x in gradient.items()}
-    job(gradient, means, offsets, sliding)
+    job(gradient, means, offsets, sliding, mask)
     n_visible, n_hidden = before["W"].shape
     gradient["b"][:n_visible] = before["b"][:n_visible] - before["W"] @ offsets["c"][:n_hidden]
     gradient["c"][:n_hidden] = before["c"][:n_hidden] - offsets["b"][:n_visible] @ before["W"]
 
 
 @job_mutant("centring offsets stand still", "centre", "gate", "centring")
-def _(k, job, gradient, means, offsets, sliding):
-    return job(gradient, means, offsets, 0.0)
+def _(k, job, gradient, means, offsets, sliding, mask):
+    return job(gradient, means, offsets, 0.0, mask)
 
 
 @mutant("the rate's schedule ignored", "linear")

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 from deep import bits
-from test_cli import ebmbench  # noqa: F401  (a fixture)
 
 from ebmbench import datasets
 from ebmbench.evaluation.classification import classify
@@ -24,7 +23,7 @@ DIGITS = ("--dataset", "digits", "--backend", "reference")
 
 
 @pytest.fixture
-def train(ebmbench, tmp_path):  # noqa: F811
+def train(ebmbench, tmp_path):
     """Trains, and returns what was said and the model."""
 
     def run(line, *more, out="model.npz"):
@@ -97,7 +96,7 @@ def test_a_dbm_without_pretraining(train):
 
 @pytest.mark.parametrize("how", ["--hidden 30 --activation tanh", "--start dbn.npz", "--start dbm.npz"])
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
-def test_a_classifier_learns_from_wherever_it_starts(train, ebmbench, how, optimiser):  # noqa: F811
+def test_a_classifier_learns_from_wherever_it_starts(train, ebmbench, how, optimiser):
     if "dbn" in how:
         train("--model dbn --hidden 40,30 --epochs 15 --momentum 0.9", *DIGITS, out="dbn.npz")
     if "dbm" in how:
@@ -128,6 +127,8 @@ RUNS = {
     "rbm": "--model rbm --hidden 5 --estimator parallel_tempering --chains 6 --epochs 6",
     "nce": "--model rbm --hidden 5 --estimator nce --epochs 6",
     "dbn": "--model dbn --hidden 5,4 --epochs 2,4",
+    "gan": "--model gan --hidden 5 --latent 4 --epochs 6 --batch-size 3",
+    "mlp": "--model mlp --hidden 5 --epochs 6 --optimiser adam --dataset digits --backend reference",
     "dbm": "--model dbm --hidden 5,4 --epochs 2 --joint-epochs 2 --chains 6",
 }
 
@@ -135,12 +136,13 @@ RUNS = {
 @pytest.mark.parametrize("line", RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("every", [1, 4])
 def test_a_run_stopped_after_any_epoch_leaves_the_same_file(
-    train, ebmbench, tmp_path, monkeypatch, line, every  # noqa: F811
+    train, ebmbench, tmp_path, monkeypatch, line, every
 ):  # fmt: skip
     """Stopped while it saves for the second time, and once more at the next."""
     from ebmbench.training.checkpoint import Checkpoint
 
-    train(line, *SMALL)
+    rows = () if "--dataset" in line else SMALL
+    train(line, *rows)
     wanted = (tmp_path / "model.npz").read_bytes()
     save, saves = Checkpoint.save, []
 
@@ -152,13 +154,13 @@ def test_a_run_stopped_after_any_epoch_leaves_the_same_file(
 
     monkeypatch.setattr(Checkpoint, "save", stopped)
     keep = ("--checkpoint", "run.npz", "--every", every)
-    status, _, err = ebmbench("train", *line.split(), *SMALL, "--out", "again.npz", *keep)
+    status, _, err = ebmbench("train", *line.split(), *rows, "--out", "again.npz", *keep)
     assert status == 130
     assert "the same command continues from the last checkpoint" in err
-    _, err, _ = train(line, *SMALL, *map(str, keep), out="again.npz")
+    _, err, _ = train(line, *rows, *map(str, keep), out="again.npz")
     assert f"going on from run.npz after {saves[0]} of " in err
     assert (tmp_path / "again.npz").read_bytes() == wanted
-    _, err, _ = train(line, *SMALL, *map(str, keep), out="again.npz")  # finished: it has nothing to do
+    _, err, _ = train(line, *rows, *map(str, keep), out="again.npz")  # finished: it has nothing to do
     assert (tmp_path / "again.npz").read_bytes() == wanted
 
 
@@ -171,7 +173,7 @@ def test_every_says_when_a_checkpoint_is_kept(train, monkeypatch):
     assert saves == [3, 6, 7]
 
 
-def test_a_diverged_run_keeps_its_last_good_checkpoint(ebmbench, tmp_path):  # noqa: F811
+def test_a_diverged_run_keeps_its_last_good_checkpoint(ebmbench, tmp_path):
     line = "train --model dbn --hidden 5,4 --epochs 2,300 --rate 0.05,1e30 --checkpoint run.npz"
     status, _, err = ebmbench(*line.split(), *SMALL)
     assert status == 1
@@ -193,7 +195,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(ebmbench, tmp_path):  # n
         ("--backend cpu", 'backend is "reference", not "cpu"'),
     ],
 )
-def test_another_runs_checkpoint_is_refused(ebmbench, tmp_path, change, words):  # noqa: F811
+def test_another_runs_checkpoint_is_refused(ebmbench, tmp_path, change, words):
     line = "train --model dbn --hidden 5,4 --epochs 2 --checkpoint run.npz"
     assert ebmbench(*line.split(), *SMALL)[0] == 0
     before = (tmp_path / "run.npz").read_bytes()
@@ -204,7 +206,7 @@ def test_another_runs_checkpoint_is_refused(ebmbench, tmp_path, change, words): 
     assert (tmp_path / "run.npz").read_bytes() == before
 
 
-def test_the_same_path_with_other_data_is_another_run(ebmbench, tmp_path):  # noqa: F811
+def test_the_same_path_with_other_data_is_another_run(ebmbench, tmp_path):
     line = "train --hidden 3 --epochs 2 --checkpoint run.npz --dataset rows.npy --backend reference"
     np.save(tmp_path / "rows.npy", np.eye(8))
     assert ebmbench(*line.split())[0] == 0
@@ -218,7 +220,7 @@ def test_the_same_path_with_other_data_is_another_run(ebmbench, tmp_path):  # no
 
 
 @pytest.mark.parametrize("model", ["dbn", "dbm"])
-def test_evaluate_gives_a_bound_and_by_which_log_z(train, ebmbench, model):  # noqa: F811
+def test_evaluate_gives_a_bound_and_by_which_log_z(train, ebmbench, model):
     train(f"--model {model} --hidden 5,4 --epochs 3", *SMALL)
     line = "evaluate model.npz --data bars_and_stripes_3x3 --backend reference --betas 50 --chains 20"
     status, out, err = ebmbench(*line.split(), "--json")
@@ -246,7 +248,7 @@ def test_evaluate_gives_a_bound_and_by_which_log_z(train, ebmbench, model):  # n
     assert "resolved" in out
 
 
-def test_more_samples_make_the_bound_sharper(train, ebmbench):  # noqa: F811
+def test_more_samples_make_the_bound_sharper(train, ebmbench):
     train("--model dbn --hidden 5,4 --epochs 3", *SMALL)
     line = "evaluate model.npz --data bars_and_stripes_3x3 --backend reference --method exact --json"
     errors = [
@@ -257,7 +259,7 @@ def test_more_samples_make_the_bound_sharper(train, ebmbench):  # noqa: F811
 
 
 @pytest.mark.parametrize("model", ["dbn", "dbm"])
-def test_sample_draws_from_deep_models(train, ebmbench, tmp_path, model):  # noqa: F811
+def test_sample_draws_from_deep_models(train, ebmbench, tmp_path, model):
     train(f"--model {model} --hidden 5,4 --epochs 3", *SMALL)
     line = "sample model.npz --out rows.npy --count 7 --sweeps 5 --backend reference"
     assert ebmbench(*line.split())[0] == 0
@@ -379,7 +381,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(("line", "named"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, folder, line, named):  # noqa: F811
+def test_a_mistake_is_one_sentence_and_exit_2(ebmbench, folder, line, named):
     before = {path: path.read_bytes() for path in folder.iterdir()}
     status, out, err = ebmbench(*line.split(), "--backend", "reference")
     assert status == 2, err

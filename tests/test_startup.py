@@ -10,7 +10,7 @@ import sys
 import numba
 import pytest
 import synthetic
-from test_cli import SMALL, ebmbench  # noqa: F401  (a fixture)
+from test_cli import SMALL
 from test_report_tasks import headings, page_of
 
 from ebmbench.compile import PACKAGE
@@ -119,7 +119,7 @@ def test_functions_compiled_for_others_are_one_wait():
     assert found.functions == 2  # it no longer listens
 
 
-def test_run_says_when_it_compiles(ebmbench, tmp_path, monkeypatch):  # noqa: F811
+def test_run_says_when_it_compiles(ebmbench, tmp_path, monkeypatch):
     (tmp_path / "small.toml").write_text(SMALL)
     once = functools.cache(fresh)
     monkeypatch.setattr(gate, "demand", lambda backend: once() or 0.0)
@@ -132,7 +132,7 @@ def test_run_says_when_it_compiles(ebmbench, tmp_path, monkeypatch):  # noqa: F8
     assert err.index("compiled 2") < err.index("[1/1]")
 
 
-def test_run_says_nothing_where_all_is_cached(ebmbench, tmp_path, monkeypatch):  # noqa: F811
+def test_run_says_nothing_where_all_is_cached(ebmbench, tmp_path, monkeypatch):
     (tmp_path / "small.toml").write_text(SMALL)
     monkeypatch.setattr(gate, "demand", lambda backend: 0.0)
     ebmbench("run", "small.toml", "--out", "before")
