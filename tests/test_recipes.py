@@ -123,6 +123,7 @@ def test_settings_are_all_told_with_their_part():
         ("mlp", [5], {"classifier": {"rate": 0.0}}, "learning rate"),
         ("gan", [], {"players": {"form": "minmax"}}, "did you mean 'minimax'"),
         ("gan", [], {"players": {"beta1": 1.0}}, "beta1"),
+        ("gan", [], {"players": {"discriminator_rate": -1.0}}, "learning rate"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_that_names_it(kind, hidden, tables, named):

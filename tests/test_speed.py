@@ -243,9 +243,16 @@ def test_cuda_is_compared_with_cpu_or_unavailable(tmp_path):
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_an_update_of_a_deep_model_on_two_backends(tmp_path, name):
+def test_an_update_of_a_deep_model_on_two_backends(tmp_path, monkeypatch, name):
+    made, original = {}, jobs.DEEP[name].trainer
+
+    def kept(self, k, subject, seed):
+        return made.setdefault(k.name, original(self, k, subject, seed))
+
+    monkeypatch.setattr(jobs.DEEP[name], "trainer", kept)
     row = run_one(tmp_path, SPEED, job={"model": name, **DEEP[name]})
     assert row["status"] == "done", row["reason"]
+    assert {k: trainer.done > 3 for k, trainer in made.items()} == {"cpu": True, "reference": True}
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
     assert row["job_kind"] == "model"
     assert row["job"].startswith(name.upper())

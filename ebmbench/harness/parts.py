@@ -114,7 +114,10 @@ class Classifier:
 
 @dataclass(frozen=True, kw_only=True)
 class Players:
-    """generator, discriminator: units of their hidden layers; latent: length of the noise; by Adam."""
+    """generator, discriminator: units of their hidden layers; latent: length of the noise; by Adam.
+
+    discriminator_rate: its own step size, or 0 for that of the generator.
+    """
 
     generator: list = field(default_factory=lambda: [256, 256])
     discriminator: list = field(default_factory=lambda: [256, 256])
@@ -123,6 +126,7 @@ class Players:
     discriminator_steps: int = 1
     epochs: int = 10
     rate: float = 2e-4
+    discriminator_rate: float = 0.0
     beta1: float = 0.5
     schedule: str = "constant"
 
@@ -130,12 +134,17 @@ class Players:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
         if self.form not in FORMS:
             raise unknown("form", self.form, list(FORMS))
-        _ = self.how
+        _ = self.how, self.judging
 
     @property
     def how(self) -> Adam:
-        """The optimiser's settings."""
+        """The generator's optimiser."""
         return Adam(self.rate, self.beta1, schedule=self.schedule)
+
+    @property
+    def judging(self) -> Adam:
+        """The discriminator's."""
+        return Adam(self.discriminator_rate or self.rate, self.beta1, schedule=self.schedule)
 
 
 PARTS: dict[str, Any] = {

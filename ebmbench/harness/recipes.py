@@ -182,6 +182,7 @@ class Recipe:
             players.epochs,
             given.batch_size,
             given.seed,
+            players.judging,
         )
 
     def _classifier(self) -> Phase:

@@ -90,10 +90,6 @@ class Stacked(Own):
         """Rows that a piece looks at, once for each layer."""
         return super().images * len(self.hidden)
 
-    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
-        """The layers."""
-        return f"a made-up {joined([n_visible, *self.hidden])} DBN"
-
     def start(self, n_visible: int) -> DBN:
         """Made-up layers."""
         return DBN(tuple(made_up.model(n, m) for n, m in pairwise([n_visible, *self.hidden])))
@@ -160,10 +156,6 @@ class Together(Own):
             f"DBM {joined(self.hidden)}, {self.mean_field} of mean field, {self.sweeps} sweeps of "
             f"{self.chains:,} chains"
         )
-
-    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
-        """The layers."""
-        return f"a made-up {joined([n_visible, *self.hidden])} DBM"
 
     def start(self, n_visible: int) -> DBM:
         """Made-up layers; one between two others has half of each one's bias."""

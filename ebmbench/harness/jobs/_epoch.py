@@ -87,6 +87,10 @@ class Own(Epoch):
         """Of no other model."""
         require(not model, f"job {self.name} makes its own model, so none can be named")
 
+    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
+        """What else the job's name does not say."""
+        return f"rows of {n_visible} columns"
+
     def load(self, model: str | dict, dataset: str, n_visible: int, n_hidden: int) -> Subject:
         """The model for rows of n_visible columns, with those of the data set or made-up ones."""
         name = self.called(model, n_visible, n_hidden)

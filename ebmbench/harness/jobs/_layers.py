@@ -56,10 +56,6 @@ class Classifier(Own):
         layers = joined([*self.hidden, _CLASSES])
         return f"MLP {layers}, {self.activation.replace('_', ' ')}, {_CALLED[self.optimiser]}"
 
-    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
-        """The layers."""
-        return f"a {joined([n_visible, *self.hidden, _CLASSES])} network at its start"
-
     def start(self, n_visible: int) -> MLP:
         """See `Own`."""
         kinds = [*(self.activation for _ in self.hidden), "linear"]
@@ -125,10 +121,6 @@ class Pair(Own):
         """Both players' hidden layers."""
         players = f"G {joined([self.latent, *self.generator])}, D {joined(self.discriminator)}"
         return f"GAN, {players}, {self.form.replace('_', '-')}, Adam"
-
-    def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
-        """What both players make of rows."""
-        return f"a GAN of {n_visible} columns at its start"
 
     def start(self, n_visible: int) -> GAN:
         """See `Own`."""

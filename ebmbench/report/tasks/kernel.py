@@ -55,6 +55,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 
 
 _LETTERS = 40  # of a line of a kernel's name
+_LINE = 0.13  # inches that it takes
 _METHOD = (
     "A kernel's dense floor is the larger of its operations over the device's measured rate of matrix "
     "products in that precision and of its bytes over the measured rate of copies. Operations and bytes "
@@ -116,7 +117,10 @@ def _reached(done: pd.DataFrame) -> pd.DataFrame:
 
 
 def _floors(reached: pd.DataFrame) -> Drawing:
-    figure, axes = panel("Rate of kernels beside the dense floor's", 1.2 + 0.36 * len(reached))
+    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
+    lines = max(label.count("\n") + 1 for label in labels)
+    height = 1.2 + (0.1 + _LINE * lines) * len(labels)
+    figure, axes = panel("Rate of kernels beside the dense floor's", height)
     axes.set_xscale("log")
     for y, row in enumerate(records(reached)):
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
@@ -126,7 +130,6 @@ def _floors(reached: pd.DataFrame) -> Drawing:
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
     axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))
-    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
     _rows(axes, labels)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(value)}×"))
     axes.set_xlabel("of the dense floor's rate")
