@@ -13,6 +13,7 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models.gan import FORMS, GAN
 from ebmbench.models.mlp import MLP
 from ebmbench.peers import Peer, Rule, Work
+from ebmbench.scalar import ACTIVATIONS
 from ebmbench.training.adam import Adam
 from ebmbench.training.adversarial import DEFAULT, Adversarial
 from ebmbench.training.initial import initial_gan, initial_network
@@ -48,7 +49,8 @@ class Classifier(Own):
         super().__post_init__()
         if self.optimiser not in _CALLED:
             raise unknown("optimiser", self.optimiser, list(_CALLED))
-        _ = self.start(1)
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, list(ACTIVATIONS))
 
     @property
     def title(self) -> str:
