@@ -2,10 +2,10 @@
 
 While a tile is summed up, a's entries are broadcast one by one and b's rows are read once: 12 loads for
 27 multiply-adds where a vector has a register of its own (AVX-512). Nothing is packed: a is addressed by
-two strides, so that it may stand transposed, and of b each term takes three vectors in 14 cycles, which a
-core's second cache gives without being asked ahead. One thread of a Granite Rapids does 160 to 200
-GFLOP/s so; two multiply-adds of 16 numbers a cycle are 166 at its nominal 2.6 GHz. It is slower where b's
-rows are a power of two apart, which the cache then puts into few places (`device.apart`).
+two strides, so that it may stand transposed, and b's rows are asked for before they are needed, of which
+each term takes three vectors in 14 cycles. One thread of a Granite Rapids does 170 to 200 GFLOP/s so;
+two multiply-adds of 16 numbers a cycle are 166 at its nominal 2.6 GHz. It is slower where b's rows are a
+power of two apart, which the cache then puts into few places (`device.apart`).
 
 Each entry of the result is one sum in ascending order, of fused multiply-adds where the processor has
 them: its bits depend neither on the tiles nor on how a batch is split nor on threads. A term of a state
@@ -33,8 +33,18 @@ elif "avx2" in FEATURES or ON_ARM:  # registers of half or a quarter of a vector
 else:
     _ROWS, _VECTORS = 2, 1
 _HEIGHTS = tuple(sorted({_ROWS, _ROWS - 1, 4, 2, 1} & set(range(1, _ROWS + 1))))
-_TERMS = 256  # at once: as many rows of b, of the largest tile's width, stay in a core's first cache
+_TERMS = 400  # at once: the rows of b that many rows of a meet before the next ones do
+_AHEAD = 12  # rows of b, at 14 cycles each: what a row takes from the last cache of all
 WIDE = _VECTORS * LANES  # columns of the largest tile: multiples of these are best
+
+
+def _prefetch(builder, pointer):
+    """Ask for what will be read there, wherever that is."""
+    address, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = ir.FunctionType(ir.VoidType(), [address, flag, flag, flag])
+    prefetch = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
+    reading, near, data = (ir.Constant(flag, n) for n in (0, 3, 1))
+    builder.call(prefetch, [builder.bitcast(pointer, address), reading, near, data])
 
 
 def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, start_row, out, out_row):
@@ -58,6 +68,10 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
     with cgutils.for_range(builder, terms):
         entries, weights = builder.load(here), builder.load(there)
         vector = [builder.load(at(weights, k), align=4) for k in range(vectors)]
+        if vectors == _VECTORS:
+            soon = line(weights, b_row, _AHEAD)
+            for k in range(vectors):
+                _prefetch(builder, at(soon, k))
         for m, totals in enumerate(sums):
             entry = broadcast(builder, builder.load(line(entries, row, m)))
             for total, weight in zip(totals, vector, strict=True):
