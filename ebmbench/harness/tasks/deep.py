@@ -17,6 +17,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, tasks
 from ebmbench.harness.clock import Timeout, warm_up
 from ebmbench.harness.course import Course, Looks
+from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.recipes import BOUND, ERROR, PARZEN, Given, Recipe
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
@@ -44,6 +45,12 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    measures = (
+        Speed("train_s", "the training"),
+        Quality("bound", "bound", "nats a row", higher=True, tolerance=0.01, trusted="resolved"),
+        Quality("error", "share told wrong", tolerance=1e-3),
+        Quality("parzen", "Parzen window", "nats a row", higher=True, tolerance=0.1),
+    )
 
     dataset: str
     model: str
