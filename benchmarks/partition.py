@@ -13,11 +13,7 @@ from benchmarks.surface import (
 
 _METHODS = ["ais", "reverse_ais", "bridge"]
 _CHAIN = {"start": "chain", "sweeps": 10}
-_START = {
-    "ais": {},
-    "reverse_ais": {"start": "chain", "sweeps": 10},
-    "bridge": {"start": "chain", "sweeps": 10},
-}
+_START = {"ais": {}, "reverse_ais": _CHAIN, "bridge": _CHAIN}
 
 
 class Speed(Gated):

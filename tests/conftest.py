@@ -100,6 +100,16 @@ def cuda():
     return load("cuda")
 
 
+@pytest.fixture(params=["LARGE", "SMALL"])
+def tile(request, monkeypatch):
+    """Every product of the CUDA backend with this tile, whatever the size of its output."""
+    from ebmbench.kernels.cuda import tile as tiles
+
+    only = getattr(tiles, request.param)
+    monkeypatch.setattr(tiles, "sized", lambda rows, columns: only)
+    return only
+
+
 @pytest.fixture(scope="session")
 def cpu():
     """What the bits of the CUDA backend are compared with."""

@@ -32,13 +32,14 @@ def sample(
     from ebmbench.evaluation.samples import check_kind, check_suffix, draw, picture_shape, save
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
+    from ebmbench.models.gan import GAN
     from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
 
     loaded = api.load(backend)
     source = load_model(model)
     check_kind(source)
-    walks = source.kind != "gan"
+    walks = source.kind != GAN.kind
     check_applicable(given(context), {"sweeps": (walks, "the model is sampled by chains")})
     real = source.visible in ("Gaussian", "real")
     like = datasets.load(dataset, real=real) if dataset else None

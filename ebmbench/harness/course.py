@@ -7,7 +7,8 @@ import numpy as np
 
 from ebmbench.harness import quality
 from ebmbench.harness.clock import Clock, Stopwatch
-from ebmbench.harness.recipes import PARZEN, Given, Phase
+from ebmbench.harness.measures import PARZEN
+from ebmbench.harness.recipes import Given, Phase
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.trainer import Planned
 from ebmbench.models.kinds import to_arrays

@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 
+# What deep models are judged by (see `harness.quality`), and the sign by which more of it is better.
+BOUND, ERROR, PARZEN = "bound", "error", "parzen"
+BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}
+
+LEAST_GAIN = 1.0  # nats a test row over independent pixels that a model must reach
+NO_GAIN = "no gain"  # the verdict of one that does not
+
 
 @dataclass(frozen=True)
 class Speed:

@@ -19,12 +19,12 @@ from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
 from ebmbench.harness import judge
-from ebmbench.harness.recipes import BOUND, ERROR, PARZEN, inputs_of, labels_of
+from ebmbench.harness.measures import BOUND, ERROR, PARZEN
+from ebmbench.harness.recipes import inputs_of, labels_of
 from ebmbench.kernels import api
 from ebmbench.partition import ais, reverse_ais
 
 NONE = "none"  # the method of a bound that is not looked at
-BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}  # the sign by which more of it is better
 _SWEEPS = 2000  # of chains until they are drawn
 
 
@@ -77,7 +77,7 @@ class Unjudged:
     measure = ""
 
     def __init__(self, ways: Ways) -> None:
-        self.k, self._seed = api.load(judge.BACKEND), ways.seed
+        self.k, self.ways = api.load(judge.BACKEND), ways
         self.facts: dict[str, Any] = {}
         self.yardsticks: dict[str, Any] = {}
 
@@ -91,18 +91,18 @@ class Unjudged:
 
     def samples(self, model: Any, count: int) -> np.ndarray:
         """After long chains."""
-        return draw(self.k, model, count, _SWEEPS, self._seed)
+        return draw(self.k, model, count, _SWEEPS, self.ways.seed)
 
 
-class BoundJudge:
+class BoundJudge(Unjudged):
     """Of a DBN or a DBM."""
 
     measure = BOUND
 
     def __init__(self, data: Dataset, ways: Ways) -> None:
-        self.k, self.data, self.ways = api.load(judge.BACKEND), data, ways
-        self.facts: dict[str, Any] = {}
-        self.yardsticks: dict[str, Any] = judge.baselines_of(data.name, "binary")
+        super().__init__(ways)
+        self.data = data
+        self.yardsticks = judge.baselines_of(data.name, "binary")
 
     def _bounds(self, model: Any, methods: list[str]) -> list[Any]:
         k, seed, data = self.k, self.ways.seed, self.data
@@ -128,10 +128,6 @@ class BoundJudge:
             "gap": gap,
             "resolved": abs(gap) < RESOLVED,
         }
-
-    def samples(self, model: Any, count: int) -> np.ndarray:
-        """After long chains."""
-        return draw(self.k, model, count, _SWEEPS, self.ways.seed)
 
 
 class ErrorJudge:

@@ -14,11 +14,13 @@ from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 from ebmbench.harness import tasks
+from ebmbench.harness.measures import BOUND, ERROR, PARZEN
 from ebmbench.harness.parts import PARTS
 from ebmbench.harness.trainer import Planned
 from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.dbm import DBM
+from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.samplers.meanfield import augmented
 from ebmbench.training.adversarial import Adversarial
@@ -36,7 +38,6 @@ _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gan": (("players",), ()),
 }
 KINDS = tuple(_KINDS)
-BOUND, ERROR, PARZEN = "bound", "error", "parzen"  # what models are judged by
 
 
 class Given(NamedTuple):
@@ -73,9 +74,9 @@ class Recipe:
         """As tables and figures call it."""
         if self.kind == "gan":
             players = self.parts["players"]
-            G, D = (_joined(one) for one in (players.generator, players.discriminator))
+            G, D = (dashed(one) for one in (players.generator, players.discriminator))
             return f"GAN, G {G}, D {D}, {players.form.replace('_', '-')}"
-        told = [f"{self.kind.upper()} {_joined(self.hidden)}"]
+        told = [f"{self.kind.upper()} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)
         elif self.kind == "dbm":
@@ -253,7 +254,3 @@ def labels_of(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     sentence = f"the labels of {data.name} lie in {least} to {most}, but classes are 0, 1, 2 and so on"
     require(least >= 0 and most < len(train), sentence)
     return train, test
-
-
-def _joined(sizes: list[int]) -> str:
-    return "-".join(map(str, sizes))

@@ -64,10 +64,8 @@ class DBM:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the parameters: W1, ..., WL, b, c1, ..., cL."""
-        count = len(self.weights)
-        hidden = (f"{kind}{n + 1}" for kind in "Wc" for n in range(count))
-        names = list(hidden)
-        return (*names[:count], "b", *names[count:])
+        layers = range(1, len(self.weights) + 1)
+        return (*(f"W{n}" for n in layers), "b", *(f"c{n}" for n in layers))
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -77,13 +75,10 @@ class DBM:
     @property
     def bipartite(self) -> RBM:
         """The same law as an RBM of the even and the odd layers."""
-        even, odd = spans(self.sizes)
         W = np.zeros((sum(self.sizes[0::2]), sum(self.sizes[1::2])))
         for n, weights in enumerate(self.weights):
             W[block(self.sizes, n)] = weights if n % 2 == 0 else weights.T
         b, c = (np.concatenate(self.biases[first::2]) for first in (0, 1))
-        assert len(b) == even[-1].stop
-        assert len(c) == odd[-1].stop
         return RBM(W, b, c)
 
 

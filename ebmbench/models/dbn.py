@@ -40,11 +40,6 @@ class DBN:
             )
 
     @property
-    def top(self) -> RBM:
-        """The RBM whose law the two uppermost layers have; `UserError` where v itself is Gaussian."""
-        return self.layers[-1]  # type: ignore[return-value]
-
-    @property
     def visible(self) -> str:
         """What the visible units are, for a person."""
         return self.layers[0].visible
@@ -69,13 +64,11 @@ class DBN:
         }
 
 
-def log_conditional(layer: TwoLayers, v: Array, h: Array) -> Array:
-    """log p(v|h) of rows that belong together, nats (a log density where v is Gaussian), [B]."""
-    return log_given(layer, layer.b + h @ layer.W.T, v)
-
-
 def log_given(layer: TwoLayers, x: Array, v: Array) -> Array:
-    """As `log_conditional`, where h comes as the visible units' input x (their mean if Gaussian)."""
+    """log p(v|h) of rows that belong together, nats (a log density where v is Gaussian), [B].
+
+    x: what h gives to the visible units, b + W h (their mean if Gaussian).
+    """
     if isinstance(layer, GaussianRBM):
         return -gaussian_rbm.quadratic(x, layer.precision, v) - log_normaliser(layer.precision)
     return bernoulli(x, v)

@@ -105,6 +105,11 @@ def check_chain(shapes: Sequence[tuple[int, ...]]) -> None:
         )
 
 
+def dashed(sizes: Sequence[int]) -> str:
+    """Units of layers as a person reads them: 784-500-1000."""
+    return "-".join(map(str, sizes))
+
+
 def activate(name: str, x: Array) -> Array:
     """f(x), elementwise."""
     if name == "sigmoid":

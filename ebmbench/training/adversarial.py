@@ -19,6 +19,7 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.training.adam import Adam
 from ebmbench.training.ascent import Ascent, Diverged
 from ebmbench.training.batches import Batches
+from ebmbench.training.schedule import check_planned
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 
@@ -61,9 +62,6 @@ class Adversarial:
         )
         optimiser = optimiser or DEFAULT
         judging = judging or optimiser
-        for one in (optimiser, judging):
-            centred = isinstance(one, SGD) and one.centred
-            require(not centred, "centring is for models of energies, not for networks")
         real = model.generator.activations[-1] != "sigmoid"
         rows = check_rows(rows, model.n_visible, real=real)
         self.k = k
@@ -118,10 +116,7 @@ class Adversarial:
 
         A loss is looked at every `LOOK` updates. `UserError` beyond the planned number of updates.
         """
-        require(
-            self.done + updates <= self.steps,
-            f"the run was planned for {self.steps} updates, so {self.done + updates} are too many",
-        )
+        check_planned("run", self.done + updates, self.steps)
         for _ in range(updates):
             self._update()
 

@@ -10,7 +10,8 @@ from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Handle, Tree
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.kinds import from_arrays, to_arrays
-from ebmbench.options import like
+from ebmbench.models.mlp import MLP
+from ebmbench.options import like, require
 from ebmbench.scalar import LARGEST_PARAMETER
 from ebmbench.training.adam import Adam
 from ebmbench.training.sgd import CENTRING_SLIDING, SGD
@@ -25,7 +26,8 @@ class Ascent:
     """A model on a device, and its optimiser's memory: velocity, offsets of centring, Adam's moments.
 
     steps: how many updates the schedule spans; fixed: names of parameters that stay as they are; mask:
-    0 and 1 of the shape of W, whose zeros stay exactly zero in W from the start on.
+    0 and 1 of the shape of W, whose zeros stay exactly zero in W from the start on. `UserError` for a
+    network that is to be centred.
     """
 
     def __init__(
@@ -37,6 +39,9 @@ class Ascent:
         fixed: tuple[str, ...] = (),
         mask: np.ndarray | None = None,
     ) -> None:
+        centred = isinstance(optimiser, SGD) and optimiser.centred
+        network = isinstance(model, MLP)
+        require(not (centred and network), "centring is for models of energies, not for networks")
         self.k, self.optimiser, self.steps = k, optimiser, steps
         self.done = 0
         self.handle: Handle = k.put(model)
@@ -48,7 +53,7 @@ class Ascent:
             self.handle = k.put(model)
         self.start = model
         remembered = ["first", "second"] if isinstance(optimiser, Adam) else ["velocity"]
-        if isinstance(optimiser, SGD) and optimiser.centred:
+        if centred:
             remembered.append("offsets")
         self._memory: dict[str, Tree] = {name: k.zeros(self.handle) for name in remembered}
 

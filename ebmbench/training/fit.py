@@ -49,9 +49,15 @@ def initial_gaussian_model(
 
 
 def _initial_weights(rows: np.ndarray, n_hidden: int, seed: int, scale: float) -> np.ndarray:
-    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
+    check_hidden(n_hidden)
     key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
     return scale * normals(key, rows.shape[1], n_hidden)
+
+
+def check_hidden(*sizes: int) -> None:
+    """`UserError` where one of these hidden layers has no unit."""
+    for n in sizes:
+        require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
 
 
 STARTS = {"binary": initial_model, "gaussian": initial_gaussian_model}

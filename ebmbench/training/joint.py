@@ -22,6 +22,7 @@ from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.samplers import gibbs
 from ebmbench.samplers.meanfield import silent
+from ebmbench.training.fit import check_hidden
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 from ebmbench.training.trainer import Trainer
@@ -34,8 +35,7 @@ def initial_dbm(rows: np.ndarray, hidden: Sequence[int], seed: int, scale: float
     """
     rows = check_rows(rows)
     require(len(hidden) >= 1, "a DBM needs at least one hidden layer")
-    for n in hidden:
-        require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
+    check_hidden(*hidden)
     sizes = [rows.shape[1], *hidden]
     key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
     weights = (

@@ -17,6 +17,11 @@ def check_schedule(rate: float, schedule: str) -> None:
     )
 
 
+def check_planned(what: str, updates: int, steps: int) -> None:
+    """`UserError` where so many updates are more than were planned: the schedule has no rate for them."""
+    require(updates <= steps, f"the {what} was planned for {steps} updates, so {updates} are too many")
+
+
 def scheduled_rate(rate: float, schedule: str, step: int, steps: int) -> float:
     """The step size of update number `step` of `steps`: `constant`, or falling `linear`ly to zero."""
     return rate * (1.0 - step / steps) if schedule == "linear" else rate

@@ -20,7 +20,7 @@ from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, derived_seed
 from ebmbench.samplers.recognition import upwards
 from ebmbench.training.batches import Batches
-from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units, initial_model
+from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_hidden, check_units, initial_model
 from ebmbench.training.sgd import SGD
 from ebmbench.training.stages import Stages
 
@@ -55,8 +55,7 @@ class Stack(Stages):
     ) -> None:
         depth = len(hidden)
         require(depth >= 1, "a stack needs at least one hidden layer")
-        for n in hidden:
-            require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
+        check_hidden(*hidden)
         self.k, self.hidden, self.seed = k, list(hidden), check_seed(seed)
         check_units(visible, precision)
         require(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ebmbench.models.kinds import from_arrays, to_arrays
-from ebmbench.options import require
 from ebmbench.training.ascent import Diverged
+from ebmbench.training.schedule import check_planned
 from ebmbench.training.states import State, joined, part
 from ebmbench.training.trainer import Trainer
 
@@ -60,10 +60,7 @@ class Stages:
 
     def advance(self, updates: int) -> None:
         """Do this many updates, over stages as they come; see `Trainer.advance`."""
-        require(
-            self.done + updates <= self.steps,
-            f"the run was planned for {self.steps} updates, so {self.done + updates} are too many",
-        )
+        check_planned("run", self.done + updates, self.steps)
         while updates > 0:
             if self._current.done == self._current.steps:
                 self.learned = self.models

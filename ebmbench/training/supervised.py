@@ -41,10 +41,7 @@ class Supervised(Trainer):
             model.activations[-1] == "linear",
             f"a classifier ends in a linear layer, but this network in {model.activations[-1]}",
         )
-        optimiser = optimiser or SGD()
-        centred = isinstance(optimiser, SGD) and optimiser.centred
-        require(not centred, "centring is for models of energies, not for networks")
-        super().__init__(k, model, len(rows), optimiser, epochs, batch_size, seed)
+        super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed)
         self._rows: Rows = k.put_rows(rows)
         self._targets: Rows = k.put_rows(one_hot(labels, model.sizes[-1]))
         self._tally: Any = None

@@ -16,6 +16,7 @@ from ebmbench.randomness import check_seed
 from ebmbench.training.adam import Adam
 from ebmbench.training.ascent import Ascent, Diverged
 from ebmbench.training.batches import Batches
+from ebmbench.training.schedule import check_planned
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 
@@ -67,10 +68,7 @@ class Trainer:
 
         `UserError` beyond the planned number, where the schedule has no rate.
         """
-        require(
-            self.done + updates <= self.steps,
-            f"the fit was planned for {self.steps} updates, so {self.done + updates} are too many",
-        )
+        check_planned("fit", self.done + updates, self.steps)
         for _ in range(updates):
             self._update()
 

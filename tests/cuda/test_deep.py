@@ -7,20 +7,11 @@ from conftest import random_rows
 from ebmbench.harness.gate_gaussian import like
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import memory
-from ebmbench.kernels.cuda import tile as tile_module
 from ebmbench.models import dbm
 from ebmbench.randomness import Key, Stream
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)]
 KEY = Key(3, Stream.RECOGNITION, step=2**32 - 1, chain=5)
-
-
-@pytest.fixture(params=["LARGE", "SMALL"])
-def tile(request, monkeypatch):
-    """Every product with this tile, whatever the size of its output."""
-    only = getattr(tile_module, request.param)
-    monkeypatch.setattr(tile_module, "sized", lambda rows, columns: only)
-    return only
 
 
 def spread_out(n_visible, n_hidden):

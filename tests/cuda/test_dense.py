@@ -10,20 +10,11 @@ import pytest
 from ebmbench.harness.gate_networks import network
 from ebmbench.kernels.api import load
 from ebmbench.kernels.cuda import gemm, memory, update
-from ebmbench.kernels.cuda import tile as tile_module
 from ebmbench.models import mlp
 from ebmbench.scalar import ACTIVATIONS, LINEAR
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 33)]
 TOLERANCE = 1e-5
-
-
-@pytest.fixture(params=["LARGE", "SMALL"])
-def tile(request, monkeypatch):
-    """Every product with this tile, whatever the size of its output."""
-    only = getattr(tile_module, request.param)
-    monkeypatch.setattr(tile_module, "sized", lambda rows, columns: only)
-    return only
 
 
 def poisoned(*shape):

@@ -6,19 +6,10 @@ from conftest import random_rows
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import device, memory, products
-from ebmbench.kernels.cuda import tile as tile_module
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream
 
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 65, 2), (65, 31, 5)]
 KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
-
-
-@pytest.fixture(params=["LARGE", "SMALL"])
-def tile(request, monkeypatch):
-    """Every product with this tile, whatever the size of its output."""
-    only = getattr(tile_module, request.param)
-    monkeypatch.setattr(tile_module, "sized", lambda rows, columns: only)
-    return only
 
 
 def poisoned(*shape, dtype=np.float32):

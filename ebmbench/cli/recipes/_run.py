@@ -1,6 +1,6 @@
 """What every recipe starts from and what it gives: the options of the command line, and a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -110,9 +110,10 @@ def facts_of(options: Options, *names: str) -> dict[str, Any]:
     return {name: getattr(options, name) for name in (*common, *names)}
 
 
-def layers(sizes: Sequence[int]) -> str:
-    """Sizes as a person reads them: 784-500-1000."""
-    return "-".join(map(str, sizes))
+def facts_of_fit(options: Options, settings: dict[str, Any], **sizes: Any) -> dict[str, Any]:
+    """As `facts_of`, of what an estimator with these settings trains; sizes: and steps, by name."""
+    facts = facts_of(options, "estimator", "centred", "visible") | settings | sizes
+    return facts | ({"precision": options.precision} if options.visible == "gaussian" else {})
 
 
 def started(path: Path, *kinds: str) -> tuple[Any, dict[str, str]]:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from ebmbench.cli.options import one_or_each
-from ebmbench.cli.recipes._run import OF_ENERGIES, Options, Run, facts_of, layers, started
+from ebmbench.cli.recipes._run import OF_ENERGIES, Options, Run, facts_of, started
 from ebmbench.kernels.api import Backend
 from ebmbench.models.dbm import composed
+from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.training.joint import Joint, Phases, initial_dbm
 from ebmbench.training.pretrained import Pretrained
@@ -27,7 +28,7 @@ def make(options: Options, k: Backend) -> Run:
     of_run = options.joint_epochs, options.batch_size, options.seed
 
     def run(trainer: Any, sizes: Any, finished: Any = lambda model: model) -> Run:
-        return Run(trainer, facts, {"data": data.digest}, f"{layers(sizes)}, {{}} updates", finished)
+        return Run(trainer, facts, {"data": data.digest}, f"{dashed(sizes)}, {{}} updates", finished)
 
     if options.start is not None:
         options.refuse("--start", "hidden", "epochs", "rate", "k")

@@ -1,8 +1,9 @@
 """A DBN, layer by layer, by any estimator that serves all layers."""
 
 from ebmbench.cli.options import one_or_each
-from ebmbench.cli.recipes._run import OF_FITS, Options, Run, facts_of, layers
+from ebmbench.cli.recipes._run import OF_FITS, Options, Run, facts_of_fit
 from ebmbench.kernels.api import Backend
+from ebmbench.models.mlp import dashed
 from ebmbench.training.stack import Stack
 
 NAME = "dbn"
@@ -11,17 +12,13 @@ TAKES = OF_FITS
 
 def make(options: Options, k: Backend) -> Run:
     """See the package's docstring."""
-    gaussian = options.visible == "gaussian"
     settings = options.settings("k", "chains", "denoising")
     hidden, epochs, rates = options.units(64, 64), options.passes(50), options.rates(0.05)
-    data = options.data(gaussian)
+    data = options.data(options.visible == "gaussian")
     stack = Stack(
         k, data.train, hidden, options.estimator, settings, one_or_each(list(map(options.sgd, rates))),
         one_or_each(epochs), options.batch_size, options.seed, options.visible, options.precision,
     )  # fmt: skip
-    facts = facts_of(options, "estimator", "centred", "visible") | settings
-    facts |= {"hidden": hidden, "epochs": epochs, "rate": rates}
-    if gaussian:
-        facts["precision"] = options.precision
-    told = f"{layers([data.n_visible, *hidden])}, {{}} updates by {options.estimator}"
+    facts = facts_of_fit(options, settings, hidden=hidden, epochs=epochs, rate=rates)
+    told = f"{dashed([data.n_visible, *hidden])}, {{}} updates by {options.estimator}"
     return Run(stack, facts, {"data": data.digest}, told)

@@ -1,7 +1,8 @@
 """A GAN: a generator and a discriminator that play against each other, by Adam."""
 
-from ebmbench.cli.recipes._run import Options, Run, facts_of, layers
+from ebmbench.cli.recipes._run import Options, Run, facts_of
 from ebmbench.kernels.api import Backend
+from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.training.adam import Adam
 from ebmbench.training.adversarial import DEFAULT, Adversarial
@@ -27,5 +28,5 @@ def make(options: Options, k: Backend) -> Run:
         k, start, data.train, options.form, optimiser, epochs=epochs, batch_size=options.batch_size,
         seed=options.seed,
     )  # fmt: skip
-    told = f"generator {layers(start.generator.sizes)}, {{}} updates"
+    told = f"generator {dashed(start.generator.sizes)}, {{}} updates"
     return Run(trainer, facts, {"data": data.digest}, told)

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.cli.recipes._run import Options, Run, facts_of, layers, started
+from ebmbench.cli.recipes._run import Options, Run, facts_of, started
 from ebmbench.datasets import Dataset
 from ebmbench.errors import UserError
 from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.augmented import AugmentedMLP
 from ebmbench.models.dbm import DBM
+from ebmbench.models.mlp import dashed
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.samplers.meanfield import augmented
@@ -55,7 +56,7 @@ def make(options: Options, k: Backend) -> Run:
     optimiser = Adam(rate, schedule=options.schedule) if how == "adam" else options.sgd(rate)
     run = Supervised(k, network, rows, labels, optimiser, epochs, options.batch_size, options.seed)
     digests = {"data": data.digest, "labels": sha256(labels.tobytes()).hexdigest()}
-    told = f"{layers(network.sizes)}, {{}} updates by {how}"
+    told = f"{dashed(network.sizes)}, {{}} updates by {how}"
 
     def written(model: Any) -> Any:
         return model if finished is None else AugmentedMLP(finished, model)

@@ -1,6 +1,6 @@
 """An RBM, by any estimator."""
 
-from ebmbench.cli.recipes._run import OF_FITS, Options, Run, facts_of
+from ebmbench.cli.recipes._run import OF_FITS, Options, Run, facts_of_fit
 from ebmbench.kernels.api import Backend
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
 
@@ -22,9 +22,6 @@ def make(options: Options, k: Backend) -> Run:
         k, start, data.train, options.estimator, settings, options.sgd(rate), epochs,
         options.batch_size, options.seed, PRECISIONS[options.precision],
     )  # fmt: skip
-    facts = facts_of(options, "estimator", "centred", "visible") | settings
-    facts |= {"hidden": hidden, "epochs": epochs, "rate": rate}
-    if gaussian:
-        facts["precision"] = options.precision
+    facts = facts_of_fit(options, settings, hidden=hidden, epochs=epochs, rate=rate)
     told = f"{data.n_visible}x{hidden}, {{}} updates by {options.estimator}"
     return Run(fit, facts, {"data": data.digest}, told)

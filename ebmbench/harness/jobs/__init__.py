@@ -5,7 +5,7 @@ does it, and how to see that it was done. What all run on is a `Subject`.
 """
 
 from ebmbench.harness.jobs._deep import Stacked, Together
-from ebmbench.harness.jobs._epoch import Own
+from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own
 from ebmbench.harness.jobs._flips import Pseudolikelihood, RatioMatching
 from ebmbench.harness.jobs._job import Cost, Job, Ours
 from ebmbench.harness.jobs._layers import Classifier, Pair
@@ -18,4 +18,4 @@ JOBS: dict[str, type[Job]] = {
 }
 JOBS |= DEEP
 
-__all__ = ["DEEP", "JOBS", "Cost", "Job", "Ours", "Own"]
+__all__ = ["DEEP", "EPOCHS", "JOBS", "MOMENTUM", "RATE", "Cost", "Job", "Ours", "Own"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.harness import conformance, made_up
-from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own, joined
+from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own
 from ebmbench.harness.jobs._job import Cost
 from ebmbench.harness.subject import Subject
 from ebmbench.harness.trainer import Trainer
@@ -17,6 +17,7 @@ from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models import dbm
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
+from ebmbench.models.mlp import dashed
 from ebmbench.models.rbm import hidden_probability
 from ebmbench.peers import Peer, Work
 from ebmbench.randomness import Key, Stream
@@ -83,7 +84,7 @@ class Stacked(Own):
     @property
     def title(self) -> str:
         """The layers and the estimator."""
-        return f"DBN {joined(self.hidden)}, {self.estimator.upper()}-1"
+        return f"DBN {dashed(self.hidden)}, {self.estimator.upper()}-1"
 
     @property
     def images(self) -> int:
@@ -153,7 +154,7 @@ class Together(Own):
     def title(self) -> str:
         """The layers and what an update consists of."""
         return (
-            f"DBM {joined(self.hidden)}, {self.mean_field} of mean field, {self.sweeps} sweeps of "
+            f"DBM {dashed(self.hidden)}, {self.mean_field} of mean field, {self.sweeps} sweeps of "
             f"{self.chains:,} chains"
         )
 

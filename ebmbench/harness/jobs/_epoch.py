@@ -1,6 +1,5 @@
 """What the jobs that train have in common: an epoch of updates by the library's own loop."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from ebmbench.kernels.api import Backend
 from ebmbench.options import require
 from ebmbench.peers import Work
 
-RATE, MOMENTUM = 1e-6, 0.5  # so small that the model stays what it is
+RATE, MOMENTUM = 1e-6, 0.5  # so small that the model stays what it is, however many updates are clocked
 EPOCHS = 10**6  # more than anyone can clock
 
 
@@ -99,8 +98,3 @@ class Own(Epoch):
     def start(self, n_visible: int) -> Any:
         """What training begins with."""
         raise NotImplementedError
-
-
-def joined(sizes: Sequence[int]) -> str:
-    """Layers as tables call them."""
-    return "-".join(map(str, sizes))

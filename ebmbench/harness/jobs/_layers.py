@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from ebmbench.discovery import unknown
 from ebmbench.harness import made_up, pursuit
-from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own, joined
+from ebmbench.harness.jobs._epoch import EPOCHS, MOMENTUM, RATE, Own
 from ebmbench.harness.jobs._job import Cost
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
 from ebmbench.models.gan import FORMS, GAN
-from ebmbench.models.mlp import MLP
+from ebmbench.models.mlp import MLP, dashed
 from ebmbench.peers import Peer, Rule, Work
 from ebmbench.scalar import ACTIVATIONS
 from ebmbench.training.adam import Adam
@@ -55,7 +55,7 @@ class Classifier(Own):
     @property
     def title(self) -> str:
         """The hidden layers, their units and the optimiser."""
-        layers = joined([*self.hidden, _CLASSES])
+        layers = dashed([*self.hidden, _CLASSES])
         return f"MLP {layers}, {self.activation.replace('_', ' ')}, {_CALLED[self.optimiser]}"
 
     def start(self, n_visible: int) -> MLP:
@@ -121,7 +121,7 @@ class Pair(Own):
     @property
     def title(self) -> str:
         """Both players' hidden layers."""
-        players = f"G {joined([self.latent, *self.generator])}, D {joined(self.discriminator)}"
+        players = f"G {dashed([self.latent, *self.generator])}, D {dashed(self.discriminator)}"
         return f"GAN, {players}, {self.form.replace('_', '-')}, Adam"
 
     def start(self, n_visible: int) -> GAN:

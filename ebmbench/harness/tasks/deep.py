@@ -17,8 +17,8 @@ from ebmbench.datasets import Dataset
 from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, tasks
 from ebmbench.harness.clock import Timeout, warm_up
 from ebmbench.harness.course import Course, Looks
-from ebmbench.harness.measures import Quality, Speed
-from ebmbench.harness.recipes import BOUND, ERROR, PARZEN, Given, Recipe
+from ebmbench.harness.measures import BETTER, BOUND, ERROR, LEAST_GAIN, NO_GAIN, PARZEN, Quality, Speed
+from ebmbench.harness.recipes import Given, Recipe
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.trainer import Planned
@@ -28,8 +28,6 @@ from ebmbench.partition import ais, exact
 
 NAME = "deep"
 SAMPLES = 36  # pictures of a look
-_LEAST_GAIN = 1.0  # nats a test row over independent pixels
-NO_GAIN = "no gain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +172,7 @@ def _verdict(row: dict[str, Any]) -> str | None:
     """
     if row["measure"] == BOUND:
         found = min(row[BOUND], row.get("bound_reverse", np.inf))
-        return "gain" if found >= row["baseline_independent"] + _LEAST_GAIN else NO_GAIN
+        return "gain" if found >= row["baseline_independent"] + LEAST_GAIN else NO_GAIN
     if row["measure"] == ERROR:
         return "gain" if row[ERROR] + 3 * row["std_error"] < row["error_of_one_class"] else NO_GAIN
     return None
@@ -182,7 +180,7 @@ def _verdict(row: dict[str, Any]) -> str | None:
 
 def _reached(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
     measure, seconds = row["measure"], row["train_s"]
-    sign = quality.BETTER[measure]
+    sign = BETTER[measure]
     return [_curve.first_at(target, curve, seconds, measure, sign) for target in case.targets]
 
 

@@ -16,7 +16,7 @@ from ebmbench import estimators, options, partition
 from ebmbench.discovery import unknown
 from ebmbench.harness import conformance, gate, interleaved, made_up, tasks
 from ebmbench.harness.interleaved import Limit, System, Turns
-from ebmbench.harness.jobs import DEEP, Own
+from ebmbench.harness.jobs import DEEP, EPOCHS, MOMENTUM, RATE, Own
 from ebmbench.harness.measures import Speed
 from ebmbench.harness.trainer import Trainer
 from ebmbench.kernels import api
@@ -30,9 +30,7 @@ from ebmbench.training.sgd import SGD
 NAME = "speed"
 AGAINST = {"cpu": "reference", "cuda": "cpu"}
 _KINDS = ("estimator", "method", "model")
-_RATE = 1e-6  # so small that the model stays what it is, however many updates are clocked
 _COUNTED = {"betas": "temperatures"}  # how a table calls a setting of a method
-_EPOCHS = 10**6  # more than anyone can clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +197,8 @@ class _Work:
         self.base = base_rates(self.rows, "made-up rows")
         if case.kind == "estimator":
             self.fit = Fit(
-                self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(_RATE, 0.5),
-                _EPOCHS, case.batch_size, case.seed,
+                self.k, self.model, self.rows, case.job["estimator"], case.settings, SGD(RATE, MOMENTUM),
+                EPOCHS, case.batch_size, case.seed,
             )  # fmt: skip
         else:
             self.handle = self.k.put(self.model, case.config[1].arithmetic)

@@ -11,7 +11,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
-from ebmbench.harness.measures import Quality, Speed
+from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
@@ -26,8 +26,6 @@ from ebmbench.training.sgd import SGD
 NAME = "train"
 SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
-_LEAST_GAIN = 1.0  # nats a test row over independent pixels
-NO_GAIN = "no gain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +177,7 @@ def _worth(row: dict[str, Any]) -> dict[str, Any]:
     """
     found = min(row["log_likelihood"], row.get("log_likelihood_reverse", np.inf))
     gain = found - row["baseline_independent"]
-    return {"gain": gain, "verdict": "gain" if gain >= _LEAST_GAIN else NO_GAIN}
+    return {"gain": gain, "verdict": "gain" if gain >= LEAST_GAIN else NO_GAIN}
 
 
 def _learned(info: dict[str, Any]) -> dict[str, Any]:

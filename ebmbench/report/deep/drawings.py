@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ebmbench.report.deep.entries import BOUND, ERROR, PARZEN, Entry, shown, yardstick
+from ebmbench.harness.measures import BOUND, ERROR, PARZEN
+from ebmbench.report.deep.entries import Entry, shown, yardstick
 from ebmbench.report.deep.published import like
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Drawing

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ebmbench.harness.measures import BETTER, BOUND, ERROR, NO_GAIN, PARZEN
 from ebmbench.report.text import listing, number
 from ebmbench.report.training.reached import Reached, reached
-
-BOUND, ERROR, PARZEN = "bound", "error", "parzen"
-BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}  # the sign by which more of it is better
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _entry(group: pd.DataFrame) -> Entry:
         gap=float(done["gap"].abs().max()),
         resolved=int(done["resolved"].eq(True).sum()),
         unresolved=int(done["resolved"].eq(False).sum()),
-        no_gains=int(done["verdict"].eq("no gain").sum()),
+        no_gains=int(done["verdict"].eq(NO_GAIN).sum()),
         train_s=float(middle["train_s"]),
         images_per_s=float(middle["images_per_s"]),
         memory=float(middle["memory_peak"]),

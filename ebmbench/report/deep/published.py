@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from ebmbench.report.deep.entries import BOUND, ERROR, PARZEN, Entry
+from ebmbench.harness.measures import BOUND, ERROR, PARZEN
+from ebmbench.report.deep.entries import Entry
 
 _SH = "Salakhutdinov & Hinton 2009"
 

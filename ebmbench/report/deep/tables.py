@@ -5,16 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.report.deep.entries import (
-    BETTER,
-    BOUND,
-    ERROR,
-    PARZEN,
-    Entry,
-    shown,
-    with_error,
-    yardstick,
-)
+from ebmbench.harness.measures import BETTER, BOUND, ERROR, NO_GAIN, PARZEN
+from ebmbench.report.deep.entries import Entry, shown, with_error, yardstick
 from ebmbench.report.deep.published import Published, like
 from ebmbench.report.section import Cell, Sheet
 from ebmbench.report.text import MISSING, duration, number, significant, tick, whole
@@ -50,7 +42,7 @@ def _quality(entry: Entry) -> Cell:
         ends = shown(entry.measure, min(entry.values)), shown(entry.measure, max(entry.values))
         notes.append(f"{len(entry.values)} seeds [{ends[0]}, {ends[1]}]")
     if entry.no_gains:
-        notes.append("no gain")
+        notes.append(NO_GAIN)
     return Cell(entry.told, BETTER[entry.measure] * entry.value, ", ".join(notes))
 
 

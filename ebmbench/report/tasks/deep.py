@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN
 from ebmbench.harness.table import load_model
 from ebmbench.report.cases import Kind
 from ebmbench.report.deep import drawings, pictures, tables
-from ebmbench.report.deep.entries import BETTER, BOUND, ERROR, PARZEN, Entry, collect, without_gain
+from ebmbench.report.deep.entries import Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section
 from ebmbench.report.style import Looks
 from ebmbench.report.text import count, duration, listing, significant, slug

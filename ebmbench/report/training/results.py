@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
 from ebmbench.harness.table import update_quartiles
 from ebmbench.report.text import number
 from ebmbench.report.training.reached import Reached, reached
-
-_LEAST_GAIN = 1.0  # nats a test row over base rates; what the verdict of a row asks for, too
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _result(group: pd.DataFrame) -> Result:
         compile_s=float(done["compile_s"].max()),
         update_s=_quartiles(done["samples"]),
         gains=tuple(gains.dropna()),
-        no_gains=int(((done["verdict"] == "no gain") | (gains < _LEAST_GAIN)).sum()),
+        no_gains=int(((done["verdict"] == NO_GAIN) | (gains < LEAST_GAIN)).sum()),
         gap=float(done["gap"].abs().max()),
         resolved=int(done["resolved"].eq(True).sum()),
         unresolved=int(done["resolved"].eq(False).sum()),
