@@ -124,6 +124,14 @@ def test_settings_are_all_told_with_their_part():
         ("gan", [], {"players": {"form": "minmax"}}, "did you mean 'minimax'"),
         ("gan", [], {"players": {"beta1": 1.0}}, "beta1"),
         ("gan", [], {"players": {"discriminator_rate": -1.0}}, "learning rate"),
+        ("gan", [], {"players": {"discriminator_optimiser": "sdg"}}, "did you mean 'sgd'"),
+        ("gan", [], {"players": {"discriminator_decay": 0.1}}, "adam has no discriminator_decay"),
+        (
+            "gan",
+            [],
+            {"players": {"discriminator_optimiser": "sgd", "discriminator_decay": -0.1}},
+            "weight decay",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence_that_names_it(kind, hidden, tables, named):

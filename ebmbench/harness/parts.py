@@ -116,7 +116,9 @@ class Classifier:
 class Players:
     """generator, discriminator: units of their hidden layers; latent: length of the noise; by Adam.
 
-    discriminator_rate: its own step size, or 0 for that of the generator.
+    discriminator_rate: its own step size, or 0 for that of the generator; discriminator_optimiser: adam,
+    or sgd with momentum 1/2, which has discriminator_decay too: it keeps the discriminator from telling
+    all fakes with certainty, which leaves the generator nothing to follow.
     """
 
     generator: list = field(default_factory=lambda: [256, 256])
@@ -127,6 +129,8 @@ class Players:
     epochs: int = 10
     rate: float = 2e-4
     discriminator_rate: float = 0.0
+    discriminator_optimiser: str = "adam"
+    discriminator_decay: float = 0.0
     beta1: float = 0.5
     schedule: str = "constant"
 
@@ -134,6 +138,10 @@ class Players:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
         if self.form not in FORMS:
             raise unknown("form", self.form, list(FORMS))
+        if self.discriminator_optimiser not in ("sgd", "adam"):
+            raise unknown("optimiser", self.discriminator_optimiser, ["sgd", "adam"])
+        by_sgd = self.discriminator_optimiser == "sgd"
+        require(by_sgd or self.discriminator_decay == 0.0, "adam has no discriminator_decay, but sgd")
         _ = self.how, self.judging
 
     @property
@@ -142,9 +150,12 @@ class Players:
         return Adam(self.rate, self.beta1, schedule=self.schedule)
 
     @property
-    def judging(self) -> Adam:
+    def judging(self) -> SGD | Adam:
         """The discriminator's."""
-        return Adam(self.discriminator_rate or self.rate, self.beta1, schedule=self.schedule)
+        rate = self.discriminator_rate or self.rate
+        if self.discriminator_optimiser == "sgd":
+            return SGD(rate, decay=self.discriminator_decay, schedule=self.schedule)
+        return Adam(rate, self.beta1, schedule=self.schedule)
 
 
 PARTS: dict[str, Any] = {

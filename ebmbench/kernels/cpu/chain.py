@@ -26,7 +26,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_listed
-from ebmbench.kernels.cpu.simd import WIDE_COLUMNS
+from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, copy
 
 REFRESH = 64  # sweeps
 
@@ -52,12 +52,6 @@ def room(chains, units):
     )
 
 
-@jit(forceinline=True)
-def _copy(state, out):
-    for i in range(state.size):  # ten times as fast as an assignment of slices
-        out[i] = state[i]
-
-
 @jit
 def follow(bias, matrix, new, old, fresh, room, x):
     """Make x = bias + new @ matrix from x = bias + old @ matrix, and old = new.
@@ -69,7 +63,7 @@ def follow(bias, matrix, new, old, fresh, room, x):
     if fresh:
         products(matrix, bias, new, x)
         for r in range(new.shape[0]):
-            _copy(new[r], old[r])
+            copy(new[r], old[r])
         return
     for r in range(new.shape[0]):
         now, before = new[r], old[r]
@@ -78,7 +72,7 @@ def follow(bias, matrix, new, old, fresh, room, x):
         if anew:
             rising, falling = list_on(now, room.up[r]), 0
         room.counts[r, 0], room.counts[r, 1], room.counts[r, 2] = rising, falling, anew
-        _copy(now, before)
+        copy(now, before)
     columns = matrix.shape[1]
     for first in range(0, columns, WIDE_COLUMNS):
         last = min(columns, first + WIDE_COLUMNS)

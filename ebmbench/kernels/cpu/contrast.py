@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
+from ebmbench.kernels.cpu.simd import copy, fill
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
 TILE = 16  # visible units that are worked on together: a cache line of a column of W
@@ -36,7 +37,7 @@ def pick(states, first, last, index, weight):
 
 @jit(forceinline=True)
 def _pick_binary(states, first, last, index, weight):
-    index[:, 0] = 0
+    fill(index[:, 0], 0)
     for r in range(states.shape[0]):
         word = word_of(states[r], first, last)
         while word != np.uint64(0):
@@ -48,7 +49,7 @@ def _pick_binary(states, first, last, index, weight):
 
 @jit(forceinline=True)
 def _pick_real(states, first, last, index, weight):
-    index[:, 0] = 0
+    fill(index[:, 0], 0)
     room = DENSE * states.shape[0] * (last - first)
     for r in range(states.shape[0]):
         word = word_of(states[r], first, last)
@@ -61,7 +62,7 @@ def _pick_real(states, first, last, index, weight):
             word &= word - np.uint64(1)
             room -= 1
         if room < 0:
-            index[:, 0] = -1
+            fill(index[:, 0], -1)
             return
 
 
@@ -98,7 +99,7 @@ def _add_up_binary(states, p, index, weight, sums, zero, first, last, out):
 @jit(forceinline=True)
 def _add_up_real(states, p, index, weight, sums, zero, first, last, out):
     if index[0] < 0:
-        out[first:last] = sums[: last - first]
+        copy(sums, out[first:last])
     else:
         add_weighted(zero, p, index[1:], weight, index[0], first, last, out)
 

@@ -68,7 +68,7 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
     with cgutils.for_range(builder, terms):
         entries, weights = builder.load(here), builder.load(there)
         vector = [builder.load(at(weights, k), align=4) for k in range(vectors)]
-        if vectors == _VECTORS:
+        if vectors > 1 or _VECTORS == 1:  # one alone has no register left for that
             soon = line(weights, b_row, _AHEAD)
             for k in range(vectors):
                 _prefetch(builder, at(soon, k))
@@ -85,7 +85,7 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
 
 @intrinsic
 def _tile(typingctx, height, vectors, a, a_at, row, term, terms, b, b_at, start, start_row, out, out_at):
-    """A tile of one of `_HEIGHTS`, 1 or `_VECTORS` vectors wide; start: an address; the rest: `block`."""
+    """A tile of one of `_HEIGHTS`, at most `_VECTORS` wide; start: an address; the rest as in `block`."""
     if any((x.dtype, x.layout) != (types.float32, "C") for x in (a, b, out)):
         return None  # the pointers below step over neighbours in memory
     n = types.intp
@@ -107,7 +107,7 @@ def _tile(typingctx, height, vectors, a, a_at, row, term, terms, b, b_at, start,
         end = builder.append_basic_block("end")
         choice = builder.switch(number, end)
         for h in _HEIGHTS:
-            for v in sorted({1, _VECTORS}):
+            for v in range(1, _VECTORS + 1):
                 case = builder.append_basic_block(f"tile.{h}.{v}")
                 choice.add_case(ir.Constant(_INDEX, h * (_VECTORS + 1) + v), case)
                 builder.position_at_end(case)
@@ -132,6 +132,14 @@ def _next_height(left, tall):
     return height
 
 
+@jit(forceinline=True)
+def _next_width(left):
+    """Of the vectors that are left, those of the next tile: two and two rather than three and one."""
+    if left == _VECTORS + 1 and _VECTORS > 1:
+        return _VECTORS - 1
+    return min(left, _VECTORS)
+
+
 @jit
 def block(a, a_at, row, term, terms, b, b_at, start, start_at, start_row, out, out_at, rows, columns):
     """out[m, n] = start[m, n] + the sum over k < terms of a[m, k] b[k, n], m < rows, n < columns.
@@ -146,7 +154,7 @@ def block(a, a_at, row, term, terms, b, b_at, start, start_at, start_row, out, o
     width = out.shape[out.ndim - 1]
     first = 0
     while first < columns:
-        vectors = _VECTORS if first + WIDE <= columns else 1
+        vectors = _next_width((columns - first) // LANES)
         begin, apart = np.intp(start.ctypes.data) + 4 * (start_at + first), start_row
         for piece in range(pieces):
             past, end = piece * terms // pieces, (piece + 1) * terms // pieces

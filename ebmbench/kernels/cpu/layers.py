@@ -15,6 +15,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
+from ebmbench.kernels.cpu.simd import copy
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
 DENSE = 0.35  # share of numbers that are not 0 from which on none is left out
@@ -72,7 +73,7 @@ def _weighted(matrix, bias, states, out):
     index, weight = np.empty((rows, _HEIGHT), np.int32), np.empty((rows, _HEIGHT), np.float32)
     count = np.empty(rows, np.intp)
     for r in range(rows):
-        out[r, :columns] = bias
+        copy(bias, out[r, :columns])
     for top in range(0, units, _HEIGHT):
         bottom = min(units, top + _HEIGHT)
         part = matrix[top:bottom]

@@ -2,6 +2,9 @@
 
 What v says to the odd layers, c + vW, is summed up once; each update then multiplies the even layers'
 means by their own rows of W, and the odd layers' by the same of the transposed copy.
+
+Floor of an update of 100 rows of a 784-500-1000 model: 200 million operations, 1.2 ms on a thread of
+166 GFLOP/s; W's 4 MB, from the last cache at 40 GB/s, are 0.1 ms. Measured are 1.3 ms.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
-from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.kernels.cpu.simd import LANES, copy, fill
 from ebmbench.kernels.cpu.transpose import transpose
 from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, activate, slope
 
@@ -140,8 +140,8 @@ def top_delta(threads, delta, a, kind, columns, x, sums):
         first, last = _columns(task, across, columns)
         end = max(first, min(last, units))
         for r in range(x.shape[0]):
-            x[r, first:end] = delta[r, first:end]
-            x[r, end:last] = np.float32(0.0)
+            copy(delta[r, first:end], x[r, first:end])
+            fill(x[r, end:last], np.float32(0.0))
             multiply_by_slopes(kind, x[r, first:end], a[r, first:end])
         _add_rows(x, first, last, sums)
 
@@ -163,7 +163,8 @@ def delta_below(threads, x, outputs, W, zero, a, kind, columns, below, sums):
             right = min(last, left + WIDE)
             real = max(0, min(right, inputs) - left)
             transpose(W[left : left + real], 0, real, outputs, turned)
-            turned[:, real:] = np.float32(0.0)
+            for j in range(outputs):
+                fill(turned[j, real:], np.float32(0.0))
             block(
                 x, 0, x.shape[1], 1, outputs, turned, 0, zero, 0, 0,
                 below, left, x.shape[0], right - left,

@@ -28,6 +28,20 @@ def _arrays(context, builder, signature, args):
     ]
 
 
+@jit(forceinline=True)
+def copy(source, target):
+    """Target = source, of one dimension: slices take longer to assign, and far longer to compile."""
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@jit(forceinline=True)
+def fill(target, value):
+    """All of target, of one dimension, = value."""
+    for i in range(target.size):
+        target[i] = value
+
+
 def broadcast(builder, number):
     """A vector of so many times the number."""
     kind = ir.VectorType(number.type, LANES)
