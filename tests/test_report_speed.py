@@ -51,6 +51,7 @@ def kernels():
                     f"{job}{arithmetic}{peer}", "kernel", backend="cuda", job=job, arithmetic=arithmetic,
                     peer="" if "AIS" in job else peer, n_visible=784, n_hidden=500, turns=6, put_s=1e-4,
                     get_s=2e-5, floor_s=2e-4, fraction=0.2 + place, bound="operations",
+                    operations=1e10, bytes=1e7, operations_per_s=5e13, copy_per_s=4e12,
                     peer_version="torch 2.13", peer_settings="threads 2",
                     peer_verdict="verified: transition",
                 )  # fmt: skip
@@ -154,7 +155,8 @@ def test_kernels_tell_floor_ratio_and_moves(tmp_path):
     assert seen.count("cupy, float32 is faster at Gibbs, 100 chains, 100 sweeps") == 2
     assert [row[7] for row in rows[:4]] == ["ours", "the peer"] * 2
     files = {path.name for path in (tmp_path / "r" / "figures").glob("*.svg")}
-    assert files == {"kernel-floors.svg", "kernel-1-gibbs-100-chains-100-sweeps.svg"}
+    of_all = {"kernel-floors.svg", "kernel-roofline-cuda.svg"}
+    assert files == of_all | {"kernel-1-gibbs-100-chains-100-sweeps.svg"}
 
 
 def test_a_red_job_of_the_gate_is_named_with_its_error(tmp_path):

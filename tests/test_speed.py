@@ -410,6 +410,7 @@ def test_the_floor_is_the_larger_of_two(monkeypatch):
     monkeypatch.setattr(ceilings, "measure", lambda backend, threads: tops[threads])
     found = floor("cpu", Cost(2e9, 1e6, 5e8), "float", 1)
     assert (found["floor_s"], found["bound"]) == (2.0, "operations")
+    assert (found["operations_per_s"], found["copy_per_s"]) == (1e9, 1e9)
     found = floor("cpu", Cost(1e6, 1e9, 1e9), "bfloat16x2", 2)
     assert (found["floor_s"], found["bound"], found["operations"]) == (5.0, "bytes", 2e6)
     assert floor("cpu", Cost(1.0, 1.0, 1.0), "bfloat16", 1)["floor_s"] is None

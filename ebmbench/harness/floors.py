@@ -15,7 +15,7 @@ WAYS = {
 
 
 def floor(backend: str, cost: Cost, arithmetic: str, threads: int = 0) -> dict[str, Any]:
-    """The floor of a piece of work in seconds, and which ceiling says so; None where none was measured.
+    """The floor of a piece of work in seconds, which ceiling says so, and both; None where not measured.
 
     threads: of the processor, as in `ceilings.measure`.
     """
@@ -25,6 +25,7 @@ def floor(backend: str, cost: Cost, arithmetic: str, threads: int = 0) -> dict[s
     operations = cost.operations * products
     moved = cost.weights * size + cost.other_bytes
     found = {"operations": operations, "bytes": moved, "floor_s": None, "bound": None}
+    found |= {"operations_per_s": rate, "copy_per_s": top.copy}
     if rate is None or top.copy is None:
         return found
     times = {"operations": operations / rate, "bytes": moved / top.copy}

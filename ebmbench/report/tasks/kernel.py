@@ -13,6 +13,7 @@ from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
 from ebmbench.report.tasks.cells import first, ranged, records, rounded, seconds, times_as_fast
+from ebmbench.report.tasks.roofline import COLUMNS, rooflines
 from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
 
 KIND = Kind(
@@ -22,7 +23,7 @@ KIND = Kind(
         "seconds", "seconds_low", "seconds_high",
         "against_seconds", "against_seconds_low", "against_seconds_high",
         "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
-        "n_visible", "n_hidden", "turns", "images_per_s",
+        "n_visible", "n_hidden", "turns", "images_per_s", *COLUMNS,
     ),
     words={
         "peer": "beside", "model": "of", "dataset": "started from", "n_visible": "visible",
@@ -45,7 +46,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.answer = _answer(done)
     reached = _reached(done)
     if len(reached):
-        found.drawings.append(_floors(reached))
+        found.drawings += [*rooflines(done), _floors(reached)]
     peers = Looks(tuple(dict.fromkeys(str(name) for name in done["peer"])), ())
     for place, (job, group) in enumerate(done[done["ratio"].notna()].groupby("where", sort=False), 1):
         found.drawings.append(_ratios(f"kernel-{place}-{slug(str(job))}", str(job), group, peers))

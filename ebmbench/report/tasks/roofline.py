@@ -1,0 +1,119 @@
+"""The roofline: what kernels do a second, by what the dense algorithm computes for each byte it moves.
+
+Williams, Waterman & Patterson 2009. Operations and bytes are those of the plain dense algorithm, so a
+kernel that leaves some of them out may stand above the roof.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ebmbench.report.section import Drawing
+from ebmbench.report.style import INK, MUTED, panel
+from ebmbench.report.tasks.cells import records
+from ebmbench.report.text import duration, listing, significant, tick
+
+COLUMNS = ("operations", "bytes", "operations_per_s", "copy_per_s")  # of a row
+_HEIGHT = 3.4  # inches
+_NEAR = 0.12, 0.06  # decades across and up within which points have their numbers in one place
+_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
+
+
+class _Roof(NamedTuple):
+    """What a device does at most: operations a second in a precision, and bytes copied."""
+
+    precision: str
+    operations: float
+    copy: float
+
+    def at(self, intensity: float) -> float:
+        """Operations a second with so many of them a byte."""
+        return min(self.operations, self.copy * intensity)
+
+
+def rooflines(done: pd.DataFrame) -> list[Drawing]:
+    """One a backend: each kernel that was timed there, a point, by the medians of its rows."""
+    known = done[(done[list(COLUMNS)] > 0).all(axis=1)]
+    return [_drawn(str(backend), group) for backend, group in known.groupby("backend", sort=False)]
+
+
+def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
+    points = rows.groupby(["where", "arithmetic"], sort=False)[["seconds", *COLUMNS]].median()
+    points = points.reset_index()
+    points["intensity"] = points["operations"] / points["bytes"]
+    points["rate"] = points["operations"] / points["seconds"]
+    figure, axes = panel(f"Roofline: {backend}", _HEIGHT)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    roofs = _roofs(points)
+    ends = [0.25 * roof.operations / roof.copy for roof in roofs]
+    low, high = min([*ends, 0.5 * points["intensity"].min()]), 2.0 * points["intensity"].max()
+    for roof in roofs:
+        _draw_roof(axes, roof, low, high)
+    axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
+    for first, text in _numbers(points):
+        axes.annotate(text, (first["intensity"], first["rate"]), (5, -3), **_SMALL)
+    axes.margins(y=0.1)
+    axes.set_xlim(low, high)
+    for axis, unit in ((axes.xaxis, 1.0), (axes.yaxis, 1e9)):
+        axis.set_major_locator(LogLocator(10))
+        axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: _tick(value / unit)))
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("operations for each byte, dense algorithm")
+    axes.set_ylabel("10⁹ operations a second, dense algorithm")
+    key = "; ".join(f"{n} {_name(row)}" for n, row in enumerate(records(points), 1))
+    caption = (
+        "The roof is the most that the device was seen to do: copies on the left, products of matrices "
+        "on the right. A kernel above it leaves out operations of the dense algorithm, or its bytes stay "
+        f"in a cache. Kernels: {key}."
+    )
+    told = [
+        f"{_name(row)} {significant(row.rate / 1e9)} billion a second, {duration(row.seconds)}"
+        for row in records(points)
+    ]
+    alt = f"Roofline of {backend}, operations a second: {listing(told)}."
+    return Drawing(f"kernel-roofline-{backend}", figure, caption, alt)
+
+
+def _roofs(points: pd.DataFrame) -> list[_Roof]:
+    """One of each precision that kernels compute in."""
+    coarse = points["arithmetic"].astype(str).str.startswith("bfloat16")
+    names = np.where(coarse, "bfloat16", "float32")
+    return [
+        _Roof(
+            str(name), *(float(group[column].median()) for column in ("operations_per_s", "copy_per_s"))
+        )
+        for name, group in points.groupby(names)
+    ]
+
+
+def _draw_roof(axes: Axes, roof: _Roof, low: float, high: float) -> None:
+    bend = min(max(roof.operations / roof.copy, low), high)
+    ends = [low, bend, high]
+    axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
+    flat = f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s"
+    axes.annotate(flat, (high, roof.at(high)), (0, 3), ha="right", color=MUTED, **_SMALL)
+    steep = f"{significant(roof.copy / 1e9)} GB/s"
+    axes.annotate(steep, (low, roof.at(low)), (8, 0), va="center", color=MUTED, **_SMALL)
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 else tick(value)
+
+
+def _name(row: Any) -> str:
+    return f"{row.where}" + ("" if row.arithmetic == "float" else f", {row.arithmetic}")
+
+
+def _numbers(points: pd.DataFrame) -> Iterator[tuple[pd.Series, str]]:
+    """The highest point of each group whose numbers would overlap, and all their numbers."""
+    left = [int(n) for n in np.argsort(-points["rate"].to_numpy())]
+    at = np.log10(points[["intensity", "rate"]].to_numpy(float))
+    while left:
+        near = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
+        yield points.iloc[left[0]], ", ".join(str(n + 1) for n in sorted(near))
+        left = [n for n in left if n not in near]

@@ -1,0 +1,59 @@
+"""The roofline: where points and roofs stand, whose numbers are told, and what has no place there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebmbench.report import style
+from ebmbench.report.tasks.roofline import rooflines
+
+
+def rows(**changed):
+    """Two kernels far apart, the first twice, and one in bfloat16 beside it."""
+    found = pd.DataFrame(
+        {
+            "where": ["Gibbs", "Gibbs", "SML", "Gibbs"],
+            "arithmetic": ["float", "float", "float", "bfloat16"],
+            "backend": "cuda",
+            "seconds": [1.0, 3.0, 0.5, 0.1],
+            "operations": [4e9, 4e9, 1e9, 4e9],
+            "bytes": [1e8, 1e8, 1e9, 1e8],
+            "operations_per_s": [1e10, 1e10, 1e10, 1e11],
+            "copy_per_s": 2e9,
+        }
+    )
+    return found.assign(**changed)
+
+
+def drawn(table):
+    with style.applied():
+        return rooflines(table)
+
+
+def test_points_and_roofs_stand_where_they_were_measured():
+    (drawing,) = drawn(rows())
+    (axes,) = drawing.figure.axes
+    coarse, fine, points = (line.get_xydata() for line in axes.lines)
+    np.testing.assert_allclose(points, [[40, 2e9], [1, 2e9], [40, 4e10]])
+    assert (fine[:, 1].max(), coarse[:, 1].max()) == (1e10, 1e11)
+    for roof, bend in ((fine, 5.0), (coarse, 50.0)):
+        assert roof[1, 0] == bend
+        assert roof[0, 1] == pytest.approx(2e9 * roof[0, 0])  # copies bound what lies left of the bend
+    assert "1 Gibbs; 2 SML; 3 Gibbs, bfloat16." in drawing.caption
+    assert {"1", "2", "3"} <= {text.get_text() for text in axes.texts}
+    assert "SML 2.00 billion a second" in drawing.alt
+
+
+def test_neighbours_share_the_place_of_their_numbers():
+    (drawing,) = drawn(rows(where=["Gibbs", "CD", "SML", "AIS"], seconds=[1.0, 1.02, 0.5, 0.1]))
+    assert "1, 2" in {text.get_text() for text in drawing.figure.axes[0].texts}
+
+
+@pytest.mark.parametrize("missing", ["operations", "bytes", "operations_per_s", "copy_per_s"])
+def test_what_was_not_measured_is_not_drawn(missing):
+    assert drawn(rows(**{missing: np.nan})) == []
+
+
+def test_each_backend_has_its_own():
+    names = [drawing.name for drawing in drawn(rows(backend=["cuda", "cuda", "cpu", "cuda"]))]
+    assert names == ["kernel-roofline-cuda", "kernel-roofline-cpu"]
