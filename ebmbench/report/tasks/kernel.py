@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
-from ebmbench.report.style import INK, MUTED, Looks, panel
+from ebmbench.report.style import INK, MUTED, PAPER, Looks, panel
 from ebmbench.report.tasks.cells import first, ranged, records, rounded, seconds, times_as_fast
 from ebmbench.report.tasks.roofline import COLUMNS, rooflines
 from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
@@ -127,7 +128,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
         axes.annotate(
             _rate(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
-            fontsize=8,
+            fontsize=8, path_effects=[withStroke(linewidth=3, foreground=PAPER)],
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
     axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))
