@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from conftest import complaint, needs_two_threads, random_rbm, random_rows
 
+from ebmbench.compile import jit
 from ebmbench.errors import DeviceError
-from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.kernels.cpu.contrast import Contrast, pick, scratch
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key
 from ebmbench.training.fit import Fit
@@ -42,6 +43,27 @@ def phases(k, units, kind="binary", plus=33, minus=18):
 def all_work_is_worth_all_threads(monkeypatch):
     """As in `test_invariance`."""
     monkeypatch.setattr("ebmbench.kernels.cpu.threads._WORTH", 0)
+
+
+@jit
+def picked(states, first, last):
+    index, weight, _ = scratch(states.shape[0])
+    index[:] = -7
+    pick(states, first, last, index, weight)
+    return index
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 48, 100])
+@pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
+def test_the_rows_that_a_unit_is_on_in_are_what_numpy_finds(count, rate):
+    """In a whole tile and in what is left of one."""
+    states = (np.random.default_rng(count).random((count, 37)) < rate).astype(np.uint8)
+    for first, last in ((0, 16), (16, 32), (32, 37)):
+        index = picked(states, first, last)
+        for i in range(first, last):
+            number, *rows = index[i - first]
+            np.testing.assert_array_equal(rows[:number], np.flatnonzero(states[:, i]))
+        assert (index[last - first :, 1:] == -7).all()  # no other unit's
 
 
 def updated(k, host, rows, written=False, updates=2):

@@ -117,6 +117,7 @@ def test_settings_are_all_told_with_their_part():
         ("dbn", [5], {"layers": {"estimator": {"name": "cdd"}}}, "'cdd'"),
         ("dbn", [5], {"layers": {"estimator": {"k": 1}}}, "a table with a name"),
         ("dbm", [5], JOINT | {"layers": {"estimator": {"name": "sml"}}}, "pre-trained by cd, not by sml"),
+        ("dbm", [5, 9], JOINT | {"layers": {"tied": True}}, "the layers of a dbm are not tied"),
         ("dbm", [5], {"joint": {"sweeps": 0}}, "sweeps"),
         ("dbm", [5], {"joint": {"epochs": 0}}, "epochs"),
         ("mlp", [5], {"classifier": {"optimiser": "adma"}}, "did you mean 'adam'"),

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import complaint, flat, random_rbm, random_rows
+from conftest import all_states, complaint, flat, random_rbm, random_rows
 from deep import BATCH, ROWS, bits, energy, stack, tolerance, trained
 from scipy.special import expit
 
@@ -12,12 +12,12 @@ from ebmbench import datasets
 from ebmbench.estimators import cd
 from ebmbench.kernels.api import load
 from ebmbench.models.dbm import composed
-from ebmbench.models.rbm import RBM
+from ebmbench.models.rbm import RBM, free_energy
 from ebmbench.partition import base_rates
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, Stream, uniforms
 from ebmbench.training.fit import STARTS, Diverged, Fit
 from ebmbench.training.sgd import SGD
-from ebmbench.training.stack import betas
+from ebmbench.training.stack import betas, turned
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,6 +165,10 @@ BAD_STACKS = {
     "visible must be": {"visible": "real"},
     "the seed": {"seed": -1},
     "outside [0, 1]": {"rows": np.full((4, 6), 2.0)},
+    "layer 2 starts as the one below, whose 6 visible units its 4 do not hold": {"tied": True},
+    "layer 3 starts as the one below, whose 6": {"hidden": (6, 6, 5), "tied": True},
+    "needs binary units": {"hidden": (6, 6), "tied": True, "visible": "gaussian"},
+    "hear their neighbours once": {"hidden": (6, 6), "tied": True, "doubled": True},
 }  # fmt: skip
 
 
@@ -257,6 +261,24 @@ def test_an_upper_layer_starts_at_its_rates(k):
         np.testing.assert_allclose(
             upward * one.model.layers[1].b, base_rates(rows, "").bias, rtol=0, atol=1e-5
         )
+
+
+def test_a_layer_turned_round_has_the_law_of_the_one_below():
+    """sum_v p(v, h) of the layer below is p(h) of the one above, but for units without weights."""
+    below, h = random_rbm(6, 5), all_states(5).astype(float)
+    above = turned(below, RBM(np.zeros((5, 9)), np.zeros(5), np.zeros(9)))
+    of_h = h @ below.c + np.logaddexp(0.0, below.b + h @ below.W.T).sum(1)
+    difference = -free_energy(above, h) - of_h
+    np.testing.assert_allclose(difference, 3 * np.log(2.0), rtol=1e-12)
+
+
+def test_a_tied_layer_starts_as_the_one_below(k):
+    one = stack(k, hidden=(5, 8), tied=True, optimiser=[SGD(0.1), SGD(1e-9)], epochs=1)
+    one.advance(4)
+    below, above = one.model.layers
+    for found, wanted in ((above.W[:, :6], below.W.T), (above.c[:6], below.b), (above.b, below.c)):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    assert 0 < np.abs(above.W[:, 6:]).max() < 0.1
 
 
 def test_composed_refuses_what_is_no_stack_of_binary_layers():

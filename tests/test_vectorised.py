@@ -76,7 +76,7 @@ HOT = {
         adam._adam_along, {"a": "uint8"}, [ROWS_ADDED, ("square root", "divide", "multiply", "add")],
     ),
     "ascent along a gradient": (adam._ascend_along, {"a": "float32"}, [WEIGHTED, ("multiply", "add")]),
-    "Adam": (adam._adam, {}, [("square root", "divide", "multiply", "add")]),
+    "Adam": (adam._adam_step, {}, [("square root", "divide", "multiply", "add")]),
     "what moved": (meanfield._moved, {}, [("subtract", "compare")]),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (

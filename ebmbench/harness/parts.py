@@ -35,11 +35,15 @@ class _Ascent:
 
 @dataclass(frozen=True, kw_only=True)
 class Layers(_Ascent):
-    """estimator: a table with `name` and settings; epochs, rate: of all layers, or a list, one each."""
+    """estimator: a table with `name` and settings; epochs, rate: of all layers, or a list, one each.
+
+    tied: whether upper layers of a DBN start as the ones below, see `training.stack.turned`.
+    """
 
     estimator: dict[str, Any] = field(default_factory=lambda: {"name": "cd", "k": 1})
     epochs: int | list = 10
     rate: float | list = 0.05
+    tied: bool = False
 
     def __post_init__(self) -> None:
         tasks.check_named("estimator", self.estimator, "{ name = 'cd', k = 1 }")
@@ -57,8 +61,9 @@ class Layers(_Ascent):
 
     @property
     def label(self) -> str:
-        """The estimator's."""
-        return str(estimators.find(self.estimator["name"], tasks.settings_of(self.estimator))[1].label)
+        """The estimator's, and whether layers are tied at first."""
+        _, config = estimators.find(self.estimator["name"], tasks.settings_of(self.estimator))
+        return f"{config.label}, tied at first" if self.tied else str(config.label)
 
 
 @dataclass(frozen=True, kw_only=True)

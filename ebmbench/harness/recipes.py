@@ -137,6 +137,7 @@ class Recipe:
             layers.epochs,
             given.batch_size,
             given.seed,
+            tied=layers.tied,
         )
 
     def _machine(self) -> Phase:
@@ -234,6 +235,8 @@ def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Re
 def _check_layers(kind: str, depth: int, layers: Any) -> None:
     name = layers.estimator["name"]
     require(kind == "dbn" or name == "cd", f"the layers of a dbm are pre-trained by cd, not by {name}")
+    tied = kind == "dbn" or not layers.tied
+    require(tied, "the layers of a dbm are not tied, as they hear their neighbours twice")
     for what in ("epochs", "rate"):
         value = getattr(layers, what)
         fits = not isinstance(value, list) or len(value) == depth

@@ -34,7 +34,8 @@ class Stack(Stages):
     of all layers; optimiser, epochs: one for all layers or one for each; visible, precision: what the
     lowest layer's visible units are, and whether their precision is learned; masks: for each layer 0 and
     1 of the shape of its W, or None; doubled: whether layers hear their neighbours as those of a DBM
-    that is pre-trained do (see `betas`), by contrastive divergence.
+    that is pre-trained do (see `betas`), by contrastive divergence; tied: whether an upper layer starts
+    as the one below, see `turned`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Stack(Stages):
         precision: str = "learned",
         masks: Sequence[np.ndarray | None] | None = None,
         doubled: bool = False,
+        tied: bool = False,
     ) -> None:
         depth = len(hidden)
         require(depth >= 1, "a stack needs at least one hidden layer")
@@ -69,9 +71,12 @@ class Stack(Stages):
         self._optimisers = _each("optimisers", optimiser or SGD(), depth)
         self._epochs = _each("numbers of epochs", epochs, depth)
         self._masks = _each("masks", masks, depth)
+        self._tied = tied
         self._data = check_rows(rows, real=visible == "gaussian")
         self._rows = k.put_rows(self._data) if depth > 1 else None
         self._check_upper_layers()
+        if tied:
+            self._check_tied(visible, doubled)
         batches = Batches(k, len(rows), batch_size, seed).count
         names = [f"layer {n + 1} of {depth}" for n in range(depth)]
         super().__init__([n * batches for n in self._epochs], names)
@@ -82,6 +87,18 @@ class Stack(Stages):
         for below, above in zip(self.hidden, self.hidden[1:], strict=False):
             model = RBM(np.zeros((below, above)), np.zeros(below), np.zeros(above))
             module.init(self.k, model, config, Key(self.seed, 0), model.b)
+
+    def _check_tied(self, visible: str, doubled: bool) -> None:
+        require(
+            visible == "binary" and not doubled,
+            "a layer that starts as the one below needs binary units that hear their neighbours once",
+        )
+        sizes = [self._data.shape[1], *self.hidden]
+        for n, (below, units) in enumerate(zip(sizes, sizes[2:], strict=False), 2):
+            require(
+                units >= below,
+                f"layer {n} starts as the one below, whose {below} visible units its {units} do not hold",
+            )
 
     @property
     def model(self) -> DBN:
@@ -105,6 +122,8 @@ class Stack(Stages):
             start = initial_model(rows, units, seed)
             # At its base rates p(v|h) = sigmoid(beta b) too.
             start = RBM(start.W, start.b / visible_beta, start.c)
+            if self._tied:
+                start = turned(self.learned[-1], start)
         return Fit(
             self.k,
             start,
@@ -126,6 +145,17 @@ class Stack(Stages):
         step = (before + epoch) * len(self.hidden)
         upward = [hidden_beta for _, hidden_beta in self.betas]
         return upwards(self.k, layers, self._rows, Key(self.seed, Stream.RECOGNITION, step), upward)
+
+
+def turned(below: RBM, start: RBM) -> RBM:
+    """An RBM over h^l with the law that `below` gives it, or nearly: hidden units are its visible ones.
+
+    Those beyond them are as in `start`, whose small weights hardly change the law. Training then begins
+    where another layer gains nothing and loses nothing (Hinton, Osindero & Teh 2006, section 4).
+    """
+    W, c = start.W.copy(), start.c.copy()
+    W[:, : below.n_visible], c[: below.n_visible] = below.W.T, below.b
+    return RBM(W, below.c, c)
 
 
 def betas(depth: int) -> list[tuple[float, float]]:

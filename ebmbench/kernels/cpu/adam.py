@@ -10,12 +10,13 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient, tile_count
-from ebmbench.kernels.cpu.propagation import TINY, settled, share
-from ebmbench.kernels.cpu.threads import launch, launch_shared
+from ebmbench.kernels.cpu.contrast import part, parts_of
+from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
+from ebmbench.kernels.cpu.propagation import TINY, settled
+from ebmbench.kernels.cpu.simd import fill
+from ebmbench.kernels.cpu.threads import launch_shared
 from ebmbench.scalar import LARGEST_PARAMETER
 
-_CHUNK = 8192  # numbers that a thread takes at a time
 _BOUND = np.float32(LARGEST_PARAMETER)
 
 
@@ -30,7 +31,7 @@ def _within(w):
 
 @jit
 def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
-    """See `adam`; first, second: 1 - beta1, 1 - beta2; bias: 1 / (1 - beta2**step)."""
+    """See `adam`; all float32 [n]; first, second: 1 - beta1, 1 - beta2; bias: 1 / (1 - beta2**step)."""
     for j in range(w.size):
         slope = settled(g[j], TINY)
         m[j] = settled(m[j] + first * (slope - m[j]), TINY)
@@ -42,6 +43,7 @@ def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
 
 @jit
 def _ascent_step(w, v, g, rate, momentum, decay):
+    """See `ascend`; all float32 [n]."""
     for j in range(w.size):
         v[j] = settled(momentum * v[j] + rate * (g[j] - decay * w[j]), TINY)
         w[j] += v[j]
@@ -49,67 +51,44 @@ def _ascent_step(w, v, g, rate, momentum, decay):
 
 
 @jit(parallel=True)
-def _adam(w, m, s, g, rate, first, second, bias, epsilon):
-    chunks = (w.size + _CHUNK - 1) // _CHUNK
-    healthy = np.empty(chunks, np.uint8)
-    for chunk in prange(chunks):
-        here = slice(chunk * _CHUNK, min(w.size, (chunk + 1) * _CHUNK))
-        healthy[chunk] = _adam_step(
-            w[here], m[here], s[here], g[here], rate, first, second, bias, epsilon
-        )
-    return healthy.all()
-
-
-@jit(parallel=True)
 def _adam_along(threads, a, x, zero, columns, w, m, s, rate, first, second, bias, epsilon):
-    """`_adam` along aᵀ x, of which no more than a few rows exist at a time."""
-    inputs, tiles = w.shape[0], tile_count(threads, w.shape[0])
-    healthy = np.empty(tiles, np.uint8)
-    for tile in prange(tiles):
-        top, bottom = share(tile, tiles, inputs)
-        g = np.empty((bottom - top, columns), np.float32)
+    """`_adam_step` along aᵀ x, of which no more than a few rows exist at a time."""
+    inputs = w.shape[0]
+    parts = parts_of(threads, inputs)
+    healthy = np.empty(parts, np.uint8)
+    for n in prange(parts):
+        top, bottom = part(n, parts, inputs)
+        g = np.empty((bottom - top, w.shape[1]), np.float32)
         rows_of_gradient(a, x, zero, columns, top, bottom, g)
-        within = True
-        for i in range(top, bottom):
-            w_, m_, s_ = w[i, :columns], m[i, :columns], s[i, :columns]
-            within &= _adam_step(w_, m_, s_, g[i - top], rate, first, second, bias, epsilon)
-        healthy[tile] = within
-    return healthy.all()
-
-
-@jit(parallel=True)
-def _ascend(w, v, g, rate, momentum, decay):
-    chunks = (w.size + _CHUNK - 1) // _CHUNK
-    healthy = np.empty(chunks, np.uint8)
-    for chunk in prange(chunks):
-        here = slice(chunk * _CHUNK, min(w.size, (chunk + 1) * _CHUNK))
-        healthy[chunk] = _ascent_step(w[here], v[here], g[here], rate, momentum, decay)
+        for row in g:
+            fill(row[columns:], np.float32(0.0))  # rows lie one after the other, with what is between
+        w_, m_, s_ = w[top:bottom].reshape(-1), m[top:bottom].reshape(-1), s[top:bottom].reshape(-1)
+        healthy[n] = _adam_step(w_, m_, s_, g.reshape(-1), rate, first, second, bias, epsilon)
     return healthy.all()
 
 
 @jit(parallel=True)
 def _ascend_along(threads, a, x, zero, columns, w, v, rate, momentum, decay):
-    """`_ascend`, as `_adam_along` is `_adam`."""
-    inputs, tiles = w.shape[0], tile_count(threads, w.shape[0])
-    healthy = np.empty(tiles, np.uint8)
-    for tile in prange(tiles):
-        top, bottom = share(tile, tiles, inputs)
-        g = np.empty((bottom - top, columns), np.float32)
+    """`_ascent_step` likewise."""
+    inputs = w.shape[0]
+    parts = parts_of(threads, inputs)
+    healthy = np.empty(parts, np.uint8)
+    for n in prange(parts):
+        top, bottom = part(n, parts, inputs)
+        g = np.empty((bottom - top, w.shape[1]), np.float32)
         rows_of_gradient(a, x, zero, columns, top, bottom, g)
-        within = True
-        for i in range(top, bottom):
-            w_, v_ = w[i, :columns], v[i, :columns]
-            within &= _ascent_step(w_, v_, g[i - top], rate, momentum, decay)
-        healthy[tile] = within
+        for row in g:
+            fill(row[columns:], np.float32(0.0))
+        w_, v_ = w[top:bottom].reshape(-1), v[top:bottom].reshape(-1)
+        healthy[n] = _ascent_step(w_, v_, g.reshape(-1), rate, momentum, decay)
     return healthy.all()
 
 
 def _stepped(step, along, arrays, gradient, scalars) -> bool:
-    """One of both kernels for an array and what is kept of it."""
+    """One of both for an array and what is kept of it; what was written down is little, as biases are."""
     if isinstance(gradient, Outer):
         return bool(launch_shared(along, gradient.work, *gradient.factors, *arrays, *scalars))
-    flat = [x.reshape(-1) for x in (*arrays, gradient)]
-    return bool(launch(step, 2 * gradient.size, *flat, *scalars))
+    return bool(step(*(x.reshape(-1) for x in (*arrays, gradient)), *scalars))
 
 
 def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> bool:
@@ -119,7 +98,7 @@ def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> b
     healthy = True
     for name, g in gradient.items():
         arrays = model.arrays[name], first[name], second[name]
-        healthy &= _stepped(_adam, _adam_along, arrays, g, scalars)
+        healthy &= _stepped(_adam_step, _adam_along, arrays, g, scalars)
     return healthy
 
 
@@ -130,7 +109,7 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     for name, g in gradient.items():
         arrays = model.arrays[name], velocity[name]
         decays = np.float32(decay if arrays[0].ndim == 2 else 0.0)
-        healthy &= _stepped(_ascend, _ascend_along, arrays, g, (*scalars, decays))
+        healthy &= _stepped(_ascent_step, _ascend_along, arrays, g, (*scalars, decays))
     return healthy
 
 

@@ -20,6 +20,7 @@ _BYTES = ir.VectorType(ir.IntType(8), LANES)
 _REALS = ir.VectorType(ir.FloatType(), LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
+_WORDS = ir.VectorType(_BITS, LANES)
 
 
 def _is_vector(array, dtype):
@@ -124,6 +125,49 @@ def _whole_real_vectors(typingctx, state, index, weight):
                 builder.store(_compress(builder, numbers, mask), end, align=4)
             builder.store(builder.add(before, _count(builder, mask)), count)
         return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
+
+    return signature, codegen
+
+
+@intrinsic
+def list_rows(typingctx, states, row, first, index):
+    """Append to the lists of 16 units, from `first` on, in which of 16 rows, from `row` on, they are on.
+
+    states: uint8 [B, units]; index: int32 [16, at least 17 + B], a unit's number of rows, the rows, and
+    room for a vector behind them. Sixteen words of 16 bits, a row each, stand in one vector: a bit of
+    all of them is a unit's mask of rows, and nothing is guessed.
+    """
+    fits = isinstance(states, types.Array) and isinstance(index, types.Array)
+    if not fits or (states.dtype, states.ndim, states.layout) != (types.uint8, 2, "C"):
+        return None  # the pointers below step over neighbours in memory
+    if (index.dtype, index.ndim, index.layout) != (types.int32, 2, "C"):
+        return None
+    signature = types.void(states, types.intp, types.intp, index)
+
+    def codegen(context, builder, signature, args):
+        states, index = (
+            context.make_array(signature.args[n])(context, builder, value=args[n]) for n in (0, 3)
+        )
+        units, columns = (builder.extract_value(array.shape, 1) for array in (states, index))
+        words = ir.Constant(_WORDS, ir.Undefined)
+        for n in range(LANES):
+            line = builder.mul(builder.add(args[1], ir.Constant(_I64, n)), units)
+            pointer = builder.gep(states.data, [builder.add(line, args[2])])
+            values = builder.load(builder.bitcast(pointer, _BYTES.as_pointer()), align=1)
+            on = builder.icmp_unsigned("!=", values, ir.Constant(_BYTES, None))
+            words = builder.insert_element(words, builder.bitcast(on, _BITS), ir.Constant(_I32, n))
+        numbers = _unit_numbers(builder, args[1])
+        for u in range(LANES):
+            bit = builder.and_(words, ir.Constant(_WORDS, [1 << u] * LANES))
+            mask = builder.icmp_unsigned("!=", bit, ir.Constant(_WORDS, None))
+            counter = builder.gep(index.data, [builder.mul(ir.Constant(_I64, u), columns)])
+            before = builder.load(counter)
+            place = builder.add(builder.sext(before, _I64), ir.Constant(_I64, 1))
+            end = builder.bitcast(builder.gep(counter, [place]), _NUMBERS.as_pointer())
+            builder.store(_compress(builder, numbers, mask), end, align=4)
+            found = builder.trunc(_count(builder, mask), _I32)
+            builder.store(builder.add(before, found), counter)
+        return context.get_dummy_value()
 
     return signature, codegen
 

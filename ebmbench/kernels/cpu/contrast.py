@@ -14,21 +14,38 @@ from numba.extending import overload
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
+from ebmbench.kernels.cpu.changes import list_rows
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
-from ebmbench.kernels.cpu.simd import copy, fill
+from ebmbench.kernels.cpu.simd import LANES, copy, fill
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
-TILE = 16  # visible units that are worked on together: a cache line of a column of W
+TILE = LANES  # visible units that are worked on together: a cache line of a column of W
+_TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
 WIDTH = 512  # columns at once, so that the rows of p that a tile adds up stay in a core's cache
+
+
+@jit(forceinline=True)
+def parts_of(threads, units):
+    """Into how many parts of W's rows, each of whole tiles and not too many, the threads divide them."""
+    tiles = (units + TILE - 1) // TILE
+    rounds = (tiles + threads * _TALL - 1) // (threads * _TALL)
+    return min(tiles, threads * rounds)
+
+
+@jit(forceinline=True)
+def part(number, parts, units):
+    """Which units part `number` has, from and to."""
+    tiles = (units + TILE - 1) // TILE
+    return number * tiles // parts * TILE, min(units, (number + 1) * tiles // parts * TILE)
 
 
 def pick(states, first, last, index, weight):
     """For each of the units [first, last): which rows it is on in, and its values there.
 
-    index: int32 [TILE, at least 1 + B], each unit's number of rows and then the rows; weight: float32
+    index: int32 [TILE, at least 17 + B], each unit's number of rows and then the rows; weight: float32
     [TILE, at least B], untouched by binary states. Real states most of which are not 0 are not picked
     from: the number is -1. Compiled code only; the path is chosen by dtype.
     """
@@ -38,7 +55,10 @@ def pick(states, first, last, index, weight):
 @jit(forceinline=True)
 def _pick_binary(states, first, last, index, weight):
     fill(index[:, 0], 0)
-    for r in range(states.shape[0]):
+    whole = states.shape[0] // LANES * LANES if last - first == LANES else 0
+    for r in range(0, whole, LANES):
+        list_rows(states, r, first, index)
+    for r in range(whole, states.shape[0]):
         word = word_of(states[r], first, last)
         while word != np.uint64(0):
             picked = index[lowest(word)]
@@ -139,7 +159,7 @@ def _choose_add_up(states, p, index, weight, sums, zero, first, last, out):
 def scratch(rows):
     """Index, weight and sums of a tile, for so many rows."""
     return (
-        np.empty((TILE, rows + 1), np.int32),
+        np.empty((TILE, 1 + rows + LANES), np.int32),
         np.empty((TILE, rows), np.float32),
         np.empty((TILE, WIDTH), np.float32),
     )

@@ -12,21 +12,11 @@ from numba import prange, types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, pick, prepare, scratch
+from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, part, parts_of, pick, prepare, scratch
 from ebmbench.kernels.cpu.device import aligned_zeros, whole
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE, count_on
-from ebmbench.kernels.cpu.propagation import share
 from ebmbench.kernels.cpu.threads import launch_shared, layer_work
-
-TALL = 3 * TILE  # units at once
-
-
-@jit(forceinline=True)
-def tile_count(threads, inputs):
-    """Into how many parts of at most `TALL` units each the threads divide a layer's units."""
-    rounds = (inputs + threads * TALL - 1) // (threads * TALL)
-    return min(inputs, threads * rounds)
 
 
 def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
@@ -76,9 +66,9 @@ def _choose(a, x, zero, columns, top, bottom, rows):
 @jit(parallel=True)
 def _write(threads, a, x, zero, columns, gradient):
     inputs = gradient.shape[0]
-    tiles = tile_count(threads, inputs)
-    for tile in prange(tiles):
-        top, bottom = share(tile, tiles, inputs)
+    parts = parts_of(threads, inputs)
+    for n in prange(parts):
+        top, bottom = part(n, parts, inputs)
         rows_of_gradient(a, x, zero, columns, top, bottom, gradient[top:bottom])
 
 

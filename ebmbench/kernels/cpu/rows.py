@@ -11,10 +11,13 @@ from numba.extending import overload
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
 from ebmbench.kernels.cpu.simd import (
+    HALF_COLUMNS,
     LANES,
     WIDE_COLUMNS,
+    sum_rows_half,
     sum_rows_narrow,
     sum_rows_wide,
+    sum_weighted_rows_half,
     sum_weighted_rows_narrow,
     sum_weighted_rows_wide,
 )
@@ -39,6 +42,9 @@ def add_listed(start, matrix, up, rising, down, falling, first, last, out):
     while column + WIDE_COLUMNS <= last:
         sum_rows_wide(start, matrix, up, rising, down, falling, column, out)
         column += WIDE_COLUMNS
+    if column + HALF_COLUMNS <= last:
+        sum_rows_half(start, matrix, up, rising, down, falling, column, out)
+        column += HALF_COLUMNS
     while column < last:
         sum_rows_narrow(start, matrix, up, rising, down, falling, column, out)
         column += LANES
@@ -51,6 +57,9 @@ def add_weighted(start, matrix, index, weight, count, first, last, out):
     while column + WIDE_COLUMNS <= last:
         sum_weighted_rows_wide(start, matrix, index, weight, count, column, out)
         column += WIDE_COLUMNS
+    if column + HALF_COLUMNS <= last:
+        sum_weighted_rows_half(start, matrix, index, weight, count, column, out)
+        column += HALF_COLUMNS
     while column < last:
         sum_weighted_rows_narrow(start, matrix, index, weight, count, column, out)
         column += LANES

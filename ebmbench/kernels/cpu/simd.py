@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu.fused import multiply_add
 
 LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
+_HALF = 4  # ... and nearly so, for what is left
 
 
 def _arrays(context, builder, signature, args):
@@ -133,10 +134,12 @@ def _sum_weighted_rows(vectors):
 
 
 sum_rows_wide = _sum_rows(_WIDE)
+sum_rows_half = _sum_rows(_HALF)
 sum_rows_narrow = _sum_rows(1)
 sum_weighted_rows_wide = _sum_weighted_rows(_WIDE)
+sum_weighted_rows_half = _sum_weighted_rows(_HALF)
 sum_weighted_rows_narrow = _sum_weighted_rows(1)
-WIDE_COLUMNS = _WIDE * LANES
+WIDE_COLUMNS, HALF_COLUMNS = _WIDE * LANES, _HALF * LANES
 
 _LANES64 = 8
 _DEPTH = 4  # vectors that a reduction keeps, to hide the latency of an operation

@@ -4,10 +4,19 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, Contrast, contrast_of_unit, pick_tile, prepare_tile
+from ebmbench.kernels.cpu.contrast import (
+    TILE,
+    WIDTH,
+    Contrast,
+    contrast_of_unit,
+    part,
+    parts_of,
+    pick_tile,
+    prepare_tile,
+)
 from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.simd import total
-from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.threads import launch, launch_shared
 from ebmbench.kernels.cpu.transpose import transpose
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -20,17 +29,18 @@ def _move(w, v, g, rate, momentum, decay):
 
 
 @jit(parallel=True)
-def _update_weights(gradient, W, Wt, velocity, n_hidden, rate, momentum, decay):
+def _update_weights(threads, gradient, W, Wt, velocity, n_hidden, rate, momentum, decay):
     units = W.shape[0]
-    for tile in prange((units + TILE - 1) // TILE):
-        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
+    parts = parts_of(threads, units)
+    for n in prange(parts):
+        top, bottom = part(n, parts, units)
         for i in range(top, bottom):
             _move(W[i], velocity[i], gradient[i], rate, momentum, decay)
         transpose(W, top, bottom, n_hidden, Wt)
 
 
 @jit(parallel=True)
-def _climb(plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
+def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
     """`_update_weights` along a `Contrast`, of which no more than a row exists at a time.
 
     At 784 x 500 and a batch of 100 most of it is additions of the contrast, bound by the cache as in
@@ -38,20 +48,23 @@ def _climb(plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, 
     copy is written, 64 MiB each time; a gradient that is written down would add two times more.
     """
     units, columns = W.shape
-    for tile in prange((units + TILE - 1) // TILE):
-        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
-        picked = pick_tile(plus, minus, top, bottom)
+    parts = parts_of(threads, units)
+    for n in prange(parts):
+        low, high = part(n, parts, units)
         gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        for first in range(0, columns, WIDTH):
-            last = min(columns, first + WIDTH)
-            prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
-            for i in range(top, bottom):
-                contrast_of_unit(
-                    plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
-                )
-                w, v = W[i, first:last], velocity[i, first:last]
-                _move(w, v, gradient[first:last], rate, momentum, decay)
-        transpose(W, top, bottom, n_hidden, Wt)
+        for top in range(low, high, TILE):
+            bottom = min(high, top + TILE)
+            picked = pick_tile(plus, minus, top, bottom)
+            for first in range(0, columns, WIDTH):
+                last = min(columns, first + WIDTH)
+                prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
+                for i in range(top, bottom):
+                    contrast_of_unit(
+                        plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
+                    )
+                    w, v = W[i, first:last], velocity[i, first:last]
+                    _move(w, v, gradient[first:last], rate, momentum, decay)
+        transpose(W, low, high, n_hidden, Wt)
 
 
 @jit
@@ -114,9 +127,9 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
         if name == "W":
             moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
             if isinstance(g, Contrast) and g.written is None:
-                launch(_climb, g.work, *g.factors, *moved)
+                launch_shared(_climb, g.work, *g.factors, *moved)
             else:
-                launch(_update_weights, v.size, np.asarray(g), *moved)
+                launch_shared(_update_weights, v.size, np.asarray(g), *moved)
         else:
             healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
     return healthy
