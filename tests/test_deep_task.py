@@ -265,7 +265,7 @@ def test_the_suite_deep_has_every_model_and_each_on_both_devices():
         assert kinds == {"dbn", "dbm", "mlp", "gan"}
     assert {case.backend for case in trained} == {"cpu", "cuda"}
     beside = {(case.backend, case.config.name) for case in cases if case.task == "kernel"}
-    assert beside == {(b, job) for b in ("cpu", "cuda") for job in ("mlp", "gan", "dbn", "dbm")}
+    assert beside == {(b, job) for b in ("cpu", "cuda") for job in ("mlp", "gan", "dbn", "dbm", "cd")}
     digits = spec.load("deep", dataset="digits").cases
     assert {case.task for case in digits} == {"deep"}
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ebmbench.compile import cache_folder
+
 TESTS = Path(__file__).parent
 MISSING = ("arviz", "arviz_stats", "pooch", "asv", "dask", "platformdirs")
 
@@ -22,11 +24,16 @@ sys.meta_path.insert(0, Blocked())
 
 
 def without(code, folder):
-    """A fresh Python in which these packages cannot be imported."""
+    """A fresh Python in which these packages cannot be imported.
+
+    One of them says where kernels are kept, which would all be compiled again elsewhere.
+    """
+    kept = cache_folder()
+    cache = {} if kept is None else {"NUMBA_CACHE_DIR": str(kept.parent.parent)}
     return subprocess.run(
         [sys.executable, "-c", BLOCK + code],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
+        env={**os.environ, "PYTHONPATH": str(TESTS.parent), **cache},
         capture_output=True,
         text=True,
         check=False,
