@@ -19,7 +19,7 @@ from ebmbench.report.text import duration, listing, significant, tick
 
 COLUMNS = ("operations", "bytes", "operations_per_s", "copy_per_s")  # of a row
 _HEIGHT = 3.4  # inches
-_NEAR = 0.12, 0.06  # decades across and up within which points have their numbers in one place
+_NEAR = 0.04, 0.035  # of the axes, across and up: points so near have their numbers in one place
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
 
 
@@ -55,12 +55,13 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     for roof in roofs:
         _draw_roof(axes, roof, low, high)
     axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
-    for first, text in _numbers(points):
-        axes.annotate(text, (first["intensity"], first["rate"]), (5, -3), **_SMALL)
     axes.margins(y=0.1)
     axes.set_xlim(low, high)
+    for place, text in _numbers(axes, points):
+        axes.annotate(text, place, (5, -3), **_SMALL)
     for axis, unit in ((axes.xaxis, 1.0), (axes.yaxis, 1e9)):
-        axis.set_major_locator(LogLocator(10))
+        least, most = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if most < 50 * least else (1.0,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: _tick(value / unit)))
         axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("operations for each byte, dense algorithm")
@@ -109,11 +110,13 @@ def _name(row: Any) -> str:
     return f"{row.where}" + ("" if row.arithmetic == "float" else f", {row.arithmetic}")
 
 
-def _numbers(points: pd.DataFrame) -> Iterator[tuple[pd.Series, str]]:
-    """The highest point of each group whose numbers would overlap, and all their numbers."""
+def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, float], str]]:
+    """Where the points of each group stand whose numbers would overlap, and all their numbers."""
     left = [int(n) for n in np.argsort(-points["rate"].to_numpy())]
     at = np.log10(points[["intensity", "rate"]].to_numpy(float))
+    at /= [np.log10(high / low) for low, high in (axes.get_xlim(), axes.get_ylim())]
     while left:
         near = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
-        yield points.iloc[left[0]], ", ".join(str(n + 1) for n in sorted(near))
+        place = points["intensity"].iloc[near].max(), points["rate"].iloc[near].mean()
+        yield place, ", ".join(str(n + 1) for n in sorted(near))
         left = [n for n in left if n not in near]
