@@ -6,12 +6,15 @@ from conftest import complaint, random_rows
 
 from ebmbench.datasets import Dataset
 from ebmbench.harness import recipes
+from ebmbench.harness.parts import PARTS
 from ebmbench.harness.recipes import Given
 from ebmbench.kernels import api
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.mlp import MLP
+from ebmbench.training.adam import Adam
+from ebmbench.training.sgd import SGD
 
 LAYERS, JOINT, CLASSIFIER, PLAYERS = (
     {"layers": {"epochs": [2, 3]}}, {"joint": {"epochs": 4}}, {"classifier": {"epochs": 5}},
@@ -26,6 +29,7 @@ KINDS = {
     "DBM 5-4, pre-trained, fine-tuned": ("dbm", [5, 4], LAYERS | JOINT | CLASSIFIER),
     "MLP 5-4, relu": ("mlp", [5, 4], CLASSIFIER),
     "GAN, G 7, D 3, non-saturating": ("gan", [], PLAYERS),
+    "DBN 5-8, CD-1, tied at first": ("dbn", [5, 8], {"layers": {"epochs": 2, "tied": True}}),
 }
 ROWS = random_rows(30, 7)
 DATA = Dataset("made up", ROWS, ROWS[:9], None, None, np.arange(30) % 3, np.arange(9) % 3)
@@ -69,6 +73,24 @@ def test_a_fine_tuned_network_begins_with_the_weights_of_the_model_before():
         network = second.make(given(), trainer.model).model
         wanted = trainer.model.layers[0].W if kind == "dbn" else trainer.model.bipartite.W
         np.testing.assert_array_equal(network.weights[0], wanted)
+
+
+def test_a_tied_layer_starts_as_the_one_below():
+    """The one of the stack that is made, at a rate that leaves it as it starts."""
+    layers = {"epochs": 1, "tied": True, "rate": [0.1, 1e-9]}
+    (phase,) = recipes.of("dbn", [5, 8], {"layers": layers}).phases
+    trainer = phase.make(given(), None)
+    trainer.advance(6)
+    below, above = trainer.model.layers
+    np.testing.assert_allclose(above.W[:, :7], below.W.T, rtol=0, atol=1e-6)
+
+
+def test_the_discriminator_may_have_an_optimiser_of_its_own():
+    how = {"discriminator_optimiser": "sgd", "discriminator_rate": 0.1, "discriminator_decay": 0.01}
+    players = PARTS["players"](rate=3e-4, schedule="linear", **how)
+    assert players.judging == SGD(0.1, decay=0.01, schedule="linear")
+    assert players.how == Adam(3e-4, 0.5, schedule="linear")
+    assert PARTS["players"](rate=3e-4, discriminator_rate=1e-4).judging == Adam(1e-4, 0.5)
 
 
 def test_shortened_has_an_epoch_in_every_stage():
@@ -126,7 +148,7 @@ def test_settings_are_all_told_with_their_part():
         ("gan", [], {"players": {"beta1": 1.0}}, "beta1"),
         ("gan", [], {"players": {"discriminator_rate": -1.0}}, "learning rate"),
         ("gan", [], {"players": {"discriminator_optimiser": "sdg"}}, "did you mean 'sgd'"),
-        ("gan", [], {"players": {"discriminator_decay": 0.1}}, "adam has no discriminator_decay"),
+        ("gan", [], {"players": {"discriminator_decay": 0.1}}, "discriminator_decay is 0.1, but adam"),
         (
             "gan",
             [],

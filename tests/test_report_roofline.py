@@ -44,6 +44,15 @@ def test_points_and_roofs_stand_where_they_were_measured():
     assert "SML 2.00 billion a second" in drawing.alt
 
 
+def test_the_roof_is_drawn_to_beyond_its_bend():
+    """Also where every kernel is bound by copies: what it says of products stands on its flat part."""
+    (drawing,) = drawn(rows().iloc[2:3])
+    roof = drawing.figure.axes[0].lines[0].get_xydata()
+    assert roof[1].tolist() == [5.0, 1e10]
+    assert roof[2, 0] > 5.0
+    assert roof[2, 1] == 1e10
+
+
 def test_neighbours_share_the_place_of_their_numbers():
     (drawing,) = drawn(rows(where=["Gibbs", "CD", "SML", "AIS"], seconds=[1.0, 1.02, 0.5, 0.1]))
     assert "1, 2" in {text.get_text() for text in drawing.figure.axes[0].texts}

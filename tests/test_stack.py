@@ -167,8 +167,8 @@ BAD_STACKS = {
     "outside [0, 1]": {"rows": np.full((4, 6), 2.0)},
     "layer 2 starts as the one below, whose 6 visible units its 4 do not hold": {"tied": True},
     "layer 3 starts as the one below, whose 6": {"hidden": (6, 6, 5), "tied": True},
-    "needs binary units": {"hidden": (6, 6), "tied": True, "visible": "gaussian"},
-    "hear their neighbours once": {"hidden": (6, 6), "tied": True, "doubled": True},
+    "needs binary visible units, not gaussian": {"hidden": (6, 6), "tied": True, "visible": "gaussian"},
+    "hears its neighbours once, but doubled": {"hidden": (6, 6), "tied": True, "doubled": True},
 }  # fmt: skip
 
 

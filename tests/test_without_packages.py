@@ -52,6 +52,13 @@ def test_a_suite_runs(tmp_path):
     assert (tmp_path / "results" / "tiny" / "report.html").exists()
 
 
+def test_kernels_are_kept_in_the_home_folder(tmp_path):
+    """Where nothing says which folder is better."""
+    code = "from ebmbench import compile; print(compile._users_folder())"
+    done = without(code, tmp_path)
+    assert done.stdout.strip() == str(Path.home() / ".cache" / "ebmbench"), done.stderr
+
+
 def test_tests_are_found():
     arguments = ["--collect-only", "-q", "-m", "gpu", "-p", "no:cacheprovider", str(TESTS)]
     code = f"import pytest; sys.exit(pytest.main({arguments!r}))"

@@ -146,7 +146,11 @@ class Players:
         if self.discriminator_optimiser not in ("sgd", "adam"):
             raise unknown("optimiser", self.discriminator_optimiser, ["sgd", "adam"])
         by_sgd = self.discriminator_optimiser == "sgd"
-        require(by_sgd or self.discriminator_decay == 0.0, "adam has no discriminator_decay, but sgd")
+        require(
+            by_sgd or self.discriminator_decay == 0.0,
+            f"discriminator_decay is {self.discriminator_decay}, but adam has none; "
+            "discriminator_optimiser = 'sgd' has",
+        )
         _ = self.how, self.judging
 
     @property

@@ -89,10 +89,9 @@ class Stack(Stages):
             module.init(self.k, model, config, Key(self.seed, 0), model.b)
 
     def _check_tied(self, visible: str, doubled: bool) -> None:
-        require(
-            visible == "binary" and not doubled,
-            "a layer that starts as the one below needs binary units that hear their neighbours once",
-        )
+        alone = "a layer that starts as the one below"
+        require(visible == "binary", f"{alone} needs binary visible units, not {visible} ones")
+        require(not doubled, f"{alone} hears its neighbours once, but doubled is True")
         sizes = [self._data.shape[1], *self.hidden]
         for n, (below, units) in enumerate(zip(sizes, sizes[2:], strict=False), 2):
             require(

@@ -85,7 +85,7 @@ def _ascend_along(threads, a, x, zero, columns, w, v, rate, momentum, decay):
 
 
 def _stepped(step, along, arrays, gradient, scalars) -> bool:
-    """One of both for an array and what is kept of it; what was written down is little, as biases are."""
+    """One of both for an array and what is kept of it; training writes down no gradient but of biases."""
     if isinstance(gradient, Outer):
         return bool(launch_shared(along, gradient.work, *gradient.factors, *arrays, *scalars))
     return bool(step(*(x.reshape(-1) for x in (*arrays, gradient)), *scalars))

@@ -133,9 +133,9 @@ def _whole_real_vectors(typingctx, state, index, weight):
 def list_rows(typingctx, states, row, first, index):
     """Append to the lists of 16 units, from `first` on, in which of 16 rows, from `row` on, they are on.
 
-    states: uint8 [B, units]; index: int32 [16, at least 17 + B], a unit's number of rows, the rows, and
-    room for a vector behind them. Sixteen words of 16 bits, a row each, stand in one vector: a bit of
-    all of them is a unit's mask of rows, and nothing is guessed.
+    states: uint8 [B, units]; index: int32 [16, at least 1 + B], a unit's number of rows before `row`, and
+    these. Sixteen words of 16 bits, a row each, stand in one vector: a bit of all of them is a unit's
+    mask of rows, and nothing is guessed.
     """
     fits = isinstance(states, types.Array) and isinstance(index, types.Array)
     if not fits or (states.dtype, states.ndim, states.layout) != (types.uint8, 2, "C"):

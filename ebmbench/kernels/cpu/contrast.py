@@ -45,7 +45,7 @@ def part(number, parts, units):
 def pick(states, first, last, index, weight):
     """For each of the units [first, last): which rows it is on in, and its values there.
 
-    index: int32 [TILE, at least 17 + B], each unit's number of rows and then the rows; weight: float32
+    index: int32 [TILE, at least 1 + B], each unit's number of rows and then the rows; weight: float32
     [TILE, at least B], untouched by binary states. Real states most of which are not 0 are not picked
     from: the number is -1. Compiled code only; the path is chosen by dtype.
     """
@@ -159,7 +159,7 @@ def _choose_add_up(states, p, index, weight, sums, zero, first, last, out):
 def scratch(rows):
     """Index, weight and sums of a tile, for so many rows."""
     return (
-        np.empty((TILE, 1 + rows + LANES), np.int32),
+        np.empty((TILE, rows + 1), np.int32),
         np.empty((TILE, rows), np.float32),
         np.empty((TILE, WIDTH), np.float32),
     )

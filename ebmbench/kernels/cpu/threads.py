@@ -2,9 +2,10 @@
 
 Threads that wait for each other spin, so on a machine that is also used by others every parallel
 region may cost a time slice of the scheduler. Work that is done within a tenth of a millisecond is
-therefore left to one thread: on two idle cores a step of a GAN of 64 units took 2.0 ms with four times
-as much, 1.6 so and 1.5 with none; beside another process that never rests 2.9, 4.5 and 8.1. Results do
-not depend on it: no kernel's bits depend on threads.
+therefore left to one thread. On two idle cores a step of a GAN of 64 units took 2.0, 1.6 and 1.5 ms with
+`_WORTH` at 200,000, 50,000 and 0; beside another process that never rests 2.9, 4.5 and 8.1: who has the
+machine to himself gains, and who shares it loses. Results do not depend on it: no kernel's bits depend
+on threads.
 """
 
 from collections.abc import Callable

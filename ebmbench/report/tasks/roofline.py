@@ -30,6 +30,11 @@ class _Roof(NamedTuple):
     operations: float
     copy: float
 
+    @property
+    def bend(self) -> float:
+        """Operations a byte from which on products bound, and no longer copies."""
+        return self.operations / self.copy
+
     def at(self, intensity: float) -> float:
         """Operations a second with so many of them a byte."""
         return min(self.operations, self.copy * intensity)
@@ -50,8 +55,8 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     axes.set_xscale("log")
     axes.set_yscale("log")
     roofs = _roofs(points)
-    ends = [0.25 * roof.operations / roof.copy for roof in roofs]
-    low, high = min([*ends, 0.5 * points["intensity"].min()]), 2.0 * points["intensity"].max()
+    shown = [*(roof.bend for roof in roofs), *points["intensity"]]
+    low, high = 0.25 * min(shown), 2.0 * max(shown)
     for roof in roofs:
         _draw_roof(axes, roof, low, high)
     axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
@@ -70,7 +75,8 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     caption = (
         "The roof is the most that the device was seen to do: copies on the left, products of matrices "
         "on the right. A kernel above it leaves out operations of the dense algorithm, or its bytes stay "
-        f"in a cache. Kernels: {key}."
+        "in a cache; the two products of bfloat16x2 count twice. "
+        f"Kernels: {key}."
     )
     told = [
         f"{_name(row)} {significant(row.rate / 1e9)} billion a second, {duration(row.seconds)}"
@@ -93,8 +99,7 @@ def _roofs(points: pd.DataFrame) -> list[_Roof]:
 
 
 def _draw_roof(axes: Axes, roof: _Roof, low: float, high: float) -> None:
-    bend = min(max(roof.operations / roof.copy, low), high)
-    ends = [low, bend, high]
+    ends = [low, roof.bend, high]
     axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
     flat = f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s"
     axes.annotate(flat, (high, roof.at(high)), (0, 3), ha="right", color=MUTED, **_SMALL)
