@@ -265,8 +265,12 @@ def test_folder_variable_that_names_no_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("mnist/train-images-idx3-ubyte.gz", gzip.compress(b"something else"), "not the original"),
-        ("mnist/train-images-idx3-ubyte.gz", gzip.compress(b"cut short")[:-9], "damaged"),
+        (
+            "mnist/train-images-idx3-ubyte.gz",
+            gzip.compress(b"something else", mtime=0),
+            "not the original",
+        ),
+        ("mnist/train-images-idx3-ubyte.gz", gzip.compress(b"cut short", mtime=0)[:-9], "damaged"),
         ("mnist/train-images-idx3-ubyte.gz", b"not packed", "damaged"),
         ("mnist/train-images-idx3-ubyte", b"something else", "not the original"),
         ("mnist/train-images-idx3-ubyte", b"", "0 bytes"),
