@@ -1,5 +1,8 @@
 """Every kind of model in a file and back, and files that are none."""
 
+import gc
+import warnings
+
 import numpy as np
 import pytest
 from conftest import complaint, random_rbm
@@ -107,3 +110,14 @@ def test_only_an_rbm_is_a_binary_model(tmp_path):
     for name in ("gaussian_rbm", "dbn", "mlp"):
         save_model(tmp_path / "model.npz", MODELS[name], {})
         assert "an RBM with binary ones is needed" in complaint(load_binary_model, tmp_path / "model.npz")
+
+
+def test_a_damaged_file_is_not_left_open(tmp_path):
+    path = tmp_path / "cut.npz"
+    save_model(path, MODELS["rbm"], {})
+    path.write_bytes(path.read_bytes()[:-200])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        assert "cannot be read as an .npz archive" in complaint(load_model, path)
+        gc.collect()
+    assert [x for x in found if issubclass(x.category, ResourceWarning)] == []

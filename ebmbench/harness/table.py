@@ -131,7 +131,7 @@ def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:
     """The arrays that a case left (W, b, c, samples, image_shape), or None."""
     path = Path(folder) / "models" / f"{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

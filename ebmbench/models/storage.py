@@ -67,11 +67,12 @@ def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file of arrays")
     try:
-        content = np.load(path, allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
-            raise UserError("it is not an .npz archive of named arrays")
-        with content:
-            yield content
+        with path.open("rb") as file:  # of a damaged archive NumPy would leave it open
+            content = np.load(file, allow_pickle=False)
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                raise UserError("it is not an .npz archive of named arrays")
+            with content:
+                yield content
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
