@@ -91,6 +91,12 @@ class Together(_Ascent):
         return self.sgd(self.rate)
 
 
+def _check_optimiser(name: str) -> None:
+    """`UserError` where no network is trained by it."""
+    if name not in ("sgd", "adam"):
+        raise unknown("optimiser", name, ["sgd", "adam"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
     """optimiser: sgd or adam, which has no momentum or decay; activation: of an mlp's layers."""
@@ -105,8 +111,7 @@ class Classifier:
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
-        if self.optimiser not in ("sgd", "adam"):
-            raise unknown("optimiser", self.optimiser, ["sgd", "adam"])
+        _check_optimiser(self.optimiser)
         _ = self.how
 
     @property
@@ -143,8 +148,7 @@ class Players:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
         if self.form not in FORMS:
             raise unknown("form", self.form, list(FORMS))
-        if self.discriminator_optimiser not in ("sgd", "adam"):
-            raise unknown("optimiser", self.discriminator_optimiser, ["sgd", "adam"])
+        _check_optimiser(self.discriminator_optimiser)
         by_sgd = self.discriminator_optimiser == "sgd"
         require(
             by_sgd or self.discriminator_decay == 0.0,

@@ -8,14 +8,14 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.axis import XAxis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -114,12 +114,19 @@ def panel(title: str, height: float) -> tuple[Figure, Axes]:
 def log_time(axis: XAxis, ticks: int = 6) -> None:
     """Make an axis of seconds logarithmic, with a unit at every tick and so many ticks at most."""
     axis.axes.set_xscale("log")
-    axis.set_major_locator(_Decades(10, numticks=ticks))
+    axis.set_major_locator(Decades(10, numticks=ticks))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
     axis.set_minor_formatter(NullFormatter())
 
 
-class _Decades(LogLocator):
+def log_ticks(axis: Axis, words: Callable[[float], str]) -> None:
+    """Ticks of a logarithmic axis at powers of ten, and between them where there are hardly any."""
+    axis.set_major_locator(Decades(10, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+class Decades(LogLocator):
     """Ticks at the powers of ten, and at 2 and 5 between them where there are hardly any of these."""
 
     def tick_values(self, vmin: float, vmax: float) -> Any:

@@ -50,6 +50,16 @@ def _ascent_step(w, v, g, rate, momentum, decay):
     return _within(w)
 
 
+@jit(forceinline=True)
+def _slopes(a, x, zero, columns, top, bottom, width):
+    """Of aᵀ x the rows of the units [top, bottom), one after the other as W's lie, 0 between them."""
+    g = np.empty((bottom - top, width), np.float32)
+    rows_of_gradient(a, x, zero, columns, top, bottom, g)
+    for row in g:
+        fill(row[columns:], np.float32(0.0))
+    return g.reshape(-1)
+
+
 @jit(parallel=True)
 def _adam_along(threads, a, x, zero, columns, w, m, s, rate, first, second, bias, epsilon):
     """`_adam_step` along aᵀ x, of which no more than a few rows exist at a time."""
@@ -58,12 +68,9 @@ def _adam_along(threads, a, x, zero, columns, w, m, s, rate, first, second, bias
     healthy = np.empty(parts, np.uint8)
     for n in prange(parts):
         top, bottom = part(n, parts, inputs)
-        g = np.empty((bottom - top, w.shape[1]), np.float32)
-        rows_of_gradient(a, x, zero, columns, top, bottom, g)
-        for row in g:
-            fill(row[columns:], np.float32(0.0))  # rows lie one after the other, with what is between
+        g = _slopes(a, x, zero, columns, top, bottom, w.shape[1])
         w_, m_, s_ = w[top:bottom].reshape(-1), m[top:bottom].reshape(-1), s[top:bottom].reshape(-1)
-        healthy[n] = _adam_step(w_, m_, s_, g.reshape(-1), rate, first, second, bias, epsilon)
+        healthy[n] = _adam_step(w_, m_, s_, g, rate, first, second, bias, epsilon)
     return healthy.all()
 
 
@@ -75,12 +82,9 @@ def _ascend_along(threads, a, x, zero, columns, w, v, rate, momentum, decay):
     healthy = np.empty(parts, np.uint8)
     for n in prange(parts):
         top, bottom = part(n, parts, inputs)
-        g = np.empty((bottom - top, w.shape[1]), np.float32)
-        rows_of_gradient(a, x, zero, columns, top, bottom, g)
-        for row in g:
-            fill(row[columns:], np.float32(0.0))
+        g = _slopes(a, x, zero, columns, top, bottom, w.shape[1])
         w_, v_ = w[top:bottom].reshape(-1), v[top:bottom].reshape(-1)
-        healthy[n] = _ascent_step(w_, v_, g.reshape(-1), rate, momentum, decay)
+        healthy[n] = _ascent_step(w_, v_, g, rate, momentum, decay)
     return healthy.all()
 
 

@@ -28,9 +28,14 @@ WIDTH = 512  # columns at once, so that the rows of p that a tile adds up stay i
 
 
 @jit(forceinline=True)
+def _tiles(units):
+    return (units + TILE - 1) // TILE
+
+
+@jit(forceinline=True)
 def parts_of(threads, units):
     """Into how many parts of W's rows, each of whole tiles and not too many, the threads divide them."""
-    tiles = (units + TILE - 1) // TILE
+    tiles = _tiles(units)
     rounds = (tiles + threads * _TALL - 1) // (threads * _TALL)
     return min(tiles, threads * rounds)
 
@@ -38,7 +43,7 @@ def parts_of(threads, units):
 @jit(forceinline=True)
 def part(number, parts, units):
     """Which units part `number` has, from and to."""
-    tiles = (units + TILE - 1) // TILE
+    tiles = _tiles(units)
     return number * tiles // parts * TILE, min(units, (number + 1) * tiles // parts * TILE)
 
 
@@ -203,7 +208,7 @@ def contrast_of_unit(plus, minus, p_plus, p_minus, picked, unit, zero, first, la
 @jit(parallel=True)
 def _write(plus, minus, p_plus, p_minus, zero, W):
     units, columns = W.shape
-    for tile in prange((units + TILE - 1) // TILE):
+    for tile in prange(_tiles(units)):
         top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
         picked = pick_tile(plus, minus, top, bottom)
         other = np.empty(columns, np.float32)

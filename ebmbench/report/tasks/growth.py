@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Drawing
-from ebmbench.report.style import Looks, panel
+from ebmbench.report.style import Looks, log_ticks, panel
 from ebmbench.report.tasks.fits import Power, power
 from ebmbench.report.text import count, duration, listing, number, plain, tick
 
@@ -127,8 +126,8 @@ def drawing(lines: list[Series]) -> Drawing:
         axes.plot(x, line.points["floor_s"], color=colour, linewidth=1.0, linestyle="--", zorder=1)
         ends.append(End(name, float(line.fit.at(x)[-1]), colour, marker))
     axes.margins(x=0.05, y=0.08)
-    _short(axes.xaxis, tick)
-    _short(axes.yaxis, duration)
+    log_ticks(axes.xaxis, tick)
+    log_ticks(axes.yaxis, duration)
     axes.set_xlabel(dial.label)
     axes.set_ylabel("time of a sweep of all chains")
     name_ends(axes, ends)
@@ -144,13 +143,3 @@ def drawing(lines: list[Series]) -> Drawing:
         for line in lines
     ]
     return Drawing(f"gibbs-{dial.name}", figure, caption, f"{dial.title}, logarithmic: {listing(reach)}.")
-
-
-def _short(axis, words) -> None:  # type: ignore[no-untyped-def]
-    """Ticks at powers of ten, and between them where there are hardly any."""
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(
-        LogLocator(10, subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,), numticks=8)
-    )
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
-    axis.set_minor_formatter(NullFormatter())

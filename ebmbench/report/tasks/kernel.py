@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
-from ebmbench.report.style import INK, MUTED, PAPER, Looks, panel
+from ebmbench.report.style import INK, MUTED, PAPER, Decades, Looks, panel
 from ebmbench.report.tasks.cells import first, ranged, records, rounded, seconds, times_as_fast
 from ebmbench.report.tasks.roofline import COLUMNS, rooflines
 from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
@@ -188,8 +188,7 @@ def _draw_ratios(job: str, group: pd.DataFrame, peers: Looks) -> Figure:
 
 def _rows(axes: Axes, labels: list[str]) -> None:
     """A logarithmic axis with few ticks over rows with names."""
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,)))
+    axes.xaxis.set_major_locator(Decades(10))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_yticks(range(len(labels)), labels, fontsize=7.5)
     axes.set_ylim(len(labels) - 0.4, -0.6)

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmbench.report.section import Drawing
-from ebmbench.report.style import INK, MUTED, panel
+from ebmbench.report.style import INK, MUTED, log_ticks, panel
 from ebmbench.report.tasks.cells import records
 from ebmbench.report.text import duration, listing, significant, tick
 
@@ -64,11 +63,8 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     axes.set_xlim(low, high)
     for place, text in _numbers(axes, points):
         axes.annotate(text, place, (5, -3), **_SMALL)
-    for axis, unit in ((axes.xaxis, 1.0), (axes.yaxis, 1e9)):
-        least, most = axis.get_view_interval()
-        axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if most < 50 * least else (1.0,)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: _tick(value / unit)))
-        axis.set_minor_formatter(NullFormatter())
+    log_ticks(axes.xaxis, _tick)
+    log_ticks(axes.yaxis, lambda value: _tick(value / 1e9))
     axes.set_xlabel("operations for each byte, dense algorithm")
     axes.set_ylabel("10⁹ operations a second, dense algorithm")
     key = "; ".join(f"{n} {_name(row)}" for n, row in enumerate(records(points), 1))
