@@ -1,18 +1,28 @@
-"""Pre-activations that follow what flips: lists of changes, both ways to a sum, and their rounding."""
+"""Pre-activations of chains that walk: lists of changes, sums and their rounding, all ways' bits."""
 
 import numpy as np
 import pytest
 from conftest import complaint
 
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu import threads
-from ebmbench.kernels.cpu.chain import REFRESH, follow, room
+from ebmbench.kernels.cpu import chain, threads, tiles
+from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
+from ebmbench.kernels.cpu.integers import LARGEST, NONE, laid_out, listed
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
 
 SIZES = [1, 7, 15, 16, 17, 31, 33, 65, 784]
+FORMS = {"float32": lambda matrix: NONE, "listed": listed, "tiles": laid_out}
+
+
+@pytest.fixture(params=FORMS)
+def form(request):
+    """How a matrix is summed; the matrix unit only where this processor has it."""
+    if request.param == "tiles" and not tiles.allowed():
+        pytest.skip("this processor has no matrix unit, or may not use it")
+    return FORMS[request.param]
 
 
 def _states(rng, rows, units, rate):
@@ -43,45 +53,104 @@ def _layer(rng, units, columns, scale=0.1):
     return bias, matrix
 
 
-@pytest.mark.parametrize("columns", [1, 16, 130, 300, 1024])
+class _Walk:
+    """A group's calls of `follow`; x is poisoned before the first one."""
+
+    def __init__(self, form, bias, matrix, chains):
+        self.bias, self.W, self.matrix = bias, matrix, form(matrix)
+        units = len(matrix)
+        self.last, self.room = followed(self.matrix, chains, units), room(self.matrix, chains, units)
+        self.x = np.full((chains, bias.size), np.nan, np.float32)
+        self.sweep = 0
+
+    def __call__(self, new):
+        follow(self.bias, self.W, self.matrix, new, self.last, self.sweep, self.room, self.x)
+        self.sweep += 1
+        return self.x
+
+
+@pytest.mark.parametrize("chains", [1, 5, 17, 33, 70])
+@pytest.mark.parametrize(("units", "columns"), [(200, 1), (200, 130), (64, 300), (65, 32), (7, 1024)])
+def test_on_the_grid_all_ways_give_the_exact_sum(form, units, columns, chains):
+    """After few flips, after many, and where nothing flipped."""
+    rng = np.random.default_rng(columns)
+    bias, matrix = _layer(rng, units, columns)
+    walk, new = _Walk(form, bias, matrix, chains), _states(rng, chains, units, 0.3)
+    for flips in (0.0, 0.02, 0.9, 0.0, 0.02):
+        new = new ^ _states(rng, chains, units, flips)
+        np.testing.assert_array_equal(walk(new), bias + new.astype(np.float64) @ matrix)
+
+
 @pytest.mark.parametrize("flips", [0.02, 0.9])
-def test_on_the_grid_both_ways_give_the_exact_sum(columns, flips):
-    """Few flips are added to what was there; many make the sum start anew, whatever was there."""
-    rng, units = np.random.default_rng(columns), 200
+def test_float_sums_follow_few_flips_and_start_anew_after_many(flips):
+    """What was added to x from outside stays where rows are added to it."""
+    rng, units, columns = np.random.default_rng(0), 200, 130
     bias, matrix = _layer(rng, units, columns)
     old = _states(rng, 5, units, 0.3)
     new = old ^ _states(rng, 5, units, flips)
-    exact = [bias + states.astype(np.float64) @ matrix for states in (old, new)]
-    x = exact[0].astype(np.float32)
-    x += 1.0  # stays where rows are added to it
-    kept = old.copy()
-    follow(bias, matrix, new, kept, False, room(5, units), x)
-    np.testing.assert_array_equal(kept, new)
-    np.testing.assert_array_equal(x, exact[1] + (flips < 0.5))
-    follow(bias, matrix, old, np.full_like(old, 255), True, room(5, units), x)
-    np.testing.assert_array_equal(x, exact[0])
+    walk = _Walk(FORMS["float32"], bias, matrix, 5)
+    walk(old)
+    walk.x += 1.0
+    exact = bias + new.astype(np.float64) @ matrix
+    np.testing.assert_array_equal(walk(new), exact + (flips < 0.5))
+    np.testing.assert_array_equal(walk.last.states, new)
 
 
-def test_the_rounding_of_a_float_sum_stays_bounded():
-    """As many sweeps as pass until sums start anew, 10 % of 784 units flipping, weights of any float."""
+def test_the_rounding_of_a_sum_stays_bounded(form):
+    """As many sweeps as float32 sums are kept for, 10 % of 784 units flipping, weights of any float."""
     rng, units, columns = np.random.default_rng(0), 784, 64
     bias, matrix = _layer(rng, units, columns)
     matrix[:, :columns] += 1e-3 * rng.random((units, columns), np.float32)
-    state = _states(rng, 8, units, 0.3)
-    x, kept, scratch = np.empty((8, columns), np.float32), np.empty_like(state), room(8, units)
+    state, walk = _states(rng, 8, units, 0.3), _Walk(form, bias, matrix, 8)
     worst = 0.0
-    for sweep in range(REFRESH):
-        follow(bias, matrix, state, kept, sweep == 0, scratch, x)
+    for _ in range(REFRESH):
         exact = bias.astype(np.float64) + state.astype(np.float64) @ matrix.astype(np.float64)
-        worst = max(worst, np.abs(x - exact).max())
+        worst = max(worst, np.abs(walk(state) - exact).max())
         state = state ^ _states(rng, 8, units, 0.1)
-    assert 0.0 < worst < 4e-5  # 5,000 roundings of half a unit of |x| < 16 at random come to 3e-5
+    # Float32: 5,000 roundings of half a unit of |x| < 16 at random come to 3e-5. Integers: 240 roundings
+    # to a step of 2**-24 have a standard deviation of 3e-7, 30,000 sums see five, and x is rounded twice.
+    assert 0.0 < worst < (4e-5 if form is FORMS["float32"] else 3e-6)
 
 
+def test_integers_of_both_forms_give_the_same_bits():
+    """For columns of any size, of one large weight, of many that fill the sum, of zeros."""
+    if not tiles.allowed():
+        pytest.skip("this processor has no matrix unit, or may not use it")
+    rng, units, columns = np.random.default_rng(1), 1000, 48
+    bias, matrix = _layer(rng, units, columns)
+    matrix *= np.logspace(-30, 30, columns, dtype=np.float32)
+    matrix[:, 5], matrix[:, 6], matrix[3, 7] = 0.0, 1.0, 1e4
+    states = _states(rng, 20, units, 0.5)
+    found = [_Walk(FORMS[name], bias, matrix, 20)(states).copy() for name in ("listed", "tiles")]
+    np.testing.assert_array_equal(*found)
+    exact = bias + states.astype(np.float64) @ matrix
+    bound = np.abs(matrix).max(axis=0) * 2.0**-22 * np.sqrt(units) + np.abs(exact) * 2.0**-22
+    assert (np.abs(found[0] - exact) <= bound).all()
+
+
+def test_a_column_that_is_not_finite_shows(form):
+    rng, units = np.random.default_rng(2), 30
+    bias, matrix = _layer(rng, units, 40)
+    matrix[3, 5], matrix[4, 33] = np.nan, np.inf
+    x = _Walk(form, bias, matrix, 9)(np.ones((9, units), np.uint8))
+    assert not np.isfinite(x[:, [5, 33]]).any()
+    assert np.isfinite(np.delete(x, [5, 33], axis=1)).all()
+
+
+def _walks(handle, k, rows, chains=11):
+    v, h = k.gibbs(handle, rows, REFRESH + 3, Key(1, Stream.CHAINS))
+    betas = np.linspace(0, 1, REFRESH + 5)
+    annealed = k.anneal(handle, np.zeros(handle.n_visible), betas, chains, Key(2, Stream.ANNEALING))
+    return v, h, annealed.log_weights, annealed.v
+
+
+@pytest.mark.parametrize("unit", [True, False])
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("arithmetic", ["float", "grid"])
-def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey):
+def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey, unit):
     """The same bits alone and in groups of any size, past where sums start anew, binary start or not."""
+    if not unit:
+        monkeypatch.setattr(tiles, "allowed", lambda: False)
     rng, k = np.random.default_rng(3), api.load("cpu")
     model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
     handle, start = k.put(model, arithmetic), _states(rng, 11, 40, 0.3)
@@ -89,14 +158,55 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey):
     found = []
     for size in (1, 3, 64):
         monkeypatch.setattr(threads, "_LARGEST_GROUP", size)
-        v, h = k.gibbs(handle, rows, REFRESH + 3, Key(1, Stream.CHAINS))
-        weights = k.anneal(
-            handle, model.b, np.linspace(0, 1, REFRESH + 5), 11, Key(2, Stream.ANNEALING)
-        ).log_weights
-        found.append((v, h, weights))
+        found.append(_walks(handle, k, rows))
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize("largest", [1.0, 200.0])
+def test_on_the_grid_the_matrix_unit_changes_no_bit(monkeypatch, largest):
+    """Nor where a weight is too large for three bytes, as the grid allows it to be."""
+    rng, k = np.random.default_rng(4), api.load("cpu")
+    model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
+    model.W[3, 4] = largest
+    rows = k.put_rows(_states(rng, 30, 40, 0.3))
+    found = [_walks(k.put(model, "grid"), k, rows, 30)]
+    monkeypatch.setattr(tiles, "allowed", lambda: False)
+    found.append(_walks(k.put(model, "grid"), k, rows, 30))
+    for one, same in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_integers_are_made_again_after_an_update():
+    if not tiles.allowed():
+        pytest.skip("this processor has no matrix unit, or may not use it")
+    rng, k = np.random.default_rng(5), api.load("cpu")
+    model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
+    handle, rows = k.put(model), k.put_rows(_states(rng, 9, 40, 0.3))
+    before = chain.standing(handle, 9)
+    assert chain.standing(handle, 9) is before
+    k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
+    gradient = {"W": handle.W.copy()}
+    k.update(handle, {"W": np.zeros_like(handle.W)}, gradient, 1.0, 0.0, 0.0)
+    walked = k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
+    fresh = k.gibbs(k.put(k.get(handle)), rows, 2, Key(1, Stream.CHAINS))
+    for one, same in zip(walked, fresh, strict=True):
+        np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(chain.standing(handle, 9)[0].step[:30], 2 * before[0].step[:30])
+
+
+def test_the_largest_integer_fits_its_bytes():
+    """Three digits from -128 to 127 hold it, and every one of them is laid out as it is."""
+    assert LARGEST <= 127 * (1 + 2**8 + 2**16)
+    matrix = aligned_zeros(64, 16)
+    matrix[:, 0] = np.linspace(-1, 1, 64) * LARGEST
+    numbers = listed(matrix)
+    planes = laid_out(matrix).planes.view(np.int8).astype(np.int64)  # [1, 3, 1, 2, 16, 64]
+    digits = planes[0, :, 0, 0].reshape(3, 16, 16, 4)[:, :, 0].reshape(3, 64)
+    np.testing.assert_array_equal(np.array([2**16, 2**8, 1]) @ digits, numbers.listed[:, 0])
+    assert (np.abs(numbers.listed[:, 0] - matrix[:, 0]) <= 0.5).all()
+    assert numbers.step[0] == 1.0
 
 
 def test_rows_that_do_not_lie_in_order_are_one_sentence():

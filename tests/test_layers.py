@@ -16,6 +16,7 @@ BASE |= {"instructions", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
 COMPILED = {"kernels.api", "models.rbm.RBM", "models.mlp.MLP", "models.arithmetic.TERMS"} | {
+    "models.rbm.GRID_STEP",
     *(f"models.enumerate.{name}" for name in ("MOST_UNITS", "Moments", "check_enumerable")),
     *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
 }

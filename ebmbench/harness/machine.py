@@ -16,6 +16,7 @@ from ebmbench import nvidia
 from ebmbench.compile import source_hash
 
 _LIBRARIES = ("ebmbench", "numba", "llvmlite", "numpy", "scipy", "numba-cuda", "cuda-bindings")
+_UNITS = {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "neon", "sve"}
 
 
 @cache
@@ -26,7 +27,7 @@ def facts() -> dict[str, Any]:
     return {
         "cpu": cpu.get("brand_raw", platform.processor() or "unknown"),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "vector_units": sorted(flags & {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "sve"}),
+        "vector_units": sorted(flags & _UNITS),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         **_gpus(),
         "system": f"{platform.system()} {platform.release()}",

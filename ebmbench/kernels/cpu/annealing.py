@@ -7,7 +7,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.chain import REFRESH, follow, room
+from ebmbench.kernels.cpu.chain import follow, followed, room, standing
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
 from ebmbench.kernels.cpu.simd import product, total
@@ -70,15 +70,17 @@ def gain(x, p, n, after, before, factor):
 
 
 @jit(parallel=True)
-def _anneal(W, Wt, b, c, base, betas, nh, drawn, size, v, log_weights, seed, stream, step, chain):
+def _anneal(
+    W, Wt, down, up, b, c, base, betas, nh, drawn, size, v, log_weights, seed, stream, step, chain
+):
     for group in prange((v.shape[0] + size - 1) // size):
         first = group * size
         here = slice(first, min(v.shape[0], first + size))
         vs, weights = v[here], log_weights[here]
         rows = vs.shape[0]
         hs = np.empty((rows, nh), np.uint8)
-        last_v, last_h = np.empty_like(vs), np.empty_like(hs)
-        scratch = room(rows, max(b.size, c.size))
+        last_v, last_h = followed(up, rows, vs.shape[1]), followed(down, rows, nh)
+        scratch = room(up, rows, max(b.size, c.size))
         xh, xv = np.empty((rows, c.size), np.float32), np.empty((rows, b.size), np.float32)
         u, p = np.empty(max(b.size, c.size), np.float32), np.empty(nh, np.float32)
         uh, uv = u[: c.size], u[: b.size]
@@ -89,8 +91,8 @@ def _anneal(W, Wt, b, c, base, betas, nh, drawn, size, v, log_weights, seed, str
         weights[:] = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
-            now, fresh, last = step + np.uint64(k), k % REFRESH == 1, k == betas.size - 1
-            follow(c, W, vs, last_v, fresh, scratch, xh)
+            now, last = step + np.uint64(k), k == betas.size - 1
+            follow(c, W, up, vs, last_v, k - 1, scratch, xh)
             for r in range(rows):
                 probabilities(xh[r], np.float32(after), p)
                 rise = linear_gain(base, b, vs[r], term)
@@ -99,7 +101,7 @@ def _anneal(W, Wt, b, c, base, betas, nh, drawn, size, v, log_weights, seed, str
                     draw_from(p, uh, hs[r], chain + first + r, now, seed, stream + HIDDEN)
             if last:
                 break
-            follow(b, Wt, hs, last_h, fresh, scratch, xv)
+            follow(b, Wt, down, hs, last_h, k - 1, scratch, xv)
             for r in range(rows):
                 draw_between(
                     base, xv[r], after, uv, vs[r], chain + first + r, now, seed, stream + VISIBLE
@@ -114,9 +116,11 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     base_row[: model.n_visible] = base
     work = 2 * len(betas) * layer_work(len(v), model.n_visible, model.n_hidden)
     betas = np.asarray(betas, np.float64)
+    size = group_size(len(v))
+    up, down = standing(model, size)
     launch(
-        _anneal, work, model.W, model.Wt, model.b, model.c, base_row, betas, model.n_hidden,
-        isinstance(start, int), group_size(len(v)), v, log_weights, key.seed, int(key.stream),
+        _anneal, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, model.n_hidden,
+        isinstance(start, int), size, v, log_weights, key.seed, int(key.stream),
         np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)

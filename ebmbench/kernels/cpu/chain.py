@@ -1,19 +1,22 @@
-"""Layers' pre-activations kept from sweep to sweep, and changed by what flipped; chains walk in groups.
+"""Layers' pre-activations while W stands still and chains walk, group by group, sweep by sweep.
 
-From one sweep to the next few units change: of a trained 784 x 500 model 4 % of the visible and 14 % of
-the hidden ones, where 13 % and 27 % are on. So bias + state @ matrix is not summed anew, but each row of
-the matrix whose unit went on is added and each whose unit went off is subtracted, wherever those are
-fewer than the rows that are on. Which way is taken depends on the chain's own states alone, so a chain's
-bits depend neither on its group nor on the number of threads.
+On a processor with a matrix unit W becomes integers (see `integers`), whose sums are exact. Groups of
+several chains are then summed anew every sweep, a tile of them at once; for few chains sums are kept from
+sweep to sweep and changed by what flips. Both give the same bits, so a chain's bits depend neither on
+its group nor on the number of threads. A single sweep does not repay the conversion of W.
 
-The chains of a group go through the matrix together, a few columns at a time, so that those columns are
-read from memory once a group and then stay in the core's own cache.
+Elsewhere float32 sums are kept and changed. Of a trained 784 x 500 model 4 % of the visible and 14 % of
+the hidden units change a sweep, where 13 % and 27 % are on; so each row of the matrix whose unit went on
+is added and each whose unit went off is subtracted, wherever those are fewer than the rows that are on.
+Which way is taken depends on the chain's own states alone. The chains of a group go through the matrix
+together, a few columns at a time, so that those columns are read from memory once a group and then stay
+in the core's own cache.
 
-In `grid` arithmetic all sums are exact, so both ways give the same bits. In `float` each row added or
-subtracted rounds x once, by at most 2**-24 of its size. So that errors do not add up, sums start anew
-every `REFRESH` sweeps: with 100 flips a sweep and |x| < 16 that is 6,400 roundings at random, whose sum
-is about 4e-5, and a probability is off by at most a quarter of it; the sum grows with the root of the
-flips.
+In `grid` arithmetic all sums are exact, so all ways give the same bits. In `float` each row added to or
+subtracted from a float32 rounds it once, by at most 2**-24 of its size. So that errors do not add up,
+such sums start anew every `REFRESH` sweeps: with 100 flips a sweep and |x| < 16 that is 6,400 roundings
+at random, whose sum is about 4e-5, and a probability is off by at most a quarter of it; the sum grows
+with the root of the flips.
 """
 
 from typing import NamedTuple
@@ -23,52 +26,94 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu import integers, tiles
 from ebmbench.kernels.cpu.changes import list_changes, list_on
+from ebmbench.kernels.cpu.integers import LARGEST, NONE, Integers, pre_activations
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, copy
+from ebmbench.models.rbm import GRID_STEP
 
-REFRESH = 64  # sweeps
+REFRESH = 64  # sweeps that float32 sums are kept for
+_MANY = 8  # chains in a group from which on the matrix unit is faster than what flips
+
+
+class Followed(NamedTuple):
+    """What is kept of a layer: states that sums were made of, uint8 [chains, units], and those.
+
+    sums: int32 [chains, columns], where sums are of integers; zero: int32 [columns] of 0, likewise.
+    Without entries where sums are made anew every time.
+    """
+
+    states: np.ndarray
+    sums: np.ndarray
+    zero: np.ndarray
 
 
 class Room(NamedTuple):
     """Scratch of a group: units that went on and off, int32 [chains, units], and how many, [chains, 3].
 
-    The third count is 1 where a chain's sum starts anew, and 0 elsewhere.
+    The third count is 1 where a chain's sum starts anew, and 0 elsewhere. tiled: see `tiles.room`.
     """
 
     up: np.ndarray
     down: np.ndarray
     counts: np.ndarray
+    tiled: tiles.Room
+
+
+def standing(model, chains: int) -> tuple[Integers, Integers]:
+    """W and its transpose as integers, for groups of so many chains; `NONE` where sums are of float32.
+
+    That is where there is no matrix unit, and on the grid where a weight is too large for the integers:
+    there a float32 is as exact. The model keeps what is made until its weights change.
+    """
+    if not tiles.allowed():
+        return NONE, NONE
+    if model.integers is None:
+        exact = model.arithmetic != "grid" or np.abs(model.W).max() <= LARGEST * GRID_STEP
+        model.integers = {} if exact else dict.fromkeys((True, False), (NONE, NONE))
+    many = chains >= _MANY
+    if many not in model.integers:
+        form = integers.laid_out if many else integers.listed
+        model.integers[many] = form(model.W), form(model.Wt)
+    return model.integers[many]
 
 
 @jit
-def room(chains, units):
-    """A `Room` for layers of at most so many units."""
+def room(matrix, chains, units):
+    """A `Room` for sums over layers of at most so many units, by a matrix of `standing`."""
+    tiled = matrix.planes.shape[0] > 0
+    listed = 0 if tiled else chains
     return Room(
-        np.empty((chains, units), np.int32),
-        np.empty((chains, units), np.int32),
-        np.empty((chains, 3), np.intp),
+        np.empty((listed, units), np.int32),
+        np.empty((listed, units), np.int32),
+        np.empty((listed, 3), np.intp),
+        tiles.room(chains if tiled else 0, units),
     )
 
 
 @jit
-def follow(bias, matrix, new, old, fresh, room, x):
-    """Make x = bias + new @ matrix from x = bias + old @ matrix, and old = new.
+def followed(matrix, chains, units):
+    """A `Followed` for so many chains of a layer with so many units."""
+    columns = matrix.listed.shape[1]
+    kept = 0 if matrix.planes.shape[0] > 0 else chains
+    return Followed(
+        np.empty((kept, units), np.uint8),
+        np.empty((chains, columns), np.int32),
+        np.zeros(columns, np.int32),
+    )
 
-    bias: float32 [columns]; matrix: float32 [units, columns], columns a multiple of LANES; new, old:
-    uint8 [chains, units] of 0 and 1; fresh: whether to sum anew, whatever x and old hold; x: float32
-    [chains, columns].
-    """
-    if fresh:
-        products(matrix, bias, new, x)
-        for r in range(new.shape[0]):
-            copy(new[r], old[r])
-        return
+
+@jit
+def _change(start, matrix, new, old, fresh, room, sums):
+    """Make sums = start + new @ matrix from sums = start + old @ matrix, and old = new."""
     for r in range(new.shape[0]):
         now, before = new[r], old[r]
-        rising, falling, on = list_changes(now, before, room.up[r], room.down[r])
-        anew = rising + falling > on
+        rising, falling, on = 0, 0, 0
+        if not fresh:
+            rising, falling, on = list_changes(now, before, room.up[r], room.down[r])
+        anew = fresh or rising + falling > on
         if anew:
             rising, falling = list_on(now, room.up[r]), 0
         room.counts[r, 0], room.counts[r, 1], room.counts[r, 2] = rising, falling, anew
@@ -78,26 +123,50 @@ def follow(bias, matrix, new, old, fresh, room, x):
         last = min(columns, first + WIDE_COLUMNS)
         for r in range(new.shape[0]):
             rising, falling, anew = room.counts[r]
-            start = bias if anew else x[r]
-            add_listed(start, matrix, room.up[r], rising, room.down[r], falling, first, last, x[r])
+            before = start if anew else sums[r]
+            add_listed(before, matrix, room.up[r], rising, room.down[r], falling, first, last, sums[r])
 
 
-def begin(bias, matrix, start, old, room, x):
-    """Make x = bias + start @ matrix; whether start is binary, and old now holds it (compiled code only).
+@jit
+def follow(bias, W, matrix, new, last, sweep, room, x):
+    """Make x = bias + new @ W.
 
-    start: uint8 of 0 and 1, or float32, [chains, units]; the rest as in `follow`.
+    bias: float32 [columns]; W: float32 [units, columns], columns a multiple of LANES; matrix: the same
+    from `standing`; new: uint8 [chains, units] of 0 and 1; last: of `followed`; sweep: how many calls
+    came before with this `last` and this x, which nobody else wrote to; room: of `room`; x: float32
+    [chains, columns].
+    """
+    if matrix.planes.shape[0] > 0:
+        tiles.multiply(bias, matrix.step, matrix.planes, new, room.tiled, x)
+    elif matrix.listed.shape[0] > 0:
+        _change(last.zero, matrix.listed, new, last.states, sweep == 0, room, last.sums)
+        for r in range(new.shape[0]):
+            pre_activations(bias, matrix.step, last.sums[r], x[r])
+    elif sweep % REFRESH == 0:
+        products(W, bias, new, x)
+        for r in range(new.shape[0]):
+            copy(new[r], last.states[r])
+    else:
+        _change(bias, W, new, last.states, False, room, x)
+
+
+def begin(bias, W, matrix, start, last, room, x):
+    """Make x = bias + start @ W; how many calls of `follow` that counts for (compiled code only).
+
+    start: uint8 of 0 and 1, or float32, [chains, units], whose sums no others follow; the rest as in
+    `follow`.
     """
     raise NotImplementedError
 
 
 @overload(begin, jit_options={"error_model": "numpy"})
-def _begin(bias, matrix, start, old, room, x):
-    def binary(bias, matrix, start, old, room, x):
-        follow(bias, matrix, start, old, True, room, x)
-        return True
+def _begin(bias, W, matrix, start, last, room, x):
+    def binary(bias, W, matrix, start, last, room, x):
+        follow(bias, W, matrix, start, last, 0, room, x)
+        return 1
 
-    def real(bias, matrix, start, old, room, x):
-        products(matrix, bias, start, x)
-        return False
+    def real(bias, W, matrix, start, last, room, x):
+        products(W, bias, start, x)
+        return 0
 
     return binary if start.dtype == types.uint8 else real

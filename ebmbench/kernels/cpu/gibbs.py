@@ -1,56 +1,53 @@
 """Block Gibbs sampling: each group of chains walks all its sweeps by itself; threads share the groups.
 
 Half a sweep is a job of its own.
-
-Floors of a sweep of 100 chains of a trained 784 x 500 model, of a core with 2.6 GHz and 512-bit vectors.
-The dense product is 4 * 784 * 500 * 100 operations, 1.4 ms at 115 GFLOP/s. What flips is 448,000 vectors
-of 16 to add, each read from the core's own cache at 64 bytes a cycle: 0.17 ms. 128,400 units are drawn,
-each 0.8 cycles of Philox and 0.8 of sigmoid and comparison as the machine language stands: 0.08 ms.
-Measured are 0.28 ms, so the cache's bandwidth and the vector units bound it.
 """
 
 import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.chain import REFRESH, begin, follow, room
+from ebmbench.kernels.cpu.chain import begin, follow, followed, room, standing
 from ebmbench.kernels.cpu.drawing import draw
+from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
 @jit(parallel=True)
-def _sweeps(W, Wt, b, c, start, size, v, h, steps, beta, seed, stream, step, chain):
+def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream, step, chain):
     for group in prange((v.shape[0] + size - 1) // size):
         first = group * size
         here = slice(first, min(v.shape[0], first + size))
         vs, hs = v[here], h[here]
-        last_v, last_h = np.empty_like(vs), np.empty_like(hs)
-        scratch = room(vs.shape[0], max(b.size, c.size))
-        xh = np.empty((vs.shape[0], c.size), np.float32)
-        xv = np.empty((vs.shape[0], b.size), np.float32)
+        chains = vs.shape[0]
+        last_v, last_h = followed(up, chains, vs.shape[1]), followed(down, chains, hs.shape[1])
+        scratch = room(up, chains, max(b.size, c.size))
+        xh = np.empty((chains, c.size), np.float32)
+        xv = np.empty((chains, b.size), np.float32)
         u = np.empty(max(b.size, c.size), np.float32)
-        known = begin(c, W, start[here], last_v, scratch, xh)
+        begun = begin(c, W, up, start[here], last_v, scratch, xh)
         for t in range(steps):
-            now, fresh = step + np.uint64(t), t % REFRESH == 0
+            now = step + np.uint64(t)
             if t > 0:
-                follow(c, W, vs, last_v, fresh or not known, scratch, xh)
-                known = True
-            for r in range(vs.shape[0]):
+                follow(c, W, up, vs, last_v, begun + t - 1, scratch, xh)
+            for r in range(chains):
                 draw(xh[r], beta, u[: c.size], hs[r], chain + first + r, now, seed, stream + HIDDEN)
-            follow(b, Wt, hs, last_h, fresh, scratch, xv)
-            for r in range(vs.shape[0]):
+            follow(b, Wt, down, hs, last_h, t, scratch, xv)
+            for r in range(chains):
                 draw(xv[r], beta, u[: b.size], vs[r], chain + first + r, now, seed, stream + VISIBLE)
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
-    """See `Backend.gibbs`."""
+    """See `Backend.gibbs`. A single sweep does not repay that W is converted."""
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
+    size = group_size(len(v))
+    up, down = standing(model, size) if steps > 1 else (NONE, NONE)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.W, model.Wt, model.b, model.c, v, group_size(len(v)), last, h,
+        _sweeps, work, model.W, model.Wt, down, up, model.b, model.c, v, size, last, h,
         steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h

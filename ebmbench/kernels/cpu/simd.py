@@ -21,7 +21,7 @@ _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addit
 _HALF = 4  # ... and nearly so, for what is left
 
 
-def _arrays(context, builder, signature, args):
+def opened(context, builder, signature, args):
     """The arguments as the compiler's structures, arrays opened."""
     return [
         context.make_array(t)(context, builder, value=v) if isinstance(t, types.Array) else v
@@ -54,7 +54,7 @@ def broadcast(builder, number):
 def _emit_sum_rows(context, builder, signature, args, vectors, lists):
     """Out = start + rows of matrix; lists: (numbers of rows, how many, what does them to the sums)."""
     start, matrix, column, out = args
-    vector = ir.VectorType(ir.FloatType(), LANES)
+    vector = ir.VectorType(context.get_value_type(signature.args[0].dtype), LANES)
 
     def load(pointer, k):
         at = builder.gep(pointer, [ir.Constant(ir.IntType(64), k * LANES)])
@@ -78,7 +78,7 @@ def _emit_sum_rows(context, builder, signature, args, vectors, lists):
     return context.get_dummy_value()
 
 
-def _are_contiguous(dtype, *arrays):
+def are_contiguous(dtype, *arrays):
     """Whether pointers to these arguments step over neighbours in memory."""
     return all((a.dtype, a.layout) == (dtype, "C") for a in arrays)
 
@@ -87,18 +87,22 @@ def _sum_rows(vectors):
     @intrinsic
     def sum_rows(typingctx, start, matrix, up, rising, down, falling, column, out):
         """out = start + the rows `up` - the rows `down` of matrix, in so many vectors of columns."""
-        if not _are_contiguous(types.float32, start, matrix, out):
+        if matrix.dtype not in (types.float32, types.int32):
             return None
-        if not _are_contiguous(types.int32, up, down):
+        if not are_contiguous(matrix.dtype, start, matrix, out):
+            return None
+        if not are_contiguous(types.int32, up, down):
             return None
         counts = types.intp
         signature = types.void(start, matrix, up, counts, down, counts, counts, out)
 
         def codegen(context, builder, signature, args):
-            start, matrix, up, rising, down, falling, column, out = _arrays(
+            start, matrix, up, rising, down, falling, column, out = opened(
                 context, builder, signature, args
             )
-            lists = (up, rising, lambda _: builder.fadd), (down, falling, lambda _: builder.fsub)
+            real = signature.args[0].dtype == types.float32
+            plus, minus = (builder.fadd, builder.fsub) if real else (builder.add, builder.sub)
+            lists = (up, rising, lambda _: plus), (down, falling, lambda _: minus)
             given = start, matrix, column, out
             return _emit_sum_rows(context, builder, signature, given, vectors, lists)
 
@@ -111,15 +115,15 @@ def _sum_weighted_rows(vectors):
     @intrinsic
     def sum_weighted_rows(typingctx, start, matrix, index, weight, count, column, out):
         """out = start + the rows `index` of matrix times their weights, in so many vectors of columns."""
-        if not _are_contiguous(types.float32, start, matrix, weight, out):
+        if not are_contiguous(types.float32, start, matrix, weight, out):
             return None
-        if not _are_contiguous(types.int32, index):
+        if not are_contiguous(types.int32, index):
             return None
         counts = types.intp
         signature = types.void(start, matrix, index, weight, counts, counts, out)
 
         def codegen(context, builder, signature, args):
-            start, matrix, index, weight, count, column, out = _arrays(context, builder, signature, args)
+            start, matrix, index, weight, count, column, out = opened(context, builder, signature, args)
 
             def weighted(number):
                 factor = broadcast(builder, builder.load(builder.gep(weight.data, [number])))

@@ -7,7 +7,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.annealing import linear_gain
-from ebmbench.kernels.cpu.chain import REFRESH, follow, room
+from ebmbench.kernels.cpu.chain import follow, followed, room, standing
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between
 from ebmbench.kernels.cpu.threads import launch, layer_work
@@ -26,34 +26,36 @@ def exchange(betas, place, d, u, parity, accepted):
 
 
 @jit(parallel=True)
-def _ladders(W, Wt, b, c, base, betas, start, nh, steps, last, counts, seed, stream, step, chain):
+def _ladders(
+    W, Wt, down, up, b, c, base, betas, start, nh, steps, last, counts, seed, stream, step, chain
+):
     temperatures = betas.size
     for ladder in prange(counts.shape[0]):
         first = ladder * temperatures
         v = start[first : first + temperatures].copy()
         # Of every slot: its states of the sweep before, and c + vW and b + Wh, which follow what flips.
         h = np.empty((temperatures, nh), np.uint8)
-        last_v, last_h = np.empty_like(v), np.empty_like(h)
+        last_v, last_h = followed(up, temperatures, v.shape[1]), followed(down, temperatures, nh)
         xh = np.empty((temperatures, c.size), np.float32)
         xv = np.empty((temperatures, b.size), np.float32)
-        scratch = room(temperatures, max(b.size, c.size))
+        scratch = room(up, temperatures, max(b.size, c.size))
         wide = np.empty(max(b.size, c.size), np.float32)
         uh, uv = wide[: c.size], wide[: b.size]
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
         term = np.empty(v.shape[1])
         d = np.empty(temperatures)
         place = np.arange(temperatures)
-        follow(c, W, v, last_v, True, scratch, xh)
+        follow(c, W, up, v, last_v, 0, scratch, xh)
         for sweep in range(steps):
-            now, fresh = step + np.uint64(sweep), sweep % REFRESH == 0
+            now = step + np.uint64(sweep)
             for t in range(temperatures):
                 s, row = place[t], chain + first + t
                 draw(xh[s], np.float32(betas[t]), uh, h[s], row, now, seed, stream + HIDDEN)
-            follow(b, Wt, h, last_h, fresh, scratch, xv)
+            follow(b, Wt, down, h, last_h, sweep, scratch, xv)
             for t in range(temperatures):
                 s, row = place[t], chain + first + t
                 draw_between(base, xv[s], betas[t], uv, v[s], row, now, seed, stream + VISIBLE)
-            follow(c, W, v, last_v, fresh, scratch, xh)
+            follow(c, W, up, v, last_v, sweep + 1, scratch, xh)
             for s in range(temperatures):
                 gain = linear_gain(base, b, v[s], term)
                 for j in range(nh):
@@ -72,8 +74,9 @@ def temper(model, base, betas, v, steps: int, key: Key):
     base_row = aligned_zeros(model.b.size)
     base_row[: model.n_visible] = base
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
+    up, down = standing(model, len(betas))
     launch(
-        _ladders, work, model.W, model.Wt, model.b, model.c, base_row, betas, v, model.n_hidden,
+        _ladders, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, v, model.n_hidden,
         steps, last, counts, key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, counts.sum(axis=0)

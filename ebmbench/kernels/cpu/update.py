@@ -125,6 +125,7 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     for name in gradient:
         v, g = velocity[name], gradient[name]
         if name == "W":
+            model.integers = None
             moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
             if isinstance(g, Contrast) and g.written is None:
                 launch_shared(_climb, g.work, *g.factors, *moved)
