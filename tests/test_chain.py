@@ -5,7 +5,7 @@ import pytest
 from conftest import complaint
 
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu import chain, threads, tiles
+from ebmbench.kernels.cpu import annealing, chain, gibbs, tiles
 from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
@@ -157,7 +157,8 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey, unit):
     rows = k.put_rows(0.5 * start if grey else start)
     found = []
     for size in (1, 3, 64):
-        monkeypatch.setattr(threads, "_LARGEST_GROUP", size)
+        for module in (gibbs, annealing):
+            monkeypatch.setattr(module, "together", lambda chains, size=size: min(chains, size))
         found.append(_walks(handle, k, rows))
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):

@@ -7,12 +7,12 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.chain import follow, followed, room, standing
+from ebmbench.kernels.cpu.chain import follow, followed, room, standing, together
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
 from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
-from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
+from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import sigmoid
 
@@ -116,7 +116,7 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     base_row[: model.n_visible] = base
     work = 2 * len(betas) * layer_work(len(v), model.n_visible, model.n_hidden)
     betas = np.asarray(betas, np.float64)
-    size = group_size(len(v))
+    size = together(len(v))
     up, down = standing(model, size)
     launch(
         _anneal, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, model.n_hidden,

@@ -32,10 +32,17 @@ from ebmbench.kernels.cpu.integers import LARGEST, NONE, Integers, pre_activatio
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, copy
+from ebmbench.kernels.cpu.threads import group_size
 from ebmbench.models.rbm import GRID_STEP
 
 REFRESH = 64  # sweeps that float32 sums are kept for
+_LARGEST_TILED = 512  # chains: 1,000 of a 4096 x 4096 model take 1.5 times as long in groups of 64
 _MANY = 8  # chains in a group from which on the matrix unit is faster than what flips
+
+
+def together(chains: int) -> int:
+    """How many chains walk together: with integers many more, as those are read once a group."""
+    return group_size(chains, _LARGEST_TILED) if tiles.allowed() else group_size(chains)
 
 
 class Followed(NamedTuple):

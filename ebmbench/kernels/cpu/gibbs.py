@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.chain import begin, follow, followed, room, standing
+from ebmbench.kernels.cpu.chain import begin, follow, followed, room, standing, together
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.layers import products
@@ -43,7 +43,7 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`. A single sweep does not repay that W is converted."""
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
-    size = group_size(len(v))
+    size = together(len(v))
     up, down = standing(model, size) if steps > 1 else (NONE, NONE)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
