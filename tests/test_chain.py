@@ -5,7 +5,7 @@ import pytest
 from conftest import complaint
 
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu import annealing, chain, gibbs, tiles
+from ebmbench.kernels.cpu import chain, tiles
 from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
@@ -119,13 +119,16 @@ def test_integers_of_both_forms_give_the_same_bits():
     rng, units, columns = np.random.default_rng(1), 1000, 48
     bias, matrix = _layer(rng, units, columns)
     matrix *= np.logspace(-30, 30, columns, dtype=np.float32)
-    matrix[:, 5], matrix[:, 6], matrix[3, 7] = 0.0, 1.0, 1e4
+    matrix[:, 5], matrix[:, 6], matrix[3, 7] = 0.0, 0.7, 1e4
     states = _states(rng, 20, units, 0.5)
+    states[0], states[1] = 1, 0
     found = [_Walk(FORMS[name], bias, matrix, 20)(states).copy() for name in ("listed", "tiles")]
     np.testing.assert_array_equal(*found)
     exact = bias + states.astype(np.float64) @ matrix
-    bound = np.abs(matrix).max(axis=0) * 2.0**-22 * np.sqrt(units) + np.abs(exact) * 2.0**-22
-    assert (np.abs(found[0] - exact) <= bound).all()
+    sizes = np.abs(matrix.astype(np.float64))
+    rounding = np.maximum(sizes.max(axis=0) * 2.0**-22, sizes.sum(axis=0) * 2.0**-30)
+    assert (np.abs(found[0] - exact) <= units * rounding + np.abs(exact) * 2.0**-22).all()
+    assert np.abs(listed(matrix).listed.astype(np.int64)).sum(axis=0).max() < 2**31
 
 
 def test_a_column_that_is_not_finite_shows(form):
@@ -138,10 +141,15 @@ def test_a_column_that_is_not_finite_shows(form):
 
 
 def _walks(handle, k, rows, chains=11):
+    """What chains come to beyond where sums start anew; a ladder has 4 temperatures, another one 10."""
     v, h = k.gibbs(handle, rows, REFRESH + 3, Key(1, Stream.CHAINS))
-    betas = np.linspace(0, 1, REFRESH + 5)
-    annealed = k.anneal(handle, np.zeros(handle.n_visible), betas, chains, Key(2, Stream.ANNEALING))
-    return v, h, annealed.log_weights, annealed.v
+    base = np.zeros(handle.n_visible)
+    annealed = k.anneal(handle, base, np.linspace(0, 1, REFRESH + 5), chains, Key(2, Stream.ANNEALING))
+    ladders = [
+        k.temper(handle, base, np.linspace(0, 1, steps), v[:steps], REFRESH + 3, Key(3, Stream.CHAINS))[0]
+        for steps in (4, 10)
+    ]
+    return v, h, annealed.log_weights, annealed.v, *ladders
 
 
 @pytest.mark.parametrize("unit", [True, False])
@@ -157,8 +165,7 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey, unit):
     rows = k.put_rows(0.5 * start if grey else start)
     found = []
     for size in (1, 3, 64):
-        for module in (gibbs, annealing):
-            monkeypatch.setattr(module, "together", lambda chains, size=size: min(chains, size))
+        monkeypatch.setattr(chain, "group_size", lambda chains, largest=0, size=size: size)
         found.append(_walks(handle, k, rows))
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):
@@ -185,8 +192,8 @@ def test_integers_are_made_again_after_an_update():
     rng, k = np.random.default_rng(5), api.load("cpu")
     model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
     handle, rows = k.put(model), k.put_rows(_states(rng, 9, 40, 0.3))
-    before = chain.standing(handle, 9)
-    assert chain.standing(handle, 9) is before
+    before = chain.standing(handle, 9, 2)
+    assert chain.standing(handle, 9, 2) is before
     k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
     gradient = {"W": handle.W.copy()}
     k.update(handle, {"W": np.zeros_like(handle.W)}, gradient, 1.0, 0.0, 0.0)
@@ -194,7 +201,17 @@ def test_integers_are_made_again_after_an_update():
     fresh = k.gibbs(k.put(k.get(handle)), rows, 2, Key(1, Stream.CHAINS))
     for one, same in zip(walked, fresh, strict=True):
         np.testing.assert_array_equal(one, same)
-    np.testing.assert_array_equal(chain.standing(handle, 9)[0].step[:30], 2 * before[0].step[:30])
+    np.testing.assert_array_equal(chain.standing(handle, 9, 2)[0].step[:30], 2 * before[0].step[:30])
+
+
+def test_a_single_sweep_converts_nothing():
+    rng, k = np.random.default_rng(6), api.load("cpu")
+    handle = k.put(RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30)))
+    rows = k.put_rows(_states(rng, 9, 40, 0.3))
+    k.gibbs(handle, rows, 1, Key(1, Stream.CHAINS))
+    assert handle.integers is None
+    k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
+    assert (handle.integers is not None) == tiles.allowed()
 
 
 def test_the_largest_integer_fits_its_bytes():

@@ -23,6 +23,7 @@ from ebmbench.kernels.cpu import (
     propagation,
     statistics,
     tempering,
+    tiles,
     update,
 )
 from ebmbench.kernels.cpu.gaussian import gibbs as gaussian_gibbs
@@ -120,6 +121,18 @@ def test_hot_loops_are_vectors(name):
         ]
         assert missing == []
         assert LIBRARY.findall(text) == []  # a call for each unit
+
+
+@pytest.mark.skipif(not tiles.BUILT, reason="this processor has no matrix unit")
+@pytest.mark.parametrize("kernel", [gibbs._sweeps, annealing._anneal, tempering._ladders])
+def test_the_matrix_unit_multiplies_as_often_as_it_loads(kernel):
+    for text in versions(kernel):
+        fed = [loop for loop in loops(text) if loop.count("tdpbssd")]
+        assert fed
+        for loop in fed:
+            assert loop.count("tdpbssd") == loop.count("tileload") == 4
+            assert not loop.calls
+            assert not any("tilestore" in line or "(%rsp" in line for line in loop.instructions)
 
 
 def assembly_of(function, *arguments):

@@ -7,7 +7,7 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.chain import follow, followed, room, standing, together
+from ebmbench.kernels.cpu.chain import follow, followed, groups, room
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
 from ebmbench.kernels.cpu.simd import product, total
@@ -116,8 +116,7 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     base_row[: model.n_visible] = base
     work = 2 * len(betas) * layer_work(len(v), model.n_visible, model.n_hidden)
     betas = np.asarray(betas, np.float64)
-    size = together(len(v))
-    up, down = standing(model, size)
+    up, down, size = groups(model, len(v), len(betas) - 1)
     launch(
         _anneal, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, model.n_hidden,
         isinstance(start, int), size, v, log_weights, key.seed, int(key.stream),

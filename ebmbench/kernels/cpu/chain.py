@@ -3,7 +3,7 @@
 On a processor with a matrix unit W becomes integers (see `integers`), whose sums are exact. Groups of
 several chains are then summed anew every sweep, a tile of them at once; for few chains sums are kept from
 sweep to sweep and changed by what flips. Both give the same bits, so a chain's bits depend neither on
-its group nor on the number of threads. A single sweep does not repay the conversion of W.
+its group nor on the number of threads.
 
 Elsewhere float32 sums are kept and changed. Of a trained 784 x 500 model 4 % of the visible and 14 % of
 the hidden units change a sweep, where 13 % and 27 % are on; so each row of the matrix whose unit went on
@@ -40,11 +40,6 @@ _LARGEST_TILED = 512  # chains: 1,000 of a 4096 x 4096 model take 1.5 times as l
 _MANY = 8  # chains in a group from which on the matrix unit is faster than what flips
 
 
-def together(chains: int) -> int:
-    """How many chains walk together: with integers many more, as those are read once a group."""
-    return group_size(chains, _LARGEST_TILED) if tiles.allowed() else group_size(chains)
-
-
 class Followed(NamedTuple):
     """What is kept of a layer: states that sums were made of, uint8 [chains, units], and those.
 
@@ -69,27 +64,32 @@ class Room(NamedTuple):
     tiled: tiles.Room
 
 
-def standing(model, chains: int) -> tuple[Integers, Integers]:
-    """W and its transpose as integers, for groups of so many chains; `NONE` where sums are of float32.
+def standing(model, chains: int, sweeps: int) -> tuple[Integers, Integers]:
+    """W and its transpose for groups of so many chains and so many sweeps, `NONE` for sums of float32.
 
-    That is where there is no matrix unit, and on the grid where a weight is too large for the integers:
-    there a float32 is as exact. The model keeps what is made until its weights change.
+    Those are where there is no matrix unit, where a single sweep would not repay that W is converted, and
+    on the grid where a weight is too large for the integers: there a float32 is as exact. The model keeps
+    what was made last until its weights change.
     """
-    if not tiles.allowed():
+    if sweeps < 2 or not tiles.allowed():
         return NONE, NONE
-    if model.integers is None:
+    form = integers.laid_out if chains >= _MANY else integers.listed
+    if model.integers is None or model.integers[0] is not form:
         exact = model.arithmetic != "grid" or np.abs(model.W).max() <= LARGEST * GRID_STEP
-        model.integers = {} if exact else dict.fromkeys((True, False), (NONE, NONE))
-    many = chains >= _MANY
-    if many not in model.integers:
-        form = integers.laid_out if many else integers.listed
-        model.integers[many] = form(model.W), form(model.Wt)
-    return model.integers[many]
+        model.integers = form, ((form(model.W), form(model.Wt)) if exact else (NONE, NONE))
+    return model.integers[1]
+
+
+def groups(model, chains: int, sweeps: int) -> tuple[Integers, Integers, int]:
+    """What `standing` says, and how many of all chains walk together."""
+    many = group_size(chains, _LARGEST_TILED)  # integers are read once a group
+    up, down = standing(model, many, sweeps)
+    return up, down, group_size(chains) if up is NONE else many
 
 
 @jit
 def room(matrix, chains, units):
-    """A `Room` for sums over layers of at most so many units, by a matrix of `standing`."""
+    """A `Room` for sums over layers of at most so many units, by such a matrix."""
     tiled = matrix.planes.shape[0] > 0
     listed = 0 if tiled else chains
     return Room(
@@ -138,9 +138,9 @@ def _change(start, matrix, new, old, fresh, room, sums):
 def follow(bias, W, matrix, new, last, sweep, room, x):
     """Make x = bias + new @ W.
 
-    bias: float32 [columns]; W: float32 [units, columns], columns a multiple of LANES; matrix: the same
-    from `standing`; new: uint8 [chains, units] of 0 and 1; last: of `followed`; sweep: how many calls
-    came before with this `last` and this x, which nobody else wrote to; room: of `room`; x: float32
+    bias: float32 [columns]; W: float32 [units, columns], columns a multiple of LANES; matrix: the same as
+    `Integers`, or `NONE`; new: uint8 [chains, units] of 0 and 1; last: of `followed`; sweep: how many
+    calls came before with this `last` and this x, which nobody else wrote to; room: of `room`; x: float32
     [chains, columns].
     """
     if matrix.planes.shape[0] > 0:

@@ -83,7 +83,7 @@ class Model:
     b: np.ndarray
     c: np.ndarray
     kind: str = RBM.kind
-    integers: dict | None = None  # see `chain.standing`
+    integers: tuple | None = None  # see `chain.standing`
 
     @property
     def to_hidden(self) -> np.ndarray:

@@ -7,9 +7,8 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.chain import begin, follow, followed, room, standing, together
+from ebmbench.kernels.cpu.chain import begin, follow, followed, groups, room
 from ebmbench.kernels.cpu.drawing import draw
-from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
@@ -40,11 +39,10 @@ def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream,
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
-    """See `Backend.gibbs`. A single sweep does not repay that W is converted."""
+    """See `Backend.gibbs`."""
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
-    size = together(len(v))
-    up, down = standing(model, size) if steps > 1 else (NONE, NONE)
+    up, down, size = groups(model, len(v), steps)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
         _sweeps, work, model.W, model.Wt, down, up, model.b, model.c, v, size, last, h,

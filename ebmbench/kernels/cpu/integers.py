@@ -1,10 +1,10 @@
 """Weights as integers: sums of them are exact, so no order of adding them up can change a bit.
 
-A column's weights are numbers of 23 bits and a sign times its step, a power of two, which rounds each by
-at most 2**-23 of the column's largest: no more than a float32's sum of them rounds wherever that largest
-weight takes part. So sums over units may be kept and changed by what flips for as long as a chain
-walks, or be made anew by a matrix unit, for one chain or for many at once, all with the same bits. On
-the `grid` the step is the grid's or a part of it, and nothing is rounded.
+A column's weights are numbers of 23 bits and a sign times its step, a power of two. That rounds each by
+at most 2**-22 of the column's largest or, where hundreds are of one size, 2**-30 of the sum of their
+sizes, so a sum over units about as much as float32 additions would. Sums may be kept and changed by what
+flips for as long as a chain walks, or be made anew by a matrix unit, for one chain or for many at once,
+all with the same bits. On the `grid` the step is the grid's or a part of it, and nothing is rounded.
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ _SIGNS = 0x808080  # of three bytes
 _GROUP = 4  # units in a word
 
 _I64 = ir.IntType(64)
-_REALS, _WORDS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
+_REALS, WORDS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
 
 
 class Integers(NamedTuple):
@@ -87,7 +87,7 @@ def pre_activations(typingctx, bias, step, numbers, x):
             def here(array, kind=_REALS):
                 return load(builder, builder.gep(array.data, [at]), kind)
 
-            value = emit_pre_activation(builder, here(bias), here(numbers, _WORDS), here(step))
+            value = emit_pre_activation(builder, here(bias), here(numbers, WORDS), here(step))
             store(builder, value, builder.gep(x.data, [at]))
         return context.get_dummy_value()
 
@@ -106,7 +106,7 @@ def _sizes(typingctx, W, column, vectors, largest, total):
 
     def codegen(context, builder, signature, args):
         W, column, vectors, largest, total = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(W.shape, n) for n in (0, 1))
+        units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
         kind = ir.FunctionType(_REALS, [_REALS])
         absolute = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{LANES}f32")
         two = builder.icmp_signed(">", vectors, ir.Constant(_I64, 1))
@@ -152,7 +152,10 @@ def _emit_integers(builder, weights, inverse):
     number = builder.fmul(weights, inverse)
     half, below = splat(_REALS, 0.5), splat(_REALS, -0.5)
     positive = builder.fcmp_ordered(">=", number, ir.Constant(_REALS, None))
-    return builder.fptosi(builder.fadd(number, builder.select(positive, half, below)), _WORDS)
+    rounded = builder.fadd(number, builder.select(positive, half, below))
+    kind = ir.FunctionType(WORDS, [_REALS])  # to an integer, whatever NaN and what is too large become
+    name = f"llvm.fptosi.sat.v{LANES}i32.v{LANES}f32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [rounded])
 
 
 @intrinsic
@@ -163,7 +166,7 @@ def _list_rows(typingctx, W, column, inverse, place, listed):
 
     def codegen(context, builder, signature, args):
         W, column, inverse, place, listed = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(W.shape, n) for n in (0, 1))
+        units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
         factor = load(builder, builder.gep(inverse.data, [place]))
         with cgutils.for_range(builder, units) as loop:
             at = builder.add(builder.mul(loop.index, columns), column)
@@ -187,9 +190,9 @@ def _lay_rows(typingctx, W, column, inverse, at, planes, place):
 
     def codegen(context, builder, signature, args):
         W, column, inverse, at, planes, place = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(W.shape, n) for n in (0, 1))
+        units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
         blocks = builder.extract_value(planes.shape, 2)
-        factor, signs = load(builder, builder.gep(inverse.data, [at])), splat(_WORDS, _SIGNS)
+        factor, signs = load(builder, builder.gep(inverse.data, [at])), splat(WORDS, _SIGNS)
         plane_size = builder.mul(blocks, ir.Constant(_I64, 2 * UNITS // _GROUP * LANES))
         with cgutils.for_range(builder, builder.mul(blocks, ir.Constant(_I64, UNITS // _GROUP))) as loop:
             numbers = []
@@ -210,12 +213,10 @@ def _lay_rows(typingctx, W, column, inverse, at, planes, place):
             there = builder.add(place, builder.mul(line, ir.Constant(_I64, LANES)))
             for plane in range(PLANES):
                 word = None
-                for n, number in enumerate(numbers):
-                    shift = 8 * (PLANES - 1 - plane) - 8 * n
-                    mask = splat(_WORDS, 255 << (8 * n))
-                    moved = (builder.lshr if shift > 0 else builder.shl)(
-                        number, splat(_WORDS, abs(shift))
-                    )
+                for member, number in enumerate(numbers):
+                    shift = 8 * (PLANES - 1 - plane) - 8 * member
+                    mask = splat(WORDS, 255 << (8 * member))
+                    moved = (builder.lshr if shift > 0 else builder.shl)(number, splat(WORDS, abs(shift)))
                     part = builder.and_(moved, mask)
                     word = part if word is None else builder.or_(word, part)
                 store(builder, word, builder.gep(planes.data, [there]))
@@ -226,32 +227,30 @@ def _lay_rows(typingctx, W, column, inverse, at, planes, place):
 
 
 @jit(parallel=True)
-def _list(W, step, listed):
-    columns = W.shape[1]
+def _convert(W, step, listed, planes):
+    """Write the steps of W and its integers, in the form that has units."""
+    columns, half = W.shape[1], planes.shape[4] * planes.shape[5]
     for share in prange((columns + COLUMNS - 1) // COLUMNS):
         first, inverse = share * COLUMNS, np.empty(COLUMNS, np.float32)
         vectors = min(COLUMNS, columns - first) // LANES
         _steps(W, first, vectors, step, inverse)
         for n in range(vectors):
-            _list_rows(W, first + n * LANES, inverse, n * LANES, listed)
+            if planes.shape[0] == 0:
+                _list_rows(W, first + n * LANES, inverse, n * LANES, listed)
+            else:
+                place = (share * PLANES * planes.shape[2] * 2 + n) * half
+                _lay_rows(W, first + n * LANES, inverse, n * LANES, planes, place)
 
 
-@jit(parallel=True)
-def _lay_out(W, step, planes):
-    columns, half, size = W.shape[1], planes.shape[4] * planes.shape[5], planes[0].size
-    for share in prange(planes.shape[0]):
-        first, inverse = share * COLUMNS, np.empty(COLUMNS, np.float32)
-        vectors = min(COLUMNS, columns - first) // LANES
-        _steps(W, first, vectors, step, inverse)
-        for n in range(vectors):
-            _lay_rows(W, first + n * LANES, inverse, n * LANES, planes, share * size + n * half)
+def _converted(W, form: Integers) -> Integers:
+    launch(_convert, 4 * W.size, W, *form)
+    return form
 
 
 def listed(W) -> Integers:
     """W, float32 [units, columns], for sums of chosen rows."""
     step, numbers = np.empty(W.shape[1], np.float32), aligned_empty(*W.shape).view(np.int32)
-    launch(_list, 2 * W.size, W, step, numbers)
-    return NONE._replace(step=step, listed=numbers)
+    return _converted(W, NONE._replace(step=step, listed=numbers))
 
 
 def laid_out(W) -> Integers:
@@ -259,5 +258,4 @@ def laid_out(W) -> Integers:
     units, columns = W.shape
     shape = -(-columns // COLUMNS), PLANES, -(-units // UNITS), 2, UNITS // _GROUP, LANES
     step, planes = np.empty(columns, np.float32), aligned_empty(*shape).view(np.uint32)
-    launch(_lay_out, 4 * W.size, W, step, planes)
-    return NONE._replace(step=step, planes=planes)
+    return _converted(W, NONE._replace(step=step, planes=planes))

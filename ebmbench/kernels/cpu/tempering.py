@@ -74,7 +74,7 @@ def temper(model, base, betas, v, steps: int, key: Key):
     base_row = aligned_zeros(model.b.size)
     base_row[: model.n_visible] = base
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
-    up, down = standing(model, len(betas))
+    up, down = standing(model, len(betas), steps)
     launch(
         _ladders, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, v, model.n_hidden,
         steps, last, counts, key.seed, int(key.stream), np.uint64(key.step), key.chain,

@@ -26,23 +26,25 @@ from numba.extending import intrinsic
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.fused import FEATURES
-from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation, load, store
+from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, WORDS, emit_pre_activation, load, store
 from ebmbench.kernels.cpu.simd import LANES, are_contiguous, copy, fill, opened
 
 HEIGHT = 32  # chains in two tiles
 BUILT = {"amx-tile", "amx-int8"} <= FEATURES and sys.platform == "linux"
 
-_TILE_BYTES = 1024
+_TILE_BYTES, _LINE = 1024, 64
 _ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA = 158, 0x1023, 18  # Linux on x86-64: asm/prctl.h
 _BYTE, _INDEX = ir.IntType(8), ir.IntType(64)
-_WORDS = ir.VectorType(ir.IntType(32), LANES)
 _STATES, _WEIGHTS = (4, 5), (6, 7)  # registers; those before hold sums
 
 
 @cache
 def allowed() -> bool:
     """Whether this process may use the unit: Linux keeps room for its registers for who asks."""
-    return BUILT and ctypes.CDLL(None).syscall(_ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA) == 0
+    if not BUILT:
+        return False
+    numbers = map(ctypes.c_long, (_ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA))
+    return ctypes.CDLL(None).syscall(*numbers) == 0
 
 
 def _emit(builder, name, *arguments):
@@ -153,11 +155,11 @@ def _put_together(typingctx, sums, rows, bias, step, column, vectors, x, row):
             target = builder.gep(x.data, [builder.add(builder.mul(row, columns), at)])
             with cgutils.for_range(builder, rows) as line:
                 place = builder.add(builder.mul(line.index, ir.Constant(_INDEX, COLUMNS)), behind)
-                number = ir.Constant(_WORDS, None)
+                number = ir.Constant(WORDS, None)
                 for plane in range(PLANES):
                     there = builder.add(place, ir.Constant(_INDEX, plane * HEIGHT * COLUMNS))
-                    digit = load(builder, builder.gep(sums.data, [there]), _WORDS)
-                    number = builder.add(builder.shl(number, ir.Constant(_WORDS, [8] * LANES)), digit)
+                    digit = load(builder, builder.gep(sums.data, [there]), WORDS)
+                    number = builder.add(builder.shl(number, ir.Constant(WORDS, [8] * LANES)), digit)
                 value = emit_pre_activation(builder, biases, number, steps)
                 store(builder, value, builder.gep(target, [builder.mul(line.index, columns)]))
         return context.get_dummy_value()
@@ -183,8 +185,8 @@ class Room(NamedTuple):
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
     size = (chains + HEIGHT) * ((units + UNITS - 1) // UNITS * UNITS) if chains > 0 else 0
-    states = np.zeros(size + UNITS, np.uint8)
-    return Room(states[-states.ctypes.data % UNITS :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
+    states = np.zeros(size + _LINE, np.uint8)
+    return Room(states[-states.ctypes.data % _LINE :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 
 @jit(forceinline=True)

@@ -118,14 +118,19 @@ def centre(gradient, means, offsets, sliding, mask) -> None:
     launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy(), kept)
 
 
+def update(model, velocity, gradient, rate, momentum, decay) -> bool:
+    """See `Backend.update`."""
+    model.integers = None  # they were of the weights before
+    return ascend(model, velocity, gradient, rate, momentum, decay)
+
+
 def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`; what the gradient does not name stays as it is."""
+    """`update` of what any kind of model keeps; what the gradient does not name stays as it is."""
     rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
     healthy = True
     for name in gradient:
         v, g = velocity[name], gradient[name]
         if name == "W":
-            model.integers = None
             moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
             if isinstance(g, Contrast) and g.written is None:
                 launch_shared(_climb, g.work, *g.factors, *moved)
@@ -147,4 +152,4 @@ def apply_mask(gradient, mask) -> None:
         launch(_mask, kept.size, np.asarray(gradient[name]), kept)
 
 
-JOBS = {"zeros": zeros, "centre": centre, "update": ascend, "put_mask": put_mask, "mask": apply_mask}
+JOBS = {"zeros": zeros, "centre": centre, "update": update, "put_mask": put_mask, "mask": apply_mask}
