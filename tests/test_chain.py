@@ -140,14 +140,14 @@ def test_a_column_that_is_not_finite_shows(form):
     assert np.isfinite(np.delete(x, [5, 33], axis=1)).all()
 
 
-def _walks(handle, k, rows, chains=11):
-    """What chains come to beyond where sums start anew; a ladder has 4 temperatures, another one 10."""
+def _walks(handle, k, rows, chains=21):
+    """What chains come to beyond where sums start anew; a ladder has 4 temperatures, another one 20."""
     v, h = k.gibbs(handle, rows, REFRESH + 3, Key(1, Stream.CHAINS))
     base = np.zeros(handle.n_visible)
     annealed = k.anneal(handle, base, np.linspace(0, 1, REFRESH + 5), chains, Key(2, Stream.ANNEALING))
     ladders = [
         k.temper(handle, base, np.linspace(0, 1, steps), v[:steps], REFRESH + 3, Key(3, Stream.CHAINS))[0]
-        for steps in (4, 10)
+        for steps in (4, 20)
     ]
     return v, h, annealed.log_weights, annealed.v, *ladders
 
@@ -161,7 +161,7 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey, unit):
         monkeypatch.setattr(tiles, "allowed", lambda: False)
     rng, k = np.random.default_rng(3), api.load("cpu")
     model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
-    handle, start = k.put(model, arithmetic), _states(rng, 11, 40, 0.3)
+    handle, start = k.put(model, arithmetic), _states(rng, 21, 40, 0.3)
     rows = k.put_rows(0.5 * start if grey else start)
     found = []
     for size in (1, 3, 64):
@@ -191,9 +191,9 @@ def test_integers_are_made_again_after_an_update():
         pytest.skip("this processor has no matrix unit, or may not use it")
     rng, k = np.random.default_rng(5), api.load("cpu")
     model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
-    handle, rows = k.put(model), k.put_rows(_states(rng, 9, 40, 0.3))
-    before = chain.standing(handle, 9, 2)
-    assert chain.standing(handle, 9, 2) is before
+    handle, rows = k.put(model), k.put_rows(_states(rng, 20, 40, 0.3))
+    before = chain.standing(handle, 20, 2)
+    assert chain.standing(handle, 20, 2) is before
     k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
     gradient = {"W": handle.W.copy()}
     k.update(handle, {"W": np.zeros_like(handle.W)}, gradient, 1.0, 0.0, 0.0)
@@ -201,13 +201,13 @@ def test_integers_are_made_again_after_an_update():
     fresh = k.gibbs(k.put(k.get(handle)), rows, 2, Key(1, Stream.CHAINS))
     for one, same in zip(walked, fresh, strict=True):
         np.testing.assert_array_equal(one, same)
-    np.testing.assert_array_equal(chain.standing(handle, 9, 2)[0].step[:30], 2 * before[0].step[:30])
+    np.testing.assert_array_equal(chain.standing(handle, 20, 2)[0].step[:30], 2 * before[0].step[:30])
 
 
 def test_a_single_sweep_converts_nothing():
     rng, k = np.random.default_rng(6), api.load("cpu")
     handle = k.put(RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30)))
-    rows = k.put_rows(_states(rng, 9, 40, 0.3))
+    rows = k.put_rows(_states(rng, 20, 40, 0.3))
     k.gibbs(handle, rows, 1, Key(1, Stream.CHAINS))
     assert handle.integers is None
     k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))

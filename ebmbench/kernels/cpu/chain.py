@@ -37,7 +37,7 @@ from ebmbench.models.rbm import GRID_STEP
 
 REFRESH = 64  # sweeps that float32 sums are kept for
 _LARGEST_TILED = 512  # chains: 1,000 of a 4096 x 4096 model take 1.5 times as long in groups of 64
-_MANY = 8  # chains in a group from which on the matrix unit is faster than what flips
+_MANY = 16  # chains in a group: a trained model gains from 20 on, one whose units flip more from 8 on
 
 
 class Followed(NamedTuple):
