@@ -1,7 +1,8 @@
 """What a device can do at most, measured: bytes copied a second, and operations of matrix products.
 
 No kernel runs much faster than its floor: the larger of its operations over the one and its bytes over
-the other. One that does fewer operations than the plain algorithm, or whose bytes stay in a cache, may.
+the other. One that does fewer operations than the plain algorithm, that does them in a matrix unit, or
+whose bytes stay in a cache, may.
 """
 
 import importlib

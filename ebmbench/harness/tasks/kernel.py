@@ -110,7 +110,7 @@ class Case(tasks.Case):
         text = f"{1e3 * row['seconds']:.4g} ms"
         if row["fraction"] is not None:
             text += f", {row['fraction']:.3g} times the dense floor's rate"
-            less = "by fewer operations" if row["bound"] == "operations" else "from a cache"
+            less = "by fewer or cheaper operations" if row["bound"] == "operations" else "from a cache"
             text += f" {less}" if row["fraction"] > 1 else ""
         if row["images_per_s"]:
             text += f", {row['images_per_s']:,.0f} images a second"

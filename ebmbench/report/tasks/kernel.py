@@ -142,7 +142,8 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     caption = (
         "The dense floor is the least time that the device needs for the plain dense algorithm; at the "
         "line a kernel takes just that. Circles: bound by operations; squares: by bytes. To the right of "
-        "the line a kernel does fewer operations than the dense algorithm, or its bytes stay in a cache."
+        "the line a kernel does fewer operations than the dense algorithm, does them in a matrix unit, "
+        "or its bytes stay in a cache."
     )
     return Drawing("kernel-floors", figure, caption, f"Rate beside the dense floor: {listing(told)}.")
 

@@ -70,8 +70,8 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     key = "; ".join(f"{n} {_name(row)}" for n, row in enumerate(records(points), 1))
     caption = (
         "The roof is the most that the device was seen to do: copies on the left, products of matrices "
-        "on the right. A kernel above it leaves out operations of the dense algorithm, or its bytes stay "
-        "in a cache; the two products of bfloat16x2 count twice. "
+        "on the right. A kernel above it leaves out operations of the dense algorithm, does them in a "
+        "matrix unit, or its bytes stay in a cache; the two products of bfloat16x2 count twice. "
         f"Kernels: {key}."
     )
     told = [
@@ -99,8 +99,9 @@ def _draw_roof(axes: Axes, roof: _Roof, low: float, high: float) -> None:
     axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
     flat = f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s"
     axes.annotate(flat, (high, roof.at(high)), (0, 3), ha="right", color=MUTED, **_SMALL)
-    steep = f"{significant(roof.copy / 1e9)} GB/s"
-    axes.annotate(steep, (low, roof.at(low)), (8, 0), va="center", color=MUTED, **_SMALL)
+    # Above the corner: beside the slope there are kernels.
+    steep = f"copies, {significant(roof.copy / 1e9)} GB/s"
+    axes.annotate(steep, (low, roof.at(high)), (2, 3), color=MUTED, **_SMALL)
 
 
 def _tick(value: float) -> str:
