@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not part of the package
 
+from benchmarks.gate.__main__ import main
 from benchmarks.gate.calibrate import PLANTS, planted
 from benchmarks.gate.measure import QUALITY, SEEDS, SPEED
 from benchmarks.gate.run import gate
@@ -131,6 +134,25 @@ def test_too_few_pairs_are_refused():
 def test_an_unknown_commit_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="git has no commit nonsense"):
         export("nonsense", tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--json", "no/such/folder/gate.json"], "--json"),
+        (["--quality-decides", "--only", "gibbs_50_sweeps"], "no figure of quality is chosen"),
+        (["--threshold", "5"], "--threshold"),
+        (["--only", "nothing"], "nothing is none of"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_is_measured(monkeypatch, arguments, sentence):
+    monkeypatch.setattr("benchmarks.gate.__main__.gate", None)
+    application = typer.Typer()
+    application.command()(main)
+    wide = {"COLUMNS": "300", "NO_COLOR": "1", "FORCE_COLOR": None}
+    done = CliRunner().invoke(application, ["HEAD", *arguments], env=wide)
+    assert done.exit_code == 2
+    assert sentence in done.output
 
 
 @pytest.mark.parametrize("plant", PLANTS)

@@ -14,8 +14,10 @@ import typer
 
 from benchmarks.gate.measure import QUALITY, SPEED
 from benchmarks.gate.run import PAIRS, gate
-from benchmarks.gate.verdict import LEAST, THRESHOLD, Verdict, worst
+from benchmarks.gate.verdict import LEAST, THRESHOLD, worst
 from benchmarks.gate.versions import export, working_tree
+from ebmbench.errors import UserError
+from ebmbench.files import check_writable
 
 
 def main(
@@ -26,7 +28,7 @@ def main(
     ] = None,
     pairs: Annotated[int, typer.Option(min=LEAST, help="Processes of each version.")] = PAIRS,
     threshold: Annotated[
-        float, typer.Option(min=0.0, help="What slowdown counts, as a share.")
+        float, typer.Option(min=0.0, max=1.0, help="What slowdown counts, as a share: 0.05 is 5 %.")
     ] = THRESHOLD,
     quality_decides: Annotated[
         bool,
@@ -40,6 +42,13 @@ def main(
         if name not in known:
             raise typer.BadParameter(f"{name} is none of {', '.join(known)}", param_hint="--only")
     chosen = only or known
+    if quality_decides and not set(QUALITY) & set(chosen):
+        raise typer.BadParameter("no figure of quality is chosen, so none decides", param_hint="--only")
+    if as_json:
+        try:
+            check_writable(as_json)
+        except UserError as error:
+            raise typer.BadParameter(str(error), param_hint="--json") from None
     with TemporaryDirectory(prefix="gate-") as folder:
         try:
             old = export(base, Path(folder) / "base")
@@ -59,7 +68,7 @@ def main(
         fields = [one._asdict() | {"verdict": one.verdict.words} for one in findings]
         as_json.write_text(json.dumps(fields, indent=2))
     deciding = [one for one in findings if one.kind == "quality" or not quality_decides]
-    verdict = worst([one.verdict for one in deciding]) if deciding else Verdict.PASS
+    verdict = worst([one.verdict for one in deciding])
     print(verdict.words)
     raise typer.Exit(verdict.value)
 
