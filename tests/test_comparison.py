@@ -218,7 +218,8 @@ class TestVerdicts:
         assert np.isfinite(of(case, "update_s").change)
         none = [row | {"log_likelihood": None, "samples": None, "update_s": None} for row in rows]
         bare = one(tmp_path / "2", none, rows)
-        assert (bare.verdict, bare.findings) == ("same", [])
+        assert (bare.verdict, bare.findings) == ("not comparable", [])
+        assert bare.reason == "no figure is usable on both sides"
 
     def test_half_a_row_is_no_row(self, tmp_path):
         rows = timed(synthetic.gradients((1.0,)))

@@ -12,8 +12,8 @@ compared (see `intervals`), and is found to be
 
 A case is worse where one of its measures is, or where it was done in A and came to a bad end in B; else
 maybe worse, better, maybe better or same: the first of these that one of its measures is. It is *missing*
-where only one folder has it, and *not comparable* where data or models are not the same, or it was not
-done. Worse cases are a regression; what is only maybe worse is none.
+where only one folder has it, and *not comparable* where data or models are not the same, it was not
+done, or no figure is on both sides. Worse cases are a regression; what is only maybe worse is none.
 """
 
 from collections import Counter

@@ -143,7 +143,7 @@ def _verdict(
         those = [one for one in findings if one.verdict == verdict]
         if those:
             return verdict, "" if verdict == SAME else "; ".join(one.sentence for one in those)
-    return SAME, ""
+    return NOT_COMPARABLE, "no figure is usable on both sides"
 
 
 def _finding(measure: Measure, a: list[Mapping], b: list[Mapping], threshold: float) -> Finding | None:
