@@ -19,6 +19,7 @@ from ebmbench.report.text import duration, listing, significant, tick
 COLUMNS = ("operations", "bytes", "operations_per_s", "copy_per_s")  # of a row
 _HEIGHT = 3.4  # inches
 _NEAR = 0.04, 0.035  # of the axes, across and up: points so near have their numbers in one place
+_LETTER = 0.02  # of the axes, across: a letter of a number
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
 
 
@@ -55,7 +56,7 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     axes.set_yscale("log")
     roofs = _roofs(points)
     shown = [*(roof.bend for roof in roofs), *points["intensity"]]
-    low, high = 0.25 * min(shown), 2.0 * max(shown)
+    low, high = 0.25 * min(shown), 4.0 * max(shown)
     for roof in roofs:
         _draw_roof(axes, roof, low, high)
     axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
@@ -118,7 +119,18 @@ def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, fl
     at = np.log10(points[["intensity", "rate"]].to_numpy(float))
     at /= [np.log10(high / low) for low, high in (axes.get_xlim(), axes.get_ylim())]
     while left:
-        near = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
+        near: list[int] = []
+        found = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
+        while len(found) > len(
+            near
+        ):  # what their numbers would cover joins them, which makes more numbers
+            near = found
+            first, middle = at[near, 0].min(), at[near, 1].mean()
+            last = at[near, 0].max() + _LETTER * sum(len(f"{n + 1}, ") for n in near)
+            found = [
+                n for n in left
+                if n in near or (first <= at[n, 0] <= last and abs(at[n, 1] - middle) < _NEAR[1])
+            ]  # fmt: skip
         place = points["intensity"].iloc[near].max(), points["rate"].iloc[near].mean()
         yield place, ", ".join(str(n + 1) for n in sorted(near))
         left = [n for n in left if n not in near]
