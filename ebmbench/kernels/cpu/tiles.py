@@ -9,8 +9,10 @@ Two tiles of states and two of weights give four tiles of sums, so that four loa
 a load takes half as long as a product where it finds its bytes in the core's own caches.
 
 Floors of a sweep of 50 chains of a 784 x 500 model, one core at 3.3 GHz: 9,700 products of 16 cycles are
-47 us; 2.5 MB of integers at the 18 GB/s that the last cache gives a core are 140 us, as 2 MB of its own
-do not hold them; drawing 64,000 units is 68 us. Measured are 200 us: that cache bounds it.
+47 us; 2.5 MB of integers, which a core's own 2 MB do not hold, are at most 70 us, as 4 chains take 77
+with everything; drawing 64,000 units is 68 us. Measured are 200 us, 137 of them the products of both
+layers in turn, 88 where each finds its integers in the core's own cache: loads bound it, from that cache
+and from the shared one.
 """
 
 import ctypes
@@ -168,7 +170,7 @@ def _put_together(typingctx, sums, rows, bias, step, column, vectors, x, row):
 
 
 @jit(forceinline=True)
-def tile_height(chains):
+def _tile_height(chains):
     """How many chains a tile of states holds, where so many are spread over pairs of tiles."""
     pairs = (chains + HEIGHT - 1) // HEIGHT
     return (chains + 2 * pairs - 1) // (2 * pairs)
@@ -208,7 +210,7 @@ def multiply(bias, step, planes, states, room, x):
     """
     chains, units = states.shape
     columns, blocks = bias.size, planes.shape[2]
-    stride, rows = blocks * UNITS, tile_height(chains)
+    stride, rows = blocks * UNITS, _tile_height(chains)
     for r in range(chains):
         # On cache lines, as loads that cross them take twice as long, and 0 behind the units.
         line = room.states[r * stride : (r + 1) * stride]
