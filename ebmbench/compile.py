@@ -26,7 +26,15 @@ _KEPT_VERSIONS = 8
 pool.load()
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
-KERNEL_SOURCES = ("compile.py", "instructions.py", "scalar.py", "randomness.py", "models", "kernels")
+KERNEL_SOURCES = (
+    "compile.py",
+    "instructions.py",
+    "scalar.py",
+    "philox.py",
+    "randomness.py",
+    "models",
+    "kernels",
+)
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
 

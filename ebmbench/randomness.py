@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from ebmbench.compile import jit
 from ebmbench.errors import UserError
-from ebmbench.scalar import four_uniforms
+from ebmbench.philox import four_uniforms
 
 _LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
 VISIBLE, HIDDEN = 0, 1

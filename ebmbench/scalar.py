@@ -16,14 +16,6 @@ _U32 = np.uint32
 _U64 = np.uint64
 _F32 = np.float32
 
-# Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2: multipliers and Weyl keys.
-_PHILOX_M0 = _U64(0xD2511F53)
-_PHILOX_M1 = _U64(0xCD9E8D57)
-_PHILOX_W0 = _U32(0x9E3779B9)
-_PHILOX_W1 = _U32(0xBB67AE85)
-_LOW = _U64(0xFFFFFFFF)
-_SHIFT32 = _U64(32)
-
 _LOG2E = _F32(1.44269504088896341)
 # ln 2 in two parts (Cody & Waite): n * _LN2_HI is exact for |n| < 2**15.
 _LN2_HI = _F32(0.693359375)
@@ -31,7 +23,7 @@ _LN2_LO = _F32(-2.12194440e-4)
 _ROUND = _F32(12582912.0)  # 1.5 * 2**23: adding it rounds a float32 to the nearest integer
 _ROUND_BITS = _U32(0x4B400000)
 _EXP_LOWEST = _F32(-87.0)
-_EXP_HIGHEST = _F32(88.0)
+_EXP_HIGHEST = _F32(87.0)  # the inverse is a normal number too, as all of `sigmoid` are
 _ONE = _F32(1.0)
 _HALF = _F32(0.5)
 _P0 = _F32(1.9875691500e-4)
@@ -65,6 +57,11 @@ _B = _F32(6.7187563600e1), _F32(7.8757757664e1), _F32(1.7895169469e1)
 _C = _F32(1.7023821103e-1), _F32(1.3067284816e0), _F32(2.7568153900e0), _F32(1.4234372777e0)
 _D = _F32(1.2021132975e-1), _F32(7.3700164250e-1)
 _TAIL = _F32(1.6)
+
+# Products of factors below this would soon be so small that a float32 loses its leading 1, and a
+# processor takes a hundred times as long for such numbers.
+TINY = _F32(2.0**-60)
+_RAREST = _F32(-41.5)  # of which sigmoid is just above TINY
 
 _TANH = tuple(
     _F32(x)
@@ -107,7 +104,7 @@ def flip_value_and_weight(squared, d):
 
 @jit(forceinline=True)
 def exp(x):
-    """e**x for a float32, to 2 units in the last place; x is held to [-87, 88], NaN stays NaN.
+    """e**x for a float32, to 2 units in the last place; x is held to [-87, 87], NaN stays NaN.
 
     Cody-Waite reduction and the degree-5 polynomial of the Cephes library (Moshier 1989).
     """
@@ -159,6 +156,18 @@ def sigmoid(x):
 
 
 @jit(forceinline=True)
+def probability(x):
+    """`sigmoid`, but no smaller than `TINY`, for what becomes a factor of products."""
+    return sigmoid(_RAREST if x < _RAREST else x)
+
+
+@jit(forceinline=True)
+def settled(x, least):
+    """X, or 0 where its size is below `least`, both float32; NaN stays."""
+    return _ZERO if abs(x) < least else x
+
+
+@jit(forceinline=True)
 def tanh(x):
     """Hyperbolic tangent of a float32, to 2 units in the last place (Cephes library, Moshier 1989)."""
     square = _F32(x * x)
@@ -175,7 +184,7 @@ def tanh(x):
 def activate(activation, x):
     """What a unit makes of its pre-activation, a float32; activation: its place in `ACTIVATIONS`."""
     if activation == SIGMOID:
-        return sigmoid(x)
+        return probability(x)
     if activation == TANH:
         return tanh(x)
     if activation == LINEAR:
@@ -195,37 +204,6 @@ def slope(activation, a):
         return _ONE
     off = _LEAK if activation == LEAKY_RELU else _ZERO
     return _ONE if a > _ZERO else off
-
-
-@jit(forceinline=True)
-def philox(c0, c1, c2, c3, k0, k1):
-    """Philox4x32-10: four uint32 words of counter, two of key, four random uint32 words.
-
-    Salmon, Moraes, Dror & Shaw 2011, section 5.3; known-answer vectors in tests/test_randomness.py.
-    """
-    for _ in range(10):
-        a = _PHILOX_M0 * _U64(c0)
-        b = _PHILOX_M1 * _U64(c2)
-        c0 = _U32(_U32(b >> _SHIFT32) ^ c1 ^ k0)
-        c2 = _U32(_U32(a >> _SHIFT32) ^ c3 ^ k1)
-        c1 = _U32(b & _LOW)
-        c3 = _U32(a & _LOW)
-        k0 = _U32(k0 + _PHILOX_W0)
-        k1 = _U32(k1 + _PHILOX_W1)
-    return c0, c1, c2, c3
-
-
-@jit(forceinline=True)
-def four_uniforms(group, chain, low, high, seed, stream):
-    """The uniforms of units 4 group, ..., 4 group + 3 of a chain at step low + 2**32 high."""
-    a, b, c, d = philox(group, chain, low, high, seed, stream)
-    return unit_interval(a), unit_interval(b), unit_interval(c), unit_interval(d)
-
-
-@jit(forceinline=True)
-def unit_interval(word):
-    """A uint32 as a float32 uniform, ((word >> 9) + 1/2) * 2**-23: exact, never 0 or 1."""
-    return _F32(_F32(_F32(_U32(word >> _U32(9))) + _HALF) * _F32(2.0**-23))
 
 
 @jit(forceinline=True)

@@ -17,7 +17,8 @@ from emulator.warps import GROUP, MEMBER, mma_m16n8k16
 from numba import cuda
 
 from ebmbench.kernels.cuda.launch import Kernel
-from ebmbench.scalar import four_uniforms, normal, sigmoid, unit_interval
+from ebmbench.philox import four_uniforms, unit_interval
+from ebmbench.scalar import normal, sigmoid
 
 THREADS = 96
 

@@ -12,7 +12,7 @@ LINES = 300
 
 # What everything may stand on; these stand on nothing but each other.
 BASE = {"errors", "options", "discovery", "compile", "files", "nvidia"}
-BASE |= {"instructions", "pool", "randomness", "scalar"}
+BASE |= {"instructions", "philox", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
 COMPILED = {"kernels.api", "models.rbm.RBM", "models.mlp.MLP", "models.arithmetic.TERMS"} | {
@@ -138,7 +138,9 @@ def test_only_load_names_a_backend():
         assert named <= {"ebmbench.kernels.api"}, module
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("instr", "kernels", "scalar"))])
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if m.startswith(("instr", "kernels", "philox", "scalar"))]
+)
 def test_kernels_call_no_other_library(module):
     roots = {name.split(".")[0] for name in imports(MODULES[module])}
     assert not roots & FOREIGN

@@ -130,6 +130,24 @@ def test_update_by_hand(k):
     ]
 
 
+@pytest.mark.parametrize("formed", ["at once", "written down first"])
+def test_a_velocity_that_dies_away_ends_at_zero(formed):
+    """Momentum 0.9 rounds the smallest float32 to themselves, and each costs as much as a hundred."""
+    k = load("cpu")
+    size = 20, 40
+    model = k.put(RBM(np.zeros(size), np.zeros(size[0]), np.zeros(size[1])))
+    velocity = k.zeros(model)
+    velocity["W"][:] = 1.0
+    off = k.put_rows(np.zeros((5, size[0]), np.uint8))
+    for _ in range(700):
+        gradient = k.moments(model, off, off)[0]["W"]
+        if formed == "written down first":
+            gradient = np.asarray(gradient)
+        k.update(model, {"W": velocity["W"]}, {"W": gradient}, 0.1, 0.9, 0.0)
+    assert (velocity["W"] == 0.0).all()
+    assert model.W[0, 0] == pytest.approx(9.0, rel=1e-4)
+
+
 def centring_error(k, model):
     """The largest difference of `centre` from the contrast of (v - mu)(h - lambda)ᵀ."""
     plus, minus = (random_rows(n, model.n_visible, seed=n) for n in (6, 9))

@@ -12,10 +12,10 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
-from ebmbench.kernels.cpu.propagation import TINY, settled
 from ebmbench.kernels.cpu.simd import fill
 from ebmbench.kernels.cpu.threads import launch_shared
-from ebmbench.scalar import LARGEST_PARAMETER
+from ebmbench.kernels.cpu.update import move
+from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
 
 _BOUND = np.float32(LARGEST_PARAMETER)
 
@@ -44,9 +44,7 @@ def _adam_step(w, m, s, g, rate, first, second, bias, epsilon):
 @jit
 def _ascent_step(w, v, g, rate, momentum, decay):
     """See `ascend`; all float32 [n]."""
-    for j in range(w.size):
-        v[j] = settled(momentum * v[j] + rate * (g[j] - decay * w[j]), TINY)
-        w[j] += v[j]
+    move(w, v, g, rate, momentum, decay)
     return _within(w)
 
 

@@ -13,11 +13,8 @@ from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.simd import LANES, copy, fill
 from ebmbench.kernels.cpu.transpose import transpose
-from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, activate, slope
+from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, TINY, activate, settled, slope
 
-# What is smaller counts as 0: products with it would soon be so small that a float32 loses its leading 1,
-# and a processor takes a hundred times as long for such numbers.
-TINY = np.float32(2.0**-60)
 _SHARE = 6 * LANES  # columns that are worth a thread of their own
 
 
@@ -38,12 +35,6 @@ def activate_all(kind, x):
         _each(RELU, x)
     elif kind == LEAKY_RELU:
         _each(LEAKY_RELU, x)
-
-
-@jit(forceinline=True)
-def settled(x, least):
-    """X, or 0 where its size is below `least`; NaN stays."""
-    return np.float32(0.0) if abs(x) < least else x
 
 
 @jit(forceinline=True)

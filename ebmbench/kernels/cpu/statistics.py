@@ -13,7 +13,7 @@ from ebmbench.kernels.cpu.layers import LARGEST_GROUP, products
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import product, total
 from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
-from ebmbench.scalar import exp64, sigmoid
+from ebmbench.scalar import exp64, probability
 
 SOFTPLUS_BLOCK = 512
 
@@ -32,7 +32,7 @@ def _probability(matrix, bias, states, beta, columns, out):
     for r in range(out.shape[0]):
         x = out[r]
         for j in range(columns):
-            x[j] = sigmoid(np.float32(beta * x[j]))
+            x[j] = probability(np.float32(beta * x[j]))
         x[columns:] = np.float32(0.0)  # units that are only padding have no part in any mean
 
 

@@ -18,13 +18,18 @@ from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.threads import launch, launch_shared
 from ebmbench.kernels.cpu.transpose import transpose
-from ebmbench.scalar import LARGEST_PARAMETER
+from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
 
 
 @jit(forceinline=True)
-def _move(w, v, g, rate, momentum, decay):
+def move(w, v, g, rate, momentum, decay):
+    """V = momentum v + rate (g - decay w), or 0 where that is next to nothing, and w += v; in place.
+
+    The velocity of a weight without a gradient shrinks by the momentum at each update, and must not stay
+    for good among the numbers that `TINY` keeps away.
+    """
     for j in range(w.size):
-        v[j] = momentum * v[j] + rate * (g[j] - decay * w[j])
+        v[j] = settled(momentum * v[j] + rate * (g[j] - decay * w[j]), TINY)
         w[j] += v[j]
 
 
@@ -35,7 +40,7 @@ def _update_weights(threads, gradient, W, Wt, velocity, n_hidden, rate, momentum
     for n in prange(parts):
         top, bottom = part(n, parts, units)
         for i in range(top, bottom):
-            _move(W[i], velocity[i], gradient[i], rate, momentum, decay)
+            move(W[i], velocity[i], gradient[i], rate, momentum, decay)
         transpose(W, top, bottom, n_hidden, Wt)
 
 
@@ -63,7 +68,7 @@ def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidde
                         plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
                     )
                     w, v = W[i, first:last], velocity[i, first:last]
-                    _move(w, v, gradient[first:last], rate, momentum, decay)
+                    move(w, v, gradient[first:last], rate, momentum, decay)
         transpose(W, low, high, n_hidden, Wt)
 
 

@@ -10,7 +10,8 @@ from numba import cuda
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cuda.launch import device
-from ebmbench.scalar import four_uniforms, mul, sigmoid
+from ebmbench.philox import four_uniforms
+from ebmbench.scalar import mul, sigmoid
 
 _F32 = np.float32
 _U8 = np.uint8

@@ -18,7 +18,7 @@ from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, parts, zeros
 from ebmbench.kernels.cuda.products import layer, stage
 from ebmbench.kernels.cuda.tile import BySize, Tile, at, loop
-from ebmbench.scalar import LINEAR, sigmoid
+from ebmbench.scalar import LINEAR, probability
 
 _LOOK = 5  # sweeps after which the GPU is asked whether anything moved
 _NEVER = -1.0  # a tolerance that nobody looks at
@@ -82,7 +82,7 @@ class Means:
                 down, right = e // wide, e % wide
                 r, j = row + down, column + right
                 if r < rows and j < columns:
-                    value = sigmoid(x[down, right])
+                    value = probability(x[down, right])
                     if tolerance >= _ZERO and not abs(value - out[r, shift + j]) <= tolerance:  # NaN too
                         moved[sweep] = 1
                     out[r, shift + j] = value

@@ -20,8 +20,9 @@ from numba import cuda
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array
 from ebmbench.kernels.cuda.tile import VECTOR, BySize, Loop, Tile, at, loop
+from ebmbench.philox import four_uniforms
 from ebmbench.randomness import Key
-from ebmbench.scalar import SIGMOID, activate, four_uniforms, mul, sigmoid
+from ebmbench.scalar import SIGMOID, activate, mul, sigmoid
 
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 _UNITS = at(VECTOR)  # of one call of Philox

@@ -27,8 +27,9 @@ from ebmbench.kernels.cuda.device import Model, blocks, describe, padded
 from ebmbench.kernels.cuda.launch import SIMULATED, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
 from ebmbench.models.arithmetic import TERMS
+from ebmbench.philox import four_uniforms
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import four_uniforms, mul, sigmoid
+from ebmbench.scalar import mul, sigmoid
 
 CAPABILITY = (8, 0)  # the first with these products
 
