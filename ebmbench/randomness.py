@@ -76,15 +76,15 @@ def derived_seed(seed: int, part: int) -> int:
 
 
 @jit(forceinline=True)
-def fill_uniforms(out, chain, step, seed, stream):
-    """Write the uniforms of units 0, 1, ... of one chain; len(out) must be a multiple of 4."""
+def fill_uniforms(out, chain, step, seed, stream, first=0):
+    """Write the uniforms of units first, first + 1, ... of one chain; first, len(out): multiples of 4."""
     low = np.uint32(step & 0xFFFFFFFF)
     high = np.uint32(step >> 32)
     chain = np.uint32(chain)
     seed = np.uint32(seed)
     stream = np.uint32(stream)
     for group in range(out.size // 4):
-        a, b, c, d = four_uniforms(np.uint32(group), chain, low, high, seed, stream)
+        a, b, c, d = four_uniforms(np.uint32(first // 4 + group), chain, low, high, seed, stream)
         out[4 * group] = a
         out[4 * group + 1] = b
         out[4 * group + 2] = c

@@ -10,22 +10,22 @@ from numba import types
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.kernels.cpu.emit import BYTES, I64, LANES, REALS, are_contiguous, load, opened
 
 
 @intrinsic
 def _whole_word(typingctx, row, first):
-    if row.dtype not in (types.uint8, types.float32) or (row.ndim, row.layout) != (1, "C"):
-        return None  # the pointer below steps over neighbours in memory
-    vector = ir.VectorType(ir.IntType(8) if row.dtype == types.uint8 else ir.FloatType(), LANES)
+    bytewise = are_contiguous(types.uint8, row, ndim=1)
+    if not (bytewise or are_contiguous(types.float32, row, ndim=1)):
+        return None
+    kind = BYTES if bytewise else REALS
 
     def codegen(context, builder, signature, args):
-        array = context.make_array(signature.args[0])(context, builder, value=args[0])
-        pointer = builder.bitcast(builder.gep(array.data, [args[1]]), vector.as_pointer())
-        states, none = builder.load(pointer, align=row.dtype.bitwidth // 8), ir.Constant(vector, None)
-        differ = builder.icmp_unsigned if row.dtype == types.uint8 else builder.fcmp_unordered
-        on = differ("!=", states, none)
-        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+        row, first = opened(context, builder, signature, args)
+        states = load(builder, builder.gep(row.data, [first]), kind, 1 if bytewise else 4)
+        differ = builder.icmp_unsigned if bytewise else builder.fcmp_unordered
+        on = differ("!=", states, ir.Constant(kind, None))
+        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), I64)
 
     return types.uint64(row, types.intp), codegen
 

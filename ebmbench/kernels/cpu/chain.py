@@ -150,7 +150,7 @@ def follow(bias, W, matrix, new, last, sweep, room, x):
         for r in range(new.shape[0]):
             pre_activations(bias, matrix.step, last.sums[r], x[r])
     elif sweep % REFRESH == 0:
-        products(W, bias, new, x)
+        products(W, bias, new, 0, bias.size, x)
         for r in range(new.shape[0]):
             copy(new[r], last.states[r])
     else:
@@ -173,7 +173,7 @@ def _begin(bias, W, matrix, start, last, room, x):
         return 1
 
     def real(bias, W, matrix, start, last, room, x):
-        products(W, bias, start, x)
+        products(W, bias, start, 0, bias.size, x)
         return 0
 
     return binary if start.dtype == types.uint8 else real

@@ -12,27 +12,31 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.simd import LANES, broadcast
+from ebmbench.kernels.cpu.emit import (
+    BYTES,
+    I32,
+    I64,
+    LANES,
+    REALS,
+    WORDS,
+    are_contiguous,
+    broadcast,
+    load,
+    opened,
+    splat,
+    store,
+)
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-_NUMBERS = ir.VectorType(_I32, LANES)
-_BYTES = ir.VectorType(ir.IntType(8), LANES)
-_REALS = ir.VectorType(ir.FloatType(), LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
-_WORDS = ir.VectorType(_BITS, LANES)
-
-
-def _is_vector(array, dtype):
-    """Whether the pointer to an argument steps over neighbours in memory."""
-    return isinstance(array, types.Array) and (array.dtype, array.ndim, array.layout) == (dtype, 1, "C")
+_LINES = ir.VectorType(_BITS, LANES)
 
 
 def _compress(builder, numbers, mask):
     """The numbers that a mask picks, moved to the front."""
     vector = numbers.type
     kind = ir.FunctionType(vector, [vector, _MASK, vector])
-    name = f"llvm.experimental.vector.compress.v{LANES}{'i' if vector == _NUMBERS else 'f'}32"
+    name = f"llvm.experimental.vector.compress.v{LANES}{'i' if vector == WORDS else 'f'}32"
     function = cgutils.get_or_insert_function(builder.module, kind, name)
     return builder.call(function, [numbers, mask, ir.Constant(vector, ir.Undefined)])
 
@@ -40,7 +44,7 @@ def _compress(builder, numbers, mask):
 def _unit_numbers(builder, first):
     """The vector of first, first + 1, ..., from an intp."""
     return builder.add(
-        broadcast(builder, builder.trunc(first, _I32)), ir.Constant(_NUMBERS, list(range(LANES)))
+        broadcast(builder, builder.trunc(first, I32)), ir.Constant(WORDS, list(range(LANES)))
     )
 
 
@@ -48,7 +52,7 @@ def _count(builder, mask):
     """How many a mask picks."""
     kind = ir.FunctionType(_BITS, [_BITS])
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.i{LANES}")
-    return builder.zext(builder.call(function, [builder.bitcast(mask, _BITS)]), _I64)
+    return builder.zext(builder.call(function, [builder.bitcast(mask, _BITS)]), I64)
 
 
 @intrinsic
@@ -58,39 +62,35 @@ def _whole_vectors(typingctx, new, old, up, down):
     Without old and down (None both) nothing was on before.
     """
     fresh = old == down == types.none
-    if not (_is_vector(new, types.uint8) and _is_vector(up, types.int32)):
-        return None
-    if not (fresh or (_is_vector(old, types.uint8) and _is_vector(down, types.int32))):
+    states, lists = ((new,), (up,)) if fresh else ((new, old), (up, down))
+    if not (are_contiguous(types.uint8, *states, ndim=1) and are_contiguous(types.int32, *lists, ndim=1)):
         return None
     signature = types.UniTuple(types.intp, 4)(new, old, up, down)
 
     def codegen(context, builder, signature, args):
-        def opened(place):
-            return context.make_array(signature.args[place])(context, builder, value=args[place])
+        new, old, up, down = opened(context, builder, signature, args)
 
         def on(states, at):
-            pointer = builder.bitcast(builder.gep(states.data, [at]), _BYTES.as_pointer())
-            return builder.icmp_unsigned("!=", builder.load(pointer, align=1), ir.Constant(_BYTES, None))
+            values = load(builder, builder.gep(states.data, [at]), BYTES, align=1)
+            return builder.icmp_unsigned("!=", values, ir.Constant(BYTES, None))
 
         def append(index, counter, mask, numbers):
             before = builder.load(counter)
-            end = builder.bitcast(builder.gep(index.data, [before]), _NUMBERS.as_pointer())
-            builder.store(_compress(builder, numbers, mask), end, align=4)
+            store(builder, _compress(builder, numbers, mask), builder.gep(index.data, [before]))
             builder.store(builder.add(before, _count(builder, mask)), counter)
 
-        new, up = opened(0), opened(2)
-        zero, step = ir.Constant(_I64, 0), ir.Constant(_I64, LANES)
+        zero, step = ir.Constant(I64, 0), ir.Constant(I64, LANES)
         rising, falling, are_on = (cgutils.alloca_once_value(builder, zero) for _ in range(3))
-        whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(_I64, -LANES))
+        whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(I64, -LANES))
         with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
             numbers = _unit_numbers(builder, at)
             now = on(new, at)
             if fresh:
                 append(up, rising, now, numbers)
             else:
-                was = on(opened(1), at)
+                was = on(old, at)
                 append(up, rising, builder.and_(now, builder.not_(was)), numbers)
-                append(opened(3), falling, builder.and_(was, builder.not_(now)), numbers)
+                append(down, falling, builder.and_(was, builder.not_(now)), numbers)
                 builder.store(builder.add(builder.load(are_on), _count(builder, now)), are_on)
         found = [whole, *(builder.load(counter) for counter in (rising, falling, are_on))]
         return context.make_tuple(builder, signature.return_type, found)
@@ -101,28 +101,23 @@ def _whole_vectors(typingctx, new, old, up, down):
 @intrinsic
 def _whole_real_vectors(typingctx, state, index, weight):
     """(units looked at, how many of them are not 0), intp each; what is left is less than a vector."""
-    if not (_is_vector(state, types.float32) and _is_vector(weight, types.float32)):
+    if not are_contiguous(types.float32, state, weight, ndim=1):
         return None
-    if not _is_vector(index, types.int32):
+    if not are_contiguous(types.int32, index, ndim=1):
         return None
     signature = types.UniTuple(types.intp, 2)(state, index, weight)
 
     def codegen(context, builder, signature, args):
-        state, index, weight = (
-            context.make_array(t)(context, builder, value=value)
-            for t, value in zip(signature.args, args, strict=True)
-        )
-        zero, step = ir.Constant(_I64, 0), ir.Constant(_I64, LANES)
+        state, index, weight = opened(context, builder, signature, args)
+        zero, step = ir.Constant(I64, 0), ir.Constant(I64, LANES)
         count = cgutils.alloca_once_value(builder, zero)
-        whole = builder.and_(builder.extract_value(state.shape, 0), ir.Constant(_I64, -LANES))
+        whole = builder.and_(builder.extract_value(state.shape, 0), ir.Constant(I64, -LANES))
         with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
-            pointer = builder.bitcast(builder.gep(state.data, [at]), _REALS.as_pointer())
-            values = builder.load(pointer, align=4)
-            mask = builder.fcmp_unordered("!=", values, ir.Constant(_REALS, None))
+            values = load(builder, builder.gep(state.data, [at]))
+            mask = builder.fcmp_unordered("!=", values, ir.Constant(REALS, None))
             before = builder.load(count)
             for array, numbers in ((index, _unit_numbers(builder, at)), (weight, values)):
-                end = builder.bitcast(builder.gep(array.data, [before]), numbers.type.as_pointer())
-                builder.store(_compress(builder, numbers, mask), end, align=4)
+                store(builder, _compress(builder, numbers, mask), builder.gep(array.data, [before]))
             builder.store(builder.add(before, _count(builder, mask)), count)
         return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
 
@@ -137,35 +132,31 @@ def list_rows(typingctx, states, row, first, index):
     these. Sixteen words of 16 bits, a row each, stand in one vector: a bit of all of them is a unit's
     mask of rows, and nothing is guessed.
     """
-    fits = isinstance(states, types.Array) and isinstance(index, types.Array)
-    if not fits or (states.dtype, states.ndim, states.layout) != (types.uint8, 2, "C"):
-        return None  # the pointers below step over neighbours in memory
-    if (index.dtype, index.ndim, index.layout) != (types.int32, 2, "C"):
+    if not are_contiguous(types.uint8, states, ndim=2):
+        return None
+    if not are_contiguous(types.int32, index, ndim=2):
         return None
     signature = types.void(states, types.intp, types.intp, index)
 
     def codegen(context, builder, signature, args):
-        states, index = (
-            context.make_array(signature.args[n])(context, builder, value=args[n]) for n in (0, 3)
-        )
+        states, row, first, index = opened(context, builder, signature, args)
         units, columns = (builder.extract_value(array.shape, 1) for array in (states, index))
-        words = ir.Constant(_WORDS, ir.Undefined)
+        words = ir.Constant(_LINES, ir.Undefined)
         for n in range(LANES):
-            line = builder.mul(builder.add(args[1], ir.Constant(_I64, n)), units)
-            pointer = builder.gep(states.data, [builder.add(line, args[2])])
-            values = builder.load(builder.bitcast(pointer, _BYTES.as_pointer()), align=1)
-            on = builder.icmp_unsigned("!=", values, ir.Constant(_BYTES, None))
-            words = builder.insert_element(words, builder.bitcast(on, _BITS), ir.Constant(_I32, n))
-        numbers = _unit_numbers(builder, args[1])
+            line = builder.mul(builder.add(row, ir.Constant(I64, n)), units)
+            pointer = builder.gep(states.data, [builder.add(line, first)])
+            values = load(builder, pointer, BYTES, align=1)
+            on = builder.icmp_unsigned("!=", values, ir.Constant(BYTES, None))
+            words = builder.insert_element(words, builder.bitcast(on, _BITS), ir.Constant(I32, n))
+        numbers = _unit_numbers(builder, row)
         for u in range(LANES):
-            bit = builder.and_(words, ir.Constant(_WORDS, [1 << u] * LANES))
-            mask = builder.icmp_unsigned("!=", bit, ir.Constant(_WORDS, None))
-            counter = builder.gep(index.data, [builder.mul(ir.Constant(_I64, u), columns)])
+            bit = builder.and_(words, splat(_LINES, 1 << u))
+            mask = builder.icmp_unsigned("!=", bit, ir.Constant(_LINES, None))
+            counter = builder.gep(index.data, [builder.mul(ir.Constant(I64, u), columns)])
             before = builder.load(counter)
-            place = builder.add(builder.sext(before, _I64), ir.Constant(_I64, 1))
-            end = builder.bitcast(builder.gep(counter, [place]), _NUMBERS.as_pointer())
-            builder.store(_compress(builder, numbers, mask), end, align=4)
-            found = builder.trunc(_count(builder, mask), _I32)
+            place = builder.add(builder.sext(before, I64), ir.Constant(I64, 1))
+            store(builder, _compress(builder, numbers, mask), builder.gep(counter, [place]))
+            found = builder.trunc(_count(builder, mask), I32)
             builder.store(builder.add(before, found), counter)
         return context.get_dummy_value()
 

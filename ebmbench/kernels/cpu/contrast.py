@@ -16,10 +16,11 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
 from ebmbench.kernels.cpu.changes import list_rows
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
-from ebmbench.kernels.cpu.simd import LANES, copy, fill
+from ebmbench.kernels.cpu.simd import copy, fill
 from ebmbench.kernels.cpu.threads import launch, layer_work
 
 TILE = LANES  # visible units that are worked on together: a cache line of a column of W

@@ -14,10 +14,10 @@ import numpy as np
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, apart, store, whole
-from ebmbench.kernels.cpu.layers import DENSE, LARGEST_GROUP, count_on
+from ebmbench.kernels.cpu.layers import DENSE, count_on
 from ebmbench.kernels.cpu.outer import Outer
 from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_sparse, top_delta
-from ebmbench.kernels.cpu.threads import group_size, launch, launch_shared, layer_work
+from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, split
 from ebmbench.models.mlp import MLP
 from ebmbench.scalar import ACTIVATIONS, LINEAR
 
@@ -75,8 +75,7 @@ def forward(model: Network, x: np.ndarray) -> list[np.ndarray]:
         a, out, columns = found[-1], aligned_empty(rows, c.size), whole(model.sizes[n])
         work = layer_work(rows, len(W), columns)
         if a.dtype == np.uint8 or (n == 1 and _share_on(a) < DENSE):
-            group = group_size(rows, LARGEST_GROUP)
-            launch(propagate_sparse, work, a, W, c[:columns], kind, group, out)
+            launch(propagate_sparse, work, a, W, c[:columns], kind, *split(rows, columns), out)
         else:
             launch_shared(propagate, work, a, 0, len(W), W, 0, c, 0, 0, kind, columns, out)
         found.append(out)

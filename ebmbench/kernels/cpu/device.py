@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from ebmbench.kernels.cpu.simd import LANES
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.models.rbm import RBM
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector

@@ -8,9 +8,9 @@ from ebmbench.scalar import sigmoid
 
 
 @jit(forceinline=True)
-def draw(x, beta, u, state, chain, step, seed, stream):
-    """Sample units with pre-activations x at inverse temperature beta."""
-    fill_uniforms(u, chain, step, seed, stream)
+def draw(x, beta, u, state, chain, step, seed, stream, first=0):
+    """Sample units from `first` on, a multiple of 4, of pre-activations x at inverse temperature beta."""
+    fill_uniforms(u, chain, step, seed, stream, first)
     for j in range(state.size):
         state[j] = u[j] < sigmoid(np.float32(beta * x[j]))
 

@@ -19,11 +19,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import FEATURES, ON_ARM, multiply_add
-from ebmbench.kernels.cpu.simd import LANES, broadcast
-
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_INDEX = ir.IntType(64)
 
 # The largest tile, in rows and vectors, whose sums fit the registers beside a row of b and an entry of a.
 if "avx512f" in FEATURES:
@@ -51,15 +48,14 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
     """One tile; a, b, start and out: pointers to its first entries; the rest: strides in entries."""
 
     def line(pointer, stride, number):
-        return builder.gep(pointer, [builder.mul(stride, ir.Constant(_INDEX, number))])
+        return builder.gep(pointer, [builder.mul(stride, ir.Constant(I64, number))])
 
     def at(pointer, k):
-        there = builder.gep(pointer, [ir.Constant(_INDEX, k * LANES)])
-        return builder.bitcast(there, _VECTOR.as_pointer())
+        return builder.gep(pointer, [ir.Constant(I64, k * LANES)])
 
     sums = [
         [
-            cgutils.alloca_once_value(builder, builder.load(at(line(start, start_row, m), k), align=4))
+            cgutils.alloca_once_value(builder, load(builder, at(line(start, start_row, m), k)))
             for k in range(vectors)
         ]
         for m in range(height)
@@ -67,7 +63,7 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
     here, there = (cgutils.alloca_once_value(builder, pointer) for pointer in (a, b))
     with cgutils.for_range(builder, terms):
         entries, weights = builder.load(here), builder.load(there)
-        vector = [builder.load(at(weights, k), align=4) for k in range(vectors)]
+        vector = [load(builder, at(weights, k)) for k in range(vectors)]
         if vectors > 1 or _VECTORS == 1:  # one alone has no register left for that
             soon = line(weights, b_row, _AHEAD)
             for k in range(vectors):
@@ -80,21 +76,20 @@ def _emit_tile(builder, height, vectors, a, row, term, terms, b, b_row, start, s
         builder.store(builder.gep(weights, [b_row]), there)
     for m, totals in enumerate(sums):
         for k, total in enumerate(totals):
-            builder.store(builder.load(total), at(line(out, out_row, m), k), align=4)
+            store(builder, builder.load(total), at(line(out, out_row, m), k))
 
 
 @intrinsic
 def _tile(typingctx, height, vectors, a, a_at, row, term, terms, b, b_at, start, start_row, out, out_at):
     """A tile of one of `_HEIGHTS`, at most `_VECTORS` wide; start: an address; the rest as in `block`."""
-    if any((x.dtype, x.layout) != (types.float32, "C") for x in (a, b, out)):
-        return None  # the pointers below step over neighbours in memory
+    if not are_contiguous(types.float32, a, b, out):
+        return None
     n = types.intp
     signature = types.void(n, n, a, n, n, n, n, b, n, n, n, out, n)
 
     def codegen(context, builder, signature, args):
-        height, vectors, a, a_at, row, term, terms, b, b_at, start, start_row, out, out_at = (
-            context.make_array(t)(context, builder, value=v) if isinstance(t, types.Array) else v
-            for t, v in zip(signature.args, args, strict=True)
+        height, vectors, a, a_at, row, term, terms, b, b_at, start, start_row, out, out_at = opened(
+            context, builder, signature, args
         )
 
         def width(array, place):
@@ -103,13 +98,13 @@ def _tile(typingctx, height, vectors, a, a_at, row, term, terms, b, b_at, start,
         start = builder.inttoptr(start, ir.FloatType().as_pointer())
         known = builder.gep(a.data, [a_at]), row, term, terms, builder.gep(b.data, [b_at]), width(b, 7)
         known += start, start_row, builder.gep(out.data, [out_at]), width(out, 11)
-        number = builder.add(builder.mul(height, ir.Constant(_INDEX, _VECTORS + 1)), vectors)
+        number = builder.add(builder.mul(height, ir.Constant(I64, _VECTORS + 1)), vectors)
         end = builder.append_basic_block("end")
         choice = builder.switch(number, end)
         for h in _HEIGHTS:
             for v in range(1, _VECTORS + 1):
                 case = builder.append_basic_block(f"tile.{h}.{v}")
-                choice.add_case(ir.Constant(_INDEX, h * (_VECTORS + 1) + v), case)
+                choice.add_case(ir.Constant(I64, h * (_VECTORS + 1) + v), case)
                 builder.position_at_end(case)
                 _emit_tile(builder, h, v, *known)
                 builder.branch(end)

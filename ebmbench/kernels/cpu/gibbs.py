@@ -17,7 +17,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.chain import begin, follow, followed, groups, room
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.layers import products
-from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
+from ebmbench.kernels.cpu.threads import count_pieces, launch, layer_work, piece, split
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
@@ -47,6 +47,9 @@ def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream,
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
+    if steps == 1:  # the threads wait for each other between its halves, but each reads half of W
+        h = sample_hidden(model, v, key, beta)
+        return sample_visible(model, h, key, beta), h
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
     up, down, size = groups(model, len(v), steps)
@@ -59,22 +62,25 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
 
 
 @jit(parallel=True)
-def _half(matrix, bias, start, size, state, beta, seed, stream, step, chain):
+def _half(matrix, bias, start, across, group, state, beta, seed, stream, step, chain):
     """One layer given the other: what a sweep of `_sweeps` sums up and draws for it."""
-    for group in prange((state.shape[0] + size - 1) // size):
-        first, last = group * size, min(state.shape[0], (group + 1) * size)
-        x, u = np.empty((last - first, bias.size), np.float32), np.empty(bias.size, np.float32)
-        products(matrix, bias, start[first:last], x)
-        for r in range(first, last):
-            draw(x[r - first], beta, u, state[r], chain + r, step, seed, stream)
+    rows, units = state.shape
+    for task in prange(count_pieces(rows, across, group)):
+        left, right, top, bottom = piece(task, rows, bias.size, across, group)
+        x, u = np.empty((bottom - top, bias.size), np.float32), np.empty(right - left, np.float32)
+        products(matrix, bias, start[top:bottom], left, right, x)
+        end = max(left, min(right, units))
+        for r in range(top, bottom):
+            draw(x[r - top, left:end], beta, u, state[r, left:end], chain + r, step, seed, stream, left)
 
 
 def _sampled(matrix, bias, states, units, layer, key: Key, beta: float):
     """Units of a layer given the states of the other."""
     found = np.empty((len(states), units), np.uint8)
+    work, parts = layer_work(len(states), *matrix.shape), split(len(states), bias.size)
     launch(
-        _half, layer_work(len(states), *matrix.shape), matrix, bias, states, group_size(len(states)),
-        found, np.float32(beta), key.seed, int(key.stream) + layer, np.uint64(key.step), key.chain,
+        _half, work, matrix, bias, states, *parts, found,
+        np.float32(beta), key.seed, int(key.stream) + layer, np.uint64(key.step), key.chain,
     )  # fmt: skip
     return found
 

@@ -18,7 +18,17 @@ from numba.extending import intrinsic
 from ebmbench.compile import jit
 from ebmbench.instructions import bits32, float32
 from ebmbench.kernels.cpu.device import aligned_empty
-from ebmbench.kernels.cpu.simd import LANES, are_contiguous, opened
+from ebmbench.kernels.cpu.emit import (
+    I64,
+    LANES,
+    REALS,
+    WORDS,
+    are_contiguous,
+    load,
+    opened,
+    splat,
+    store,
+)
 from ebmbench.kernels.cpu.threads import launch
 
 UNITS, COLUMNS = 64, 32  # of a block of planes
@@ -31,9 +41,6 @@ _ONE_OVER = np.uint32(254 << 23)  # less the bits of a power of two: the bits of
 _MANTISSA, _EXPONENT = np.uint32(0x007FFFFF), np.uint32(0x7F800000)
 _SIGNS = 0x808080  # of three bytes
 _GROUP = 4  # units in a word
-
-_I64 = ir.IntType(64)
-_REALS, WORDS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
 
 
 class Integers(NamedTuple):
@@ -53,24 +60,9 @@ class Integers(NamedTuple):
 NONE = Integers(np.empty(0, np.float32), np.empty((0, 0), np.int32), np.empty((0,) * 6, np.uint32))
 
 
-def load(builder, pointer, kind=_REALS):
-    """A vector of what stands there."""
-    return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=4)
-
-
-def store(builder, vector, pointer):
-    """Write a vector there."""
-    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer()), align=4)
-
-
-def splat(kind, number):
-    """A vector of so many times a constant."""
-    return ir.Constant(kind, [number] * LANES)
-
-
 def emit_pre_activation(builder, bias, number, step):
     """bias + number * step of vectors, each operation rounded by itself."""
-    return builder.fadd(bias, builder.fmul(builder.sitofp(number, _REALS), step))
+    return builder.fadd(bias, builder.fmul(builder.sitofp(number, REALS), step))
 
 
 @intrinsic
@@ -81,10 +73,10 @@ def pre_activations(typingctx, bias, step, numbers, x):
 
     def codegen(context, builder, signature, args):
         bias, step, numbers, x = opened(context, builder, signature, args)
-        zero, columns = ir.Constant(_I64, 0), builder.extract_value(x.shape, 0)
-        with cgutils.for_range_slice(builder, zero, columns, ir.Constant(_I64, LANES)) as (at, _):
+        zero, columns = ir.Constant(I64, 0), builder.extract_value(x.shape, 0)
+        with cgutils.for_range_slice(builder, zero, columns, ir.Constant(I64, LANES)) as (at, _):
 
-            def here(array, kind=_REALS):
+            def here(array, kind=REALS):
                 return load(builder, builder.gep(array.data, [at]), kind)
 
             value = emit_pre_activation(builder, here(bias), here(numbers, WORDS), here(step))
@@ -107,12 +99,12 @@ def _sizes(typingctx, W, column, vectors, largest, total):
     def codegen(context, builder, signature, args):
         W, column, vectors, largest, total = opened(context, builder, signature, args)
         units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
-        kind = ir.FunctionType(_REALS, [_REALS])
+        kind = ir.FunctionType(REALS, [REALS])
         absolute = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{LANES}f32")
-        two = builder.icmp_signed(">", vectors, ir.Constant(_I64, 1))
-        second = builder.select(two, ir.Constant(_I64, LANES), ir.Constant(_I64, 0))
+        two = builder.icmp_signed(">", vectors, ir.Constant(I64, 1))
+        second = builder.select(two, ir.Constant(I64, LANES), ir.Constant(I64, 0))
         firsts = [builder.gep(W.data, [at]) for at in (column, builder.add(column, second))]
-        nothing = ir.Constant(_REALS, None)
+        nothing = ir.Constant(REALS, None)
         most, sums = ([cgutils.alloca_once_value(builder, nothing) for _ in firsts] for _ in range(2))
         with cgutils.for_range(builder, units) as loop:
             behind = builder.mul(loop.index, columns)
@@ -124,9 +116,7 @@ def _sizes(typingctx, W, column, vectors, largest, total):
                 builder.store(builder.fadd(builder.load(sum_so_far), size), sum_so_far)
         for found, out in ((most, largest), (sums, total)):
             for n, vector in enumerate(found):
-                store(
-                    builder, builder.load(vector), builder.gep(out.data, [ir.Constant(_I64, n * LANES)])
-                )
+                store(builder, builder.load(vector), builder.gep(out.data, [ir.Constant(I64, n * LANES)]))
         return context.get_dummy_value()
 
     return types.void(W, n, n, largest, total), codegen
@@ -150,10 +140,10 @@ def _steps(W, column, vectors, step, inverse):
 def _emit_integers(builder, weights, inverse):
     """Weights in steps, rounded, ties away from 0."""
     number = builder.fmul(weights, inverse)
-    half, below = splat(_REALS, 0.5), splat(_REALS, -0.5)
-    positive = builder.fcmp_ordered(">=", number, ir.Constant(_REALS, None))
+    half, below = splat(REALS, 0.5), splat(REALS, -0.5)
+    positive = builder.fcmp_ordered(">=", number, ir.Constant(REALS, None))
     rounded = builder.fadd(number, builder.select(positive, half, below))
-    kind = ir.FunctionType(WORDS, [_REALS])  # to an integer, whatever NaN and what is too large become
+    kind = ir.FunctionType(WORDS, [REALS])  # to an integer, whatever NaN and what is too large become
     name = f"llvm.fptosi.sat.v{LANES}i32.v{LANES}f32"
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [rounded])
 
@@ -193,24 +183,22 @@ def _lay_rows(typingctx, W, column, inverse, at, planes, place):
         units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
         blocks = builder.extract_value(planes.shape, 2)
         factor, signs = load(builder, builder.gep(inverse.data, [at])), splat(WORDS, _SIGNS)
-        plane_size = builder.mul(blocks, ir.Constant(_I64, 2 * UNITS // _GROUP * LANES))
-        with cgutils.for_range(builder, builder.mul(blocks, ir.Constant(_I64, UNITS // _GROUP))) as loop:
+        plane_size = builder.mul(blocks, ir.Constant(I64, 2 * UNITS // _GROUP * LANES))
+        with cgutils.for_range(builder, builder.mul(blocks, ir.Constant(I64, UNITS // _GROUP))) as loop:
             numbers = []
             for n in range(_GROUP):
-                unit = builder.add(
-                    builder.mul(loop.index, ir.Constant(_I64, _GROUP)), ir.Constant(_I64, n)
-                )
+                unit = builder.add(builder.mul(loop.index, ir.Constant(I64, _GROUP)), ir.Constant(I64, n))
                 real = builder.icmp_signed("<", unit, units)
-                row = builder.select(real, unit, ir.Constant(_I64, 0))
+                row = builder.select(real, unit, ir.Constant(I64, 0))
                 entry = builder.add(builder.mul(row, columns), column)
                 weights = load(builder, builder.gep(W.data, [entry]))
-                weights = builder.select(real, weights, ir.Constant(_REALS, None))
+                weights = builder.select(real, weights, ir.Constant(REALS, None))
                 number = builder.add(_emit_integers(builder, weights, factor), signs)
                 numbers.append(builder.xor(number, signs))
             # A block's words of the other half lie between this block's and the next one's.
-            block = builder.udiv(loop.index, ir.Constant(_I64, UNITS // _GROUP))
-            line = builder.add(loop.index, builder.mul(block, ir.Constant(_I64, UNITS // _GROUP)))
-            there = builder.add(place, builder.mul(line, ir.Constant(_I64, LANES)))
+            block = builder.udiv(loop.index, ir.Constant(I64, UNITS // _GROUP))
+            line = builder.add(loop.index, builder.mul(block, ir.Constant(I64, UNITS // _GROUP)))
+            there = builder.add(place, builder.mul(line, ir.Constant(I64, LANES)))
             for plane in range(PLANES):
                 word = None
                 for member, number in enumerate(numbers):

@@ -19,7 +19,6 @@ from ebmbench.kernels.cpu.simd import copy
 
 _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
 DENSE = 0.35  # share of numbers that are not 0 from which on none is left out
-LARGEST_GROUP = 128  # states at once: their sums are another 256 KiB
 
 
 @jit(forceinline=True)
@@ -31,18 +30,17 @@ def count_on(state):
     return count
 
 
-def products(matrix, bias, states, out):
-    """Out = bias + states @ matrix (compiled code only; the path is chosen by the states' dtype).
+def products(matrix, bias, states, left, right, out):
+    """Columns [left, right) of out = bias + states @ matrix (compiled code only; the dtype decides how).
 
-    matrix: float32 [units, at least columns]; bias: float32 [columns], a multiple of LANES; states:
-    uint8 of 0 and 1, or float32, [B, units], B at best LARGEST_GROUP at most; out: float32 [B, at least
-    columns].
+    matrix: float32 [units, any]; bias: float32; states: uint8 of 0 and 1, or float32, [B, units], B at
+    best 128 at most (`threads.split`); left, right: multiples of LANES; out: float32 [B, any].
     """
     raise NotImplementedError
 
 
 @jit
-def _chosen(matrix, bias, states, out):
+def _chosen(matrix, bias, states, left, right, out):
     rows, units = states.shape
     pieces = (units + _HEIGHT - 1) // _HEIGHT
     # First what is on, row after row: branches that are guessed wrong would stall the sums.
@@ -55,9 +53,8 @@ def _chosen(matrix, bias, states, out):
             top = piece * _HEIGHT
             count += list_on(states[r, top : min(units, top + _HEIGHT)], index[count:])
             ends[r, piece + 1] = count
-    columns = bias.size
-    for first in range(0, columns, _WIDTH):
-        last = min(columns, first + _WIDTH)
+    for first in range(left, right, _WIDTH):
+        last = min(right, first + _WIDTH)
         for piece in range(pieces):
             part = matrix[piece * _HEIGHT : (piece + 1) * _HEIGHT]
             for r in range(rows):
@@ -67,13 +64,12 @@ def _chosen(matrix, bias, states, out):
 
 
 @jit
-def _weighted(matrix, bias, states, out):
+def _weighted(matrix, bias, states, left, right, out):
     rows, units = states.shape
-    columns = bias.size
     index, weight = np.empty((rows, _HEIGHT), np.int32), np.empty((rows, _HEIGHT), np.float32)
     count = np.empty(rows, np.intp)
     for r in range(rows):
-        copy(bias, out[r, :columns])
+        copy(bias[left:right], out[r, left:right])
     for top in range(0, units, _HEIGHT):
         bottom = min(units, top + _HEIGHT)
         part = matrix[top:bottom]
@@ -81,20 +77,21 @@ def _weighted(matrix, bias, states, out):
             count[r] = list_weighted(states[r, top:bottom], index[r], weight[r])
         if count.sum() > DENSE * rows * (bottom - top):
             block(
-                states, top, units, 1, bottom - top, part, 0, out, 0, out.shape[1], out, 0, rows, columns
-            )
+                states, top, units, 1, bottom - top, part, left, out, left, out.shape[1],
+                out, left, rows, right - left,
+            )  # fmt: skip
             continue
-        for first in range(0, columns, _WIDTH):
-            last = min(columns, first + _WIDTH)
+        for first in range(left, right, _WIDTH):
+            last = min(right, first + _WIDTH)
             for r in range(rows):
                 add_weighted(out[r], part, index[r], weight[r], count[r], first, last, out[r])
 
 
 @overload(products, jit_options={"error_model": "numpy"})
-def _choose(matrix, bias, states, out):
+def _choose(matrix, bias, states, left, right, out):
     path = _chosen if states.dtype == types.uint8 else _weighted
 
-    def call(matrix, bias, states, out):
-        path(matrix, bias, states, out)
+    def call(matrix, bias, states, left, right, out):
+        path(matrix, bias, states, left, right, out)
 
     return call

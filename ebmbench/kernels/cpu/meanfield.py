@@ -12,8 +12,8 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty, whole
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.propagation import propagate
-from ebmbench.kernels.cpu.simd import LANES
 from ebmbench.kernels.cpu.statistics import padded_inputs
 from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work
 from ebmbench.scalar import SIGMOID

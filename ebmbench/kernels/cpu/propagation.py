@@ -9,9 +9,11 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
-from ebmbench.kernels.cpu.simd import LANES, copy, fill
+from ebmbench.kernels.cpu.simd import copy, fill
+from ebmbench.kernels.cpu.threads import columns_of, count_pieces, piece, share
 from ebmbench.kernels.cpu.transpose import transpose
 from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, TINY, activate, settled, slope
 
@@ -58,19 +60,6 @@ def multiply_by_slopes(kind, x, a):
         _times_slopes(LEAKY_RELU, x, a)
 
 
-@jit(forceinline=True)
-def share(number, shares, n):
-    """Where the part begins and ends that is share `number` of n things."""
-    return number * n // shares, (number + 1) * n // shares
-
-
-@jit(forceinline=True)
-def _columns(number, shares, columns):
-    """Likewise of columns, whole vectors each."""
-    first, last = share(number, shares, columns // LANES)
-    return first * LANES, last * LANES
-
-
 @jit(parallel=True)
 def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind, columns, out):
     """Out = f(start + a @ b), of a so many terms, f by its place in `ACTIVATIONS`.
@@ -82,7 +71,7 @@ def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind
     across = min(threads, max(1, columns // _SHARE))
     down = max(1, min(threads // across, rows))
     for task in prange(across * down):
-        first, last = _columns(task % across, across, columns)
+        first, last = columns_of(task % across, across, columns)
         top, bottom = share(task // across, down, rows)
         block(
             a, a_at + top * a.shape[1], a.shape[1], 1, terms, b, b_at + first,
@@ -94,17 +83,17 @@ def propagate(threads, a, a_at, terms, b, b_at, start, start_at, start_row, kind
 
 
 @jit(parallel=True)
-def propagate_sparse(states, W, c, kind, group, out):
-    """Out = f(c + states W) for states many of which are 0, [B, units], `group` of them at a time.
+def propagate_sparse(states, W, c, kind, across, group, out):
+    """Out = f(c + states W) for states many of which are 0, [B, units]; across, group: of `split`.
 
     c: [columns], a multiple of LANES; W, out: at least as many columns.
     """
     rows = states.shape[0]
-    for g in prange((rows + group - 1) // group):
-        first, last = g * group, min(rows, (g + 1) * group)
-        products(W, c, states[first:last], out[first:last])
-        for r in range(first, last):
-            activate_all(kind, out[r, : c.size])
+    for task in prange(count_pieces(rows, across, group)):
+        left, right, top, bottom = piece(task, rows, c.size, across, group)
+        products(W, c, states[top:bottom], left, right, out[top:bottom])
+        for r in range(top, bottom):
+            activate_all(kind, out[r, left:right])
 
 
 @jit(forceinline=True)
@@ -128,7 +117,7 @@ def top_delta(threads, delta, a, kind, columns, x, sums):
     units = delta.shape[1]
     across = min(threads, columns // LANES)
     for task in prange(across):
-        first, last = _columns(task, across, columns)
+        first, last = columns_of(task, across, columns)
         end = max(first, min(last, units))
         for r in range(x.shape[0]):
             copy(delta[r, first:end], x[r, first:end])
@@ -148,7 +137,7 @@ def delta_below(threads, x, outputs, W, zero, a, kind, columns, below, sums):
     inputs = W.shape[0]
     across = min(threads, columns // LANES)
     for task in prange(across):
-        first, last = _columns(task, across, columns)
+        first, last = columns_of(task, across, columns)
         turned = np.zeros((outputs, WIDE), np.float32)
         for left in range(first, last, WIDE):
             right = min(last, left + WIDE)

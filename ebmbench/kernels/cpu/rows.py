@@ -10,9 +10,9 @@ from numba.extending import overload
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.simd import (
     HALF_COLUMNS,
-    LANES,
     WIDE_COLUMNS,
     sum_rows_half,
     sum_rows_narrow,

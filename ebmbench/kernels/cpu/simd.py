@@ -14,19 +14,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import multiply_add
 
-LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
 _HALF = 4  # ... and nearly so, for what is left
-
-
-def opened(context, builder, signature, args):
-    """The arguments as the compiler's structures, arrays opened."""
-    return [
-        context.make_array(t)(context, builder, value=v) if isinstance(t, types.Array) else v
-        for t, v in zip(signature.args, args, strict=True)
-    ]
 
 
 @jit(forceinline=True)
@@ -43,44 +35,31 @@ def fill(target, value):
         target[i] = value
 
 
-def broadcast(builder, number):
-    """A vector of so many times the number."""
-    kind = ir.VectorType(number.type, LANES)
-    nothing, first = ir.Constant(kind, ir.Undefined), ir.IntType(32)
-    lane = builder.insert_element(nothing, number, ir.Constant(first, 0))
-    return builder.shuffle_vector(lane, nothing, ir.Constant(ir.VectorType(first, LANES), None))
-
-
 def _emit_sum_rows(context, builder, signature, args, vectors, lists):
     """Out = start + rows of matrix; lists: (numbers of rows, how many, what does them to the sums)."""
     start, matrix, column, out = args
     vector = ir.VectorType(context.get_value_type(signature.args[0].dtype), LANES)
 
-    def load(pointer, k):
-        at = builder.gep(pointer, [ir.Constant(ir.IntType(64), k * LANES)])
-        return builder.load(builder.bitcast(at, vector.as_pointer()), align=4)
+    def at(pointer, k):
+        return builder.gep(pointer, [ir.Constant(I64, k * LANES)])
 
     first = builder.gep(start.data, [column])
-    sums = [cgutils.alloca_once_value(builder, load(first, k)) for k in range(vectors)]
+    sums = [
+        cgutils.alloca_once_value(builder, load(builder, at(first, k), vector)) for k in range(vectors)
+    ]
     columns = builder.extract_value(matrix.shape, 1)
     base = builder.gep(matrix.data, [column])
     for index, count, apply in lists:
         with cgutils.for_range(builder, count) as loop:
-            row = builder.sext(builder.load(builder.gep(index.data, [loop.index])), ir.IntType(64))
+            row = builder.sext(builder.load(builder.gep(index.data, [loop.index])), I64)
             pointer = builder.gep(base, [builder.mul(row, columns)])
             add = apply(loop.index)
             for k, total in enumerate(sums):
-                builder.store(add(builder.load(total), load(pointer, k)), total)
+                builder.store(add(builder.load(total), load(builder, at(pointer, k), vector)), total)
     target = builder.gep(out.data, [column])
     for k, total in enumerate(sums):
-        at = builder.gep(target, [ir.Constant(ir.IntType(64), k * LANES)])
-        builder.store(builder.load(total), builder.bitcast(at, vector.as_pointer()), align=4)
+        store(builder, builder.load(total), at(target, k))
     return context.get_dummy_value()
-
-
-def are_contiguous(dtype, *arrays):
-    """Whether pointers to these arguments step over neighbours in memory."""
-    return all((a.dtype, a.layout) == (dtype, "C") for a in arrays)
 
 
 def _sum_rows(vectors):
@@ -155,28 +134,23 @@ def _reduce_strides(operation, neutral):
 
     @intrinsic
     def reduce(typingctx, values, count):
-        if not (isinstance(values, types.Array) and values.layout == "C" and values.ndim == 1):
-            return None  # the pointer below steps over neighbours in memory
-        element = values.dtype
-        if element not in (types.float32, types.float64):
+        reals = types.float32, types.float64
+        if not any(are_contiguous(element, values, ndim=1) for element in reals):
             return None
+        element = values.dtype
 
         def codegen(context, builder, signature, args):
-            array = context.make_array(signature.args[0])(context, builder, value=args[0])
+            array, count = opened(context, builder, signature, args)
             wide = ir.VectorType(ir.DoubleType(), _LANES64)
             loaded = ir.VectorType(context.get_value_type(element), _LANES64)
             apply = getattr(builder, operation)
             start = ir.Constant(wide, [neutral] * _LANES64)
             totals = [cgutils.alloca_once_value(builder, start) for _ in range(_DEPTH)]
-            step = ir.Constant(ir.IntType(64), _STRIDE)
-            with cgutils.for_range_slice(builder, ir.Constant(step.type, 0), args[1], step) as (at, _):
+            step = ir.Constant(I64, _STRIDE)
+            with cgutils.for_range_slice(builder, ir.Constant(I64, 0), count, step) as (at, _):
                 for k, total in enumerate(totals):
-                    pointer = builder.gep(
-                        array.data, [builder.add(at, ir.Constant(step.type, k * _LANES64))]
-                    )
-                    vector = builder.load(
-                        builder.bitcast(pointer, loaded.as_pointer()), align=element.bitwidth // 8
-                    )
+                    pointer = builder.gep(array.data, [builder.add(at, ir.Constant(I64, k * _LANES64))])
+                    vector = load(builder, pointer, loaded, element.bitwidth // 8)
                     if element == types.float32:
                         vector = builder.fpext(vector, wide)
                     builder.store(apply(builder.load(total), vector), total)

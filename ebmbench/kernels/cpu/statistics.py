@@ -9,45 +9,49 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty
-from ebmbench.kernels.cpu.layers import LARGEST_GROUP, products
+from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.simd import product, total
-from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
+from ebmbench.kernels.cpu.simd import fill, product, total
+from ebmbench.kernels.cpu.threads import columns_of, count_pieces, launch, layer_work, piece, split
 from ebmbench.scalar import exp64, probability
 
 SOFTPLUS_BLOCK = 512
 
 
 @jit(parallel=True)
-def _inputs(matrix, bias, states, group, out):
+def _inputs(matrix, bias, states, across, group, out):
     rows = states.shape[0]
-    for g in prange((rows + group - 1) // group):
-        first, last = g * group, min(rows, (g + 1) * group)
-        products(matrix, bias, states[first:last], out[first:last])
+    for task in prange(count_pieces(rows, across, group)):
+        left, right, top, bottom = piece(task, rows, bias.size, across, group)
+        products(matrix, bias, states[top:bottom], left, right, out[top:bottom])
 
 
 @jit
-def _probability(matrix, bias, states, beta, columns, out):
-    products(matrix, bias, states, out)
+def _probability(matrix, bias, states, beta, columns, left, right, out):
+    products(matrix, bias, states, left, right, out)
+    end = max(left, min(right, columns))
     for r in range(out.shape[0]):
-        x = out[r]
-        for j in range(columns):
+        x = out[r, left:end]
+        for j in range(x.size):
             x[j] = probability(np.float32(beta * x[j]))
-        x[columns:] = np.float32(0.0)  # units that are only padding have no part in any mean
+        fill(out[r, end:right], np.float32(0.0))  # units that are only padding have no part in any mean
 
 
 @jit(parallel=True)
-def _probabilities(matrix, bias, plus, minus, beta, columns, group, p_plus, p_minus):
-    """Of two sets of rows, so that the threads share all of them at once."""
-    groups = (plus.shape[0] + group - 1) // group
-    for g in prange(groups + (minus.shape[0] + group - 1) // group):
-        first = g * group if g < groups else (g - groups) * group
-        if g < groups:
-            last = min(plus.shape[0], first + group)
-            _probability(matrix, bias, plus[first:last], beta, columns, p_plus[first:last])
+def _probabilities(matrix, bias, plus, minus, beta, columns, across, group, p_plus, p_minus):
+    """Of two sets of rows, so that the threads share all of them at once; across, group: of `split`."""
+    over_plus = (plus.shape[0] + group - 1) // group
+    groups = over_plus + (minus.shape[0] + group - 1) // group
+    for task in prange(across * groups):
+        left, right = columns_of(task // groups, across, bias.size)
+        g = task % groups
+        top = g * group if g < over_plus else (g - over_plus) * group
+        if g < over_plus:
+            bottom = min(plus.shape[0], top + group)
+            _probability(matrix, bias, plus[top:bottom], beta, columns, left, right, p_plus[top:bottom])
         else:
-            last = min(minus.shape[0], first + group)
-            _probability(matrix, bias, minus[first:last], beta, columns, p_minus[first:last])
+            bottom = min(minus.shape[0], top + group)
+            _probability(matrix, bias, minus[top:bottom], beta, columns, left, right, p_minus[top:bottom])
 
 
 @jit
@@ -115,7 +119,7 @@ def padded_inputs(matrix, bias, states):
     """Bias + states @ matrix, float32 [B, padded]."""
     out = aligned_empty(len(states), bias.size)
     work = layer_work(len(states), *matrix.shape)
-    launch(_inputs, work, matrix, bias, states, group_size(len(states), LARGEST_GROUP), out)
+    launch(_inputs, work, matrix, bias, states, *split(len(states), bias.size), out)
     return out
 
 
@@ -140,7 +144,7 @@ def _padded_probabilities(matrix, bias, plus, minus, columns, beta=1.0):
     rows = len(plus) + len(minus)
     launch(
         _probabilities, layer_work(rows, *matrix.shape), matrix, bias, plus, minus, np.float32(beta),
-        columns, group_size(rows, LARGEST_GROUP), *outs,
+        columns, *split(rows, bias.size), *outs,
     )  # fmt: skip
     return outs
 

@@ -13,8 +13,13 @@ from typing import Any
 
 import numba
 
+from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import LANES
+
 _WORTH = 50_000  # units of work, each one to two nanoseconds: less than 0.1 ms
 _LARGEST_GROUP = 64  # chains
+_GROUP = 128  # rows that are multiplied together: sums of 512 units are 256 KiB
+_SHARE = 512  # columns that are worth a thread of their own: see `split`
 
 
 def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
@@ -41,6 +46,48 @@ def group_size(chains: int, largest: int = _LARGEST_GROUP) -> int:
     threads = numba.get_num_threads()
     rounds = -(-chains // (threads * largest))
     return max(1, -(-chains // (threads * max(1, rounds))))
+
+
+def split(rows: int, columns: int) -> tuple[int, int]:
+    """Into how many shares of columns, and groups of how many rows, the threads divide a layer.
+
+    A wide layer by columns: each entry of the matrix is then read by one thread alone and once for twice
+    as many rows, which at 4096 x 4096 and 100 rows takes 0.85 of the time on two cores. At 784 x 500,
+    which fits their caches, it takes 1.1 times as long.
+    """
+    threads = numba.get_num_threads()
+    across = max(n for n in range(1, threads + 1) if threads % n == 0 and n <= max(1, columns // _SHARE))
+    down = threads // across
+    rounds = -(-rows // (down * _GROUP))
+    return across, max(1, -(-rows // (down * max(1, rounds))))
+
+
+@jit(forceinline=True)
+def share(number, shares, n):
+    """Where the part begins and ends that is share `number` of n things."""
+    return number * n // shares, (number + 1) * n // shares
+
+
+@jit(forceinline=True)
+def columns_of(number, shares, columns):
+    """Likewise of columns, whole vectors each."""
+    first, last = share(number, shares, columns // LANES)
+    return first * LANES, last * LANES
+
+
+@jit(forceinline=True)
+def count_pieces(rows, across, group):
+    """How many pieces `split` makes of a layer."""
+    return across * ((rows + group - 1) // group)
+
+
+@jit(forceinline=True)
+def piece(number, rows, columns, across, group):
+    """Columns from and to, and rows from and to, of a piece; a thread gets those of a share first."""
+    groups = (rows + group - 1) // group
+    left, right = columns_of(number // groups, across, columns)
+    top = number % groups * group
+    return left, right, top, min(rows, top + group)
 
 
 def layer_work(rows: int, n_visible: int, n_hidden: int) -> float:

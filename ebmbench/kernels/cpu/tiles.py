@@ -27,16 +27,17 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import I64, LANES, WORDS, are_contiguous, load, opened, splat, store
 from ebmbench.kernels.cpu.fused import FEATURES
-from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, WORDS, emit_pre_activation, load, store
-from ebmbench.kernels.cpu.simd import LANES, are_contiguous, copy, fill, opened
+from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation
+from ebmbench.kernels.cpu.simd import copy, fill
 
 HEIGHT = 32  # chains in two tiles
 BUILT = {"amx-tile", "amx-int8"} <= FEATURES and sys.platform == "linux"
 
 _TILE_BYTES, _LINE = 1024, 64
 _ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA = 158, 0x1023, 18  # Linux on x86-64: asm/prctl.h
-_BYTE, _INDEX = ir.IntType(8), ir.IntType(64)
+_BYTE = ir.IntType(8)
 _STATES, _WEIGHTS = (4, 5), (6, 7)  # registers; those before hold sums
 
 
@@ -111,7 +112,7 @@ def _emit_pair(builder, states, row, stride, rows, planes, place, blocks, sums):
         return builder.gep(pointer, [number])
 
     def constant(number):
-        return ir.Constant(_INDEX, number)
+        return ir.Constant(I64, number)
 
     upper = behind(states.data, builder.mul(row, stride))
     here = cgutils.alloca_once_value(builder, upper)
@@ -151,17 +152,17 @@ def _put_together(typingctx, sums, rows, bias, step, column, vectors, x, row):
         sums, rows, bias, step, column, vectors, x, row = opened(context, builder, signature, args)
         columns = builder.extract_value(x.shape, 1)
         with cgutils.for_range(builder, vectors) as part:
-            behind = builder.mul(part.index, ir.Constant(_INDEX, LANES))
+            behind = builder.mul(part.index, ir.Constant(I64, LANES))
             at = builder.add(column, behind)
             biases, steps = (load(builder, builder.gep(array.data, [at])) for array in (bias, step))
             target = builder.gep(x.data, [builder.add(builder.mul(row, columns), at)])
             with cgutils.for_range(builder, rows) as line:
-                place = builder.add(builder.mul(line.index, ir.Constant(_INDEX, COLUMNS)), behind)
+                place = builder.add(builder.mul(line.index, ir.Constant(I64, COLUMNS)), behind)
                 number = ir.Constant(WORDS, None)
                 for plane in range(PLANES):
-                    there = builder.add(place, ir.Constant(_INDEX, plane * HEIGHT * COLUMNS))
+                    there = builder.add(place, ir.Constant(I64, plane * HEIGHT * COLUMNS))
                     digit = load(builder, builder.gep(sums.data, [there]), WORDS)
-                    number = builder.add(builder.shl(number, ir.Constant(WORDS, [8] * LANES)), digit)
+                    number = builder.add(builder.shl(number, splat(WORDS, 8)), digit)
                 value = emit_pre_activation(builder, biases, number, steps)
                 store(builder, value, builder.gep(target, [builder.mul(line.index, columns)]))
         return context.get_dummy_value()

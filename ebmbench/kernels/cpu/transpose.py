@@ -5,30 +5,25 @@ from numba import types
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.simd import LANES
-
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_LANE = ir.VectorType(ir.IntType(32), LANES)
+from ebmbench.kernels.cpu.emit import LANES, WORDS, are_contiguous, load, opened, store
 
 
 @intrinsic
 def _transpose_square(typingctx, source, i, j, target):
     """target[j:j+16, i:i+16] = source[i:i+16, j:j+16]ᵀ."""
-    floats = types.float32, "C", 2
-    if any((a.dtype, a.layout, a.ndim) != floats for a in (source, target)):
-        return None  # the pointers below step over neighbours in memory
+    if not are_contiguous(types.float32, source, target, ndim=2):
+        return None
 
     def codegen(context, builder, signature, args):
-        def pointers(value, array_type, row, column):
-            array = context.make_array(array_type)(context, builder, value=value)
+        def pointers(array, row, column):
             columns = builder.extract_value(array.shape, 1)
             at = builder.gep(array.data, [builder.add(builder.mul(row, columns), column)])
             for _ in range(LANES):
-                yield builder.bitcast(at, _VECTOR.as_pointer())
+                yield at
                 at = builder.gep(at, [columns])
 
-        source, i, j, target = args
-        rows = [builder.load(at, align=4) for at in pointers(source, signature.args[0], i, j)]
+        source, i, j, target = opened(context, builder, signature, args)
+        rows = [load(builder, at) for at in pointers(source, i, j)]
         # Exchange what lies across the diagonal: first two blocks of 8 x 8, then of 4 x 4 in each, ...
         distance = LANES // 2
         while distance:
@@ -40,11 +35,11 @@ def _transpose_square(typingctx, source, i, j, target):
                 upper = [c if not c & distance else LANES + (c ^ distance) for c in range(LANES)]
                 lower = [c | distance if not c & distance else LANES + c for c in range(LANES)]
                 moved[n], moved[n | distance] = (
-                    builder.shuffle_vector(*pair, ir.Constant(_LANE, lanes)) for lanes in (upper, lower)
+                    builder.shuffle_vector(*pair, ir.Constant(WORDS, lanes)) for lanes in (upper, lower)
                 )
             rows, distance = moved, distance // 2
-        for row, at in zip(rows, pointers(target, signature.args[3], j, i), strict=True):
-            builder.store(row, at, align=4)
+        for row, at in zip(rows, pointers(target, j, i), strict=True):
+            store(builder, row, at)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target), codegen
