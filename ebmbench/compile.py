@@ -10,8 +10,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -27,13 +29,8 @@ pool.load()
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
 KERNEL_SOURCES = (
-    "compile.py",
-    "instructions.py",
-    "scalar.py",
-    "philox.py",
-    "randomness.py",
-    "models",
-    "kernels",
+    *(f"{module}.py" for module in ("compile", "instructions", "scalar", "philox", "randomness")),
+    *("models", "kernels"),
 )
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
@@ -93,6 +90,33 @@ class CacheLocator(getattr(caching, "UserProvidedCacheLocator", object)):  # typ
         return ".".join(("ebmbench", *folder.relative_to(PACKAGE.resolve()).parts))
 
 
+class CacheFiles(caching.IndexDataCacheFile):
+    """A function's machine code on disk: a file for each of its signatures, which names the file.
+
+    Numba numbers the files, in an index. Two processes that compile at the same time may give one number
+    to two signatures, and the next start then runs the one's code on the other's arguments.
+    """
+
+    def __init__(self, folder: str, function: str) -> None:
+        super().__init__(folder, function, None)  # the folder is of one version of all sources
+        self._function = function
+
+    def _file(self, key: Any) -> str:
+        digest = hashlib.sha256(repr((key, numba.__version__)).encode()).hexdigest()
+        return f"{self._function}.{digest[:16]}.nbc"
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the code of a signature; where the disk is full, the next start compiles it again."""
+        with suppress(OSError):
+            self._save_data(self._file(key), data)
+
+    def load(self, key: Any) -> Any:
+        """The code of a signature, or None where there is none or the file is damaged."""
+        with suppress(OSError, EOFError, UnpicklingError):
+            return self._load_data(self._file(key))
+        return None
+
+
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """`numba.njit` with this package's options: no Python checks, no fast-math, cached on disk.
 
@@ -109,7 +133,11 @@ def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     try:
         for name in before:
             setattr(numba.config, name, settings[name])
-        return numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
+        compiled = numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
     finally:
         for name, value in before.items():
             setattr(numba.config, name, value)
+    kept = getattr(compiled, "_cache", None)
+    if isinstance(kept, caching.FunctionCache):
+        kept._cache_file = CacheFiles(kept.cache_path, kept._impl.filename_base)
+    return compiled

@@ -1,0 +1,118 @@
+"""The second process that compiles too, and the machine code that both keep."""
+
+import sys
+from subprocess import DEVNULL
+
+import numba
+import pytest
+
+from ebmbench import compile as compiler
+from ebmbench.compile import CacheFiles, jit
+from ebmbench.harness import ahead, gate
+
+
+class Started:
+    """A process that only says what is done to it."""
+
+    def __init__(self, command, **streams):
+        self.command, self.streams, self.done = command, streams, []
+        self.all.append(self)
+
+    def kill(self):
+        self.done.append("killed")
+
+    def wait(self):
+        self.done.append("waited for")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    monkeypatch.setattr(Started, "all", [], raising=False)
+    monkeypatch.setattr(ahead.subprocess, "Popen", Started)
+    monkeypatch.setattr(ahead.os, "cpu_count", lambda: 2)
+    return Started.all
+
+
+def compile_something():
+    numba.njit(lambda x: x + 1)(1)
+
+
+def test_a_process_is_started_with_the_first_compilation_and_ends_with_the_block(started):
+    with ahead.helped("cpu"):
+        assert started == []
+        compile_something()
+        compile_something()
+        (one,) = started
+        assert one.done == []
+    assert one.command == [sys.executable, "-m", "ebmbench.harness.ahead", "cpu"]
+    assert set(one.streams.values()) == {DEVNULL}
+    assert one.done == ["killed", "waited for"]
+
+
+def test_it_ends_with_a_block_that_fails(started):
+    def fail():
+        with ahead.helped("cpu"):
+            compile_something()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert started[0].done == ["killed", "waited for"]
+
+
+@pytest.mark.parametrize("why", ["nothing is compiled", "reference", "cuda", "one core", "no cache"])
+def test_no_process_is_started_where_it_would_not_help(started, monkeypatch, why):
+    if why == "one core":
+        monkeypatch.setattr(ahead.os, "cpu_count", lambda: 1)
+    if why == "no cache":
+        monkeypatch.setattr(ahead, "cache_folder", lambda: None)
+    with ahead.helped(why if why in ("reference", "cuda") else "cpu"):
+        if why != "nothing is compiled":
+            compile_something()
+    assert started == []
+
+
+def test_it_begins_at_the_other_end(monkeypatch):
+    calls = []
+    monkeypatch.setattr(ahead, "end_with_parent", lambda: calls.append("ends with its parent"))
+    monkeypatch.setattr(gate, "labels", lambda: ["a", "b", "c"])
+    monkeypatch.setattr(gate, "SIZES", ("small", "large"))
+    monkeypatch.setattr(
+        gate, "findings", lambda k, sizes, only: calls.append((k.name, *sizes, *only)) or []
+    )
+    ahead.main("cpu")
+    pairs = [(size, job) for size in ("small", "large") for job in "cba"]
+    assert calls == ["ends with its parent", *(("cpu", *pair) for pair in pairs)]
+
+
+def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
+    """Each began before the other had written anything."""
+    one, other = (CacheFiles(str(tmp_path), "function") for _ in range(2))
+    one.save(("(float32,)", "cpu"), "code of float32")
+    other.save(("(int8,)", "cpu"), "code of int8")
+    third = CacheFiles(str(tmp_path), "function")
+    assert third.load(("(float32,)", "cpu")) == "code of float32"
+    assert third.load(("(int8,)", "cpu")) == "code of int8"
+    assert third.load(("(int8,)", "another cpu")) is None
+    assert CacheFiles(str(tmp_path), "another").load(("(int8,)", "cpu")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_a_damaged_file_is_compiled_anew(tmp_path, content):
+    files = CacheFiles(str(tmp_path), "function")
+    files.save("signature", ["code"] * 100)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-20] if content is None else content)
+    assert files.load("signature") is None
+    files.save("signature", "code")
+    assert files.load("signature") == "code"
+
+
+def test_a_full_disk_costs_nothing_but_the_next_compilation(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(compiler, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(CacheFiles, "_save_data", full)
+    assert jit(lambda x: x + 1)(1) == 2
+    assert not list(tmp_path.rglob("*.nbc"))
