@@ -310,6 +310,12 @@ class TestIdentity:
                     assert known, (name, column)
 
 
+def test_a_peer_with_settings_is_named_by_name_and_setting():
+    peer = {"name": "torch_eager", "precision": "bfloat16"}
+    assert identity._words(peer) == "torch_eager precision bfloat16"
+    assert identity._words([peer, "jax"]) == "torch_eager precision bfloat16 x jax"
+
+
 class TestAcross:
     def rows(self, *backends):
         rows = timed(synthetic.gradients((1.0,)))

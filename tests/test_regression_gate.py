@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not part of the package
 
+from benchmarks.gate.__main__ import _progress as tell
 from benchmarks.gate.__main__ import main
 from benchmarks.gate.calibrate import PLANTS, planted
 from benchmarks.gate.measure import QUALITY, SEEDS, SPEED
@@ -24,6 +25,12 @@ def samples(factor=1.0, pairs=10, noise=0.03):
     """Seconds of base and new, log-normal, each process by itself."""
     base, new = np.exp(RNG.normal(0, noise, (2, pairs)))
     return base, factor * new
+
+
+def test_progress_is_a_line_each_where_nobody_looks_at_a_terminal(capsys):
+    for text in ("compiling both versions", "speed, pair 1 of 5", ""):
+        tell(text)
+    assert capsys.readouterr().err == "compiling both versions\nspeed, pair 1 of 5\n"
 
 
 def test_a_slowdown_of_a_third_is_flagged_and_noise_is_not():

@@ -110,6 +110,16 @@ def test_the_answer_names_the_best_of_each_measure_and_the_caveat(tmp_path):
     assert seen.count("Theis: beware of Parzen.") == 1
 
 
+def test_a_winner_within_its_noise_is_not_called_one(tmp_path):
+    rows = synthetic.deep(seeds=1)
+    best = min((row for row in rows if row["measure"] == "error"), key=lambda row: row["error"])
+    for key, recipe, errors in (("x", "MLP 7-7", 2.0), ("y", "MLP 8-8", 4.0)):
+        rows.append(
+            best | {"key": key, "recipe": recipe, "error": best["error"] + errors * best["std_error"]}
+        )
+    assert "on cpu; not told apart from MLP 7-7." in page_of(tmp_path, rows)
+
+
 def test_a_model_that_gains_nothing_is_named(tmp_path):
     rows = synthetic.deep(seeds=1)
     rows[0] |= {"verdict": "no gain", "bound": -206.0}

@@ -5,6 +5,7 @@ what was given.
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +43,7 @@ def main(
         if name not in known:
             raise typer.BadParameter(f"{name} is none of {', '.join(known)}", param_hint="--only")
     chosen = only or known
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leaves no folder behind
     if quality_decides and not set(QUALITY) & set(chosen):
         raise typer.BadParameter("no figure of quality is chosen, so none decides", param_hint="--only")
     if as_json:
@@ -76,6 +78,8 @@ def main(
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

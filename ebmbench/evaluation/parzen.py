@@ -14,7 +14,7 @@ from ebmbench.options import require
 
 CAVEAT = (
     "A Parzen window is not the model's log-likelihood: in hundreds of dimensions it stays far below it "
-    "for any number of samples that can be had, and it ranks models wrongly, so that the centres of "
+    "for any number of samples that can be had, and it ranks models wrongly: on MNIST the centres of "
     "k-means beat the data's own rows (Theis, van den Oord & Bethge 2016, section 3.2)."
 )
 SIGMAS = np.geomspace(0.01, 10.0, 31)  # ten a decade

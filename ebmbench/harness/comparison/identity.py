@@ -120,4 +120,7 @@ def _words(value: Any) -> str:
         return "default" if np.isnan(value) else f"{value:g}"
     if isinstance(value, list):
         return " x ".join(map(_words, value))
+    if isinstance(value, Mapping):  # a name and its settings
+        settings = (f" {name} {_words(one)}" for name, one in value.items() if name != "name")
+        return _words(value.get("name", "")) + ",".join(settings)
     return "default" if value is None else str(value)

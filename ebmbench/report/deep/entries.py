@@ -62,6 +62,13 @@ class Entry:
         """Less is better."""
         return -BETTER[self.measure] * self.low
 
+    def is_told_apart_from(self, other: "Entry") -> bool:
+        """Whether they differ by more than two standard errors of a difference of independent values.
+
+        Both were judged by the same test rows, which makes the true error smaller.
+        """
+        return abs(self.low - other.low) > 2 * float(np.hypot(self.std_error, other.std_error))
+
     @property
     def best_key(self) -> str:
         """Of the best seed."""

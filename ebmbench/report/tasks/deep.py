@@ -85,16 +85,16 @@ def _introduction(entries: list[Entry]) -> list[str]:
 
 
 def _answer(entries: list[Entry]) -> Answer:
-    best = [
-        min((e for e in entries if (e.where, e.measure) == group), key=lambda entry: entry.rank)
-        for group in dict.fromkeys((entry.where, entry.measure) for entry in entries)
-    ]
     sentences = []
-    for entry in best:
+    for group in dict.fromkeys((entry.where, entry.measure) for entry in entries):
+        ranked = sorted((e for e in entries if (e.where, e.measure) == group), key=lambda e: e.rank)
+        entry, *others = ranked
         rows = " of test rows" if entry.measure == ERROR else " per test row"
         text = f"{_BEST[entry.measure]} on {entry.where}: {entry.label}, {entry.told}{rows}"
         text += f", after {duration(entry.train_s)} on {entry.backend}"
         text += f"; {entry.resolution}" if entry.resolution else ""
+        near = [other.label for other in others if not entry.is_told_apart_from(other)]
+        text += f"; not told apart from {listing(near)}" if near else ""
         sentences.append(f"{text}.")
     fast = max(entries, key=lambda entry: np.nan_to_num(entry.images_per_s))
     told = f"{significant(fast.images_per_s)} images a second: {fast.label} on {fast.backend}"
