@@ -38,6 +38,7 @@ PACKED = {
         "multiply float64": _x86("mul", False),
         "divide float64": _x86("div", False),
         "multiply whole numbers": (r"v?pmuludq\b", r"(i?mulq|mulxq|imull)\b"),
+        "to whole numbers": (r"v?cvttps2dq\b", r"v?cvttss2si\b"),
     },
     "aarch64": {
         "add": _arm("fadd", True),
@@ -52,6 +53,7 @@ PACKED = {
         "multiply float64": _arm("fmul", False),
         "divide float64": _arm("fdiv", False),
         "multiply whole numbers": (r"umull2?(\.2d\s+v|\s+v\d+\.2d)", r"(umull|umulh|mul|madd)\s+x\d"),
+        "to whole numbers": (r"fcvtzs(\.4s\s+v|\s+v\d+\.4s)", r"fcvtzs\s+w\d"),
     },
 }
 _CALL = re.compile(r"(callq?|blr?)\b")

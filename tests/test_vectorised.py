@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu import (
     contrast,
     flips,
     gibbs,
+    integers,
     losses,
     meanfield,
     propagation,
@@ -133,6 +134,17 @@ def test_the_matrix_unit_multiplies_as_often_as_it_loads(kernel):
             assert loop.count("tdpbssd") == loop.count("tileload")
             assert not loop.calls
             assert not any("tilestore" in line or "(%rsp" in line for line in loop.instructions)
+
+
+@pytest.mark.skipif(not tiles.BUILT, reason="this processor has no matrix unit")
+def test_weights_become_integers_a_vector_at_a_time():
+    """A conversion that is defined for all numbers, NaN too, takes them one by one."""
+    found = versions(integers._convert)
+    assert found
+    for text in found:
+        assert vectorised(text, ("multiply", "add", "to whole numbers"), without=())
+        assert vectorised(text, ("add", "compare"), without=())
+        assert "cvttss2si" not in text
 
 
 def assembly_of(function, *arguments):

@@ -29,7 +29,7 @@ from ebmbench.kernels.cpu.emit import (
     splat,
     store,
 )
-from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.threads import launch_shared, share
 
 UNITS, COLUMNS = 64, 32  # of a block of planes
 PLANES = 3  # bytes of an integer, the first one the highest, each with its own sign
@@ -41,6 +41,8 @@ _ONE_OVER = np.uint32(254 << 23)  # less the bits of a power of two: the bits of
 _MANTISSA, _EXPONENT = np.uint32(0x007FFFFF), np.uint32(0x7F800000)
 _SIGNS = 0x808080  # of three bytes
 _GROUP = 4  # units in a word
+_RANGE = ("<", 2.0**30), (">", -(2.0**30))  # of what is converted
+_HALF = UNITS // _GROUP * LANES  # words of half the columns of a block
 
 
 class Integers(NamedTuple):
@@ -86,55 +88,24 @@ def pre_activations(typingctx, bias, step, numbers, x):
     return types.void(bias, step, numbers, x), codegen
 
 
-@intrinsic
-def _sizes(typingctx, W, column, vectors, largest, total):
-    """Of one or two vectors of W's columns the largest size and the sum of sizes, float32 [COLUMNS] each.
-
-    Two at once, because memory comes two cache lines at a time. Where there is one, it is taken twice.
-    """
-    if not are_contiguous(types.float32, W, largest, total):
-        return None
-    n = types.intp
-
-    def codegen(context, builder, signature, args):
-        W, column, vectors, largest, total = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
-        kind = ir.FunctionType(REALS, [REALS])
-        absolute = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{LANES}f32")
-        two = builder.icmp_signed(">", vectors, ir.Constant(I64, 1))
-        second = builder.select(two, ir.Constant(I64, LANES), ir.Constant(I64, 0))
-        firsts = [builder.gep(W.data, [at]) for at in (column, builder.add(column, second))]
-        nothing = ir.Constant(REALS, None)
-        most, sums = ([cgutils.alloca_once_value(builder, nothing) for _ in firsts] for _ in range(2))
-        with cgutils.for_range(builder, units) as loop:
-            behind = builder.mul(loop.index, columns)
-            for first, largest_so_far, sum_so_far in zip(firsts, most, sums, strict=True):
-                size = builder.call(absolute, [load(builder, builder.gep(first, [behind]))])
-                before = builder.load(largest_so_far)
-                larger = builder.fcmp_ordered(">", size, before)
-                builder.store(builder.select(larger, size, before), largest_so_far)
-                builder.store(builder.fadd(builder.load(sum_so_far), size), sum_so_far)
-        for found, out in ((most, largest), (sums, total)):
-            for n, vector in enumerate(found):
-                store(builder, builder.load(vector), builder.gep(out.data, [ir.Constant(I64, n * LANES)]))
-        return context.get_dummy_value()
-
-    return types.void(W, n, n, largest, total), codegen
-
-
-@jit(forceinline=True)
-def _steps(W, column, vectors, step, inverse):
-    """Write the steps of one or two vectors of columns, and one over them, float32 [COLUMNS].
+@jit
+def _steps(W, first, last, step, inverse):
+    """Write the steps of the columns [first, last) of W, and one over them; both float32 [columns].
 
     NaN stands for the step of a column that is not finite.
     """
-    largest, total = np.empty(COLUMNS, np.float32), np.empty(COLUMNS, np.float32)
-    _sizes(W, column, vectors, largest, total)
-    for j in range(LANES * vectors):
+    largest, total = np.zeros(last - first, np.float32), np.zeros(last - first, np.float32)
+    for i in range(W.shape[0]):
+        row = W[i, first:last]
+        for j in range(row.size):
+            size = abs(row[j])
+            largest[j] = size if size > largest[j] else largest[j]
+            total[j] += size
+    for j in range(largest.size):
         least = max(largest[j] / np.float32(LARGEST), _LEAST_STEP, total[j] / np.float32(_ROOM))
         power = (bits32(least) + _MANTISSA) & _EXPONENT
-        step[column + j] = float32(power) if total[j] < np.float32(np.inf) else np.float32(np.nan)
-        inverse[j] = float32(_ONE_OVER - power)
+        step[first + j] = float32(power) if total[j] < np.float32(np.inf) else np.float32(np.nan)
+        inverse[first + j] = float32(_ONE_OVER - power)
 
 
 def _emit_integers(builder, weights, inverse):
@@ -143,95 +114,111 @@ def _emit_integers(builder, weights, inverse):
     half, below = splat(REALS, 0.5), splat(REALS, -0.5)
     positive = builder.fcmp_ordered(">=", number, ir.Constant(REALS, None))
     rounded = builder.fadd(number, builder.select(positive, half, below))
-    kind = ir.FunctionType(WORDS, [REALS])  # to an integer, whatever NaN and what is too large become
-    name = f"llvm.fptosi.sat.v{LANES}i32.v{LANES}f32"
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [rounded])
+    # A conversion of NaN and of what is too large is not defined, and LLVM's own that is takes a number
+    # at a time.
+    fits = builder.and_(*(builder.fcmp_ordered(sign, rounded, splat(REALS, end)) for sign, end in _RANGE))
+    return builder.fptosi(builder.select(fits, rounded, ir.Constant(REALS, None)), WORDS)
 
 
 @intrinsic
-def _list_rows(typingctx, W, column, inverse, place, listed):
-    """A vector of W's columns as integers; their factors stand from a place in `inverse` on."""
+def _list_rows(typingctx, W, first, last, inverse, listed):
+    """The columns [first, last) of W as integers, `inverse` times as large; all [any, columns]."""
     if not (are_contiguous(types.float32, W, inverse) and are_contiguous(types.int32, listed)):
         return None
 
     def codegen(context, builder, signature, args):
-        W, column, inverse, place, listed = opened(context, builder, signature, args)
+        W, first, last, inverse, listed = opened(context, builder, signature, args)
         units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
-        factor = load(builder, builder.gep(inverse.data, [place]))
         with cgutils.for_range(builder, units) as loop:
-            at = builder.add(builder.mul(loop.index, columns), column)
-            numbers = _emit_integers(builder, load(builder, builder.gep(W.data, [at])), factor)
-            store(builder, numbers, builder.gep(listed.data, [at]))
+            row = builder.mul(loop.index, columns)
+            with cgutils.for_range_slice(builder, first, last, ir.Constant(I64, LANES)) as (column, _):
+                at = builder.add(row, column)
+                factor = load(builder, builder.gep(inverse.data, [column]))
+                numbers = _emit_integers(builder, load(builder, builder.gep(W.data, [at])), factor)
+                store(builder, numbers, builder.gep(listed.data, [at]))
         return context.get_dummy_value()
 
-    return types.void(W, types.intp, inverse, types.intp, listed), codegen
+    return types.void(W, types.intp, types.intp, inverse, listed), codegen
+
+
+def _emit_words(builder, W, column, group, factor):
+    """Of four units and a vector of columns: a vector of words for each plane, a unit's byte in each.
+
+    Each byte has a sign of its own: what it is above 127 goes to the next one.
+    """
+    units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
+    signs, words = splat(WORDS, _SIGNS), [ir.Constant(WORDS, None)] * PLANES
+    for member in range(_GROUP):
+        unit = builder.add(builder.mul(group, ir.Constant(I64, _GROUP)), ir.Constant(I64, member))
+        real = builder.icmp_signed("<", unit, units)
+        row = builder.select(real, unit, ir.Constant(I64, 0))
+        weights = load(builder, builder.gep(W.data, [builder.add(builder.mul(row, columns), column)]))
+        weights = builder.select(real, weights, ir.Constant(REALS, None))
+        number = builder.xor(builder.add(_emit_integers(builder, weights, factor), signs), signs)
+        for plane in range(PLANES):
+            shift = 8 * (PLANES - 1 - plane) - 8 * member
+            moved = (builder.lshr if shift > 0 else builder.shl)(number, splat(WORDS, abs(shift)))
+            words[plane] = builder.or_(
+                words[plane], builder.and_(moved, splat(WORDS, 255 << (8 * member)))
+            )
+    return words
 
 
 @intrinsic
-def _lay_rows(typingctx, W, column, inverse, at, planes, place):
-    """A vector of W's columns as bytes, laid out from a place in the planes on; see `Integers`.
+def _lay_rows(typingctx, W, first, last, inverse, planes):
+    """As `_list_rows`, as bytes, laid out as `Integers` says; first: a multiple of COLUMNS.
 
-    Their factors stand from `at` in `inverse` on. Each byte has a sign of its own: what it is above 127
-    goes to the next one.
+    Four rows of W at a time, so that memory is read in the order in which it lies.
     """
     if not (are_contiguous(types.float32, W, inverse) and are_contiguous(types.uint32, planes)):
         return None
     n = types.intp
 
     def codegen(context, builder, signature, args):
-        W, column, inverse, at, planes, place = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
+        W, first, last, inverse, planes = opened(context, builder, signature, args)
+
+        def times(number, constant):
+            return builder.mul(number, ir.Constant(I64, constant))
+
         blocks = builder.extract_value(planes.shape, 2)
-        factor, signs = load(builder, builder.gep(inverse.data, [at])), splat(WORDS, _SIGNS)
-        plane_size = builder.mul(blocks, ir.Constant(I64, 2 * UNITS // _GROUP * LANES))
-        with cgutils.for_range(builder, builder.mul(blocks, ir.Constant(I64, UNITS // _GROUP))) as loop:
-            numbers = []
-            for n in range(_GROUP):
-                unit = builder.add(builder.mul(loop.index, ir.Constant(I64, _GROUP)), ir.Constant(I64, n))
-                real = builder.icmp_signed("<", unit, units)
-                row = builder.select(real, unit, ir.Constant(I64, 0))
-                entry = builder.add(builder.mul(row, columns), column)
-                weights = load(builder, builder.gep(W.data, [entry]))
-                weights = builder.select(real, weights, ir.Constant(REALS, None))
-                number = builder.add(_emit_integers(builder, weights, factor), signs)
-                numbers.append(builder.xor(number, signs))
+        plane_size = times(blocks, 2 * _HALF)
+        with cgutils.for_range(builder, times(blocks, UNITS // _GROUP)) as loop:
             # A block's words of the other half lie between this block's and the next one's.
             block = builder.udiv(loop.index, ir.Constant(I64, UNITS // _GROUP))
-            line = builder.add(loop.index, builder.mul(block, ir.Constant(I64, UNITS // _GROUP)))
-            there = builder.add(place, builder.mul(line, ir.Constant(I64, LANES)))
-            for plane in range(PLANES):
-                word = None
-                for member, number in enumerate(numbers):
-                    shift = 8 * (PLANES - 1 - plane) - 8 * member
-                    mask = splat(WORDS, 255 << (8 * member))
-                    moved = (builder.lshr if shift > 0 else builder.shl)(number, splat(WORDS, abs(shift)))
-                    part = builder.and_(moved, mask)
-                    word = part if word is None else builder.or_(word, part)
-                store(builder, word, builder.gep(planes.data, [there]))
-                there = builder.add(there, plane_size)
+            line = builder.add(times(loop.index, LANES), times(block, _HALF))
+            with cgutils.for_range_slice(builder, first, last, ir.Constant(I64, LANES)) as (column, _):
+                vector = builder.udiv(column, ir.Constant(I64, LANES))
+                half = builder.and_(vector, ir.Constant(I64, 1))
+                strip = builder.lshr(vector, ir.Constant(I64, 1))
+                there = builder.add(line, times(half, _HALF))
+                there = builder.add(there, builder.mul(strip, times(plane_size, PLANES)))
+                factor = load(builder, builder.gep(inverse.data, [column]))
+                for word in _emit_words(builder, W, column, loop.index, factor):
+                    store(builder, word, builder.gep(planes.data, [there]))
+                    there = builder.add(there, plane_size)
         return context.get_dummy_value()
 
-    return types.void(W, n, inverse, n, planes, n), codegen
+    return types.void(W, n, n, inverse, planes), codegen
 
 
 @jit(parallel=True)
-def _convert(W, step, listed, planes):
+def _convert(threads, W, step, listed, planes):
     """Write the steps of W and its integers, in the form that has units."""
-    columns, half = W.shape[1], planes.shape[4] * planes.shape[5]
-    for share in prange((columns + COLUMNS - 1) // COLUMNS):
-        first, inverse = share * COLUMNS, np.empty(COLUMNS, np.float32)
-        vectors = min(COLUMNS, columns - first) // LANES
-        _steps(W, first, vectors, step, inverse)
-        for n in range(vectors):
-            if planes.shape[0] == 0:
-                _list_rows(W, first + n * LANES, inverse, n * LANES, listed)
-            else:
-                place = (share * PLANES * planes.shape[2] * 2 + n) * half
-                _lay_rows(W, first + n * LANES, inverse, n * LANES, planes, place)
+    columns = W.shape[1]
+    shares = (columns + COLUMNS - 1) // COLUMNS
+    parts, inverse = min(threads, shares), np.empty(columns, np.float32)
+    for n in prange(parts):
+        begin, end = share(n, parts, shares)
+        first, last = begin * COLUMNS, min(columns, end * COLUMNS)
+        _steps(W, first, last, step, inverse)
+        if planes.shape[0] == 0:
+            _list_rows(W, first, last, inverse, listed)
+        else:
+            _lay_rows(W, first, last, inverse, planes)
 
 
 def _converted(W, form: Integers) -> Integers:
-    launch(_convert, 4 * W.size, W, *form)
+    launch_shared(_convert, 4 * W.size, W, *form)
     return form
 
 
