@@ -41,6 +41,7 @@ class Stream(IntEnum):
     RECOGNITION = 13 * _LAYERS  # hidden units drawn from data, upwards
     LATENT = 14 * _LAYERS  # what a generator makes rows of
     RELABELLING = 15 * _LAYERS  # of pooled rows, and which of many rows are looked at
+    DATA = 16 * _LAYERS  # binary rows of data that are probabilities
 
 
 class Key(NamedTuple):
@@ -102,6 +103,23 @@ def uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
     out = np.empty((chains, -(-units // 4) * 4), np.float32)
     _fill_chains(out, key.chain, np.uint64(key.step), key.seed, key.stream + layer)
     return out[:, :units]
+
+
+@jit
+def _fill_states(p, out, chain, step, seed, stream):
+    rows, units = p.shape
+    u = np.empty((units + 3) // 4 * 4, np.float32)
+    for r in range(rows):
+        fill_uniforms(u, chain + r, step, seed, stream)
+        for i in range(units):
+            out[r, i] = u[i] < p[r, i]
+
+
+def states(p: np.ndarray, key: Key) -> np.ndarray:
+    """Binary states that are 1 with probabilities p, float32 [rows, units]; uint8, likewise."""
+    out = np.empty(p.shape, np.uint8)
+    _fill_states(p, out, key.chain, np.uint64(key.step), key.seed, int(key.stream))
+    return out
 
 
 def fine_uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:

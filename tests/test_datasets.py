@@ -57,6 +57,7 @@ def test_names_are_sorted_and_complete():
         "bars_and_stripes_3x3",
         "binarized_mnist",
         "digits",
+        "dynamic_mnist",
         "labelled_shifter",
         "mnist",
     ]
@@ -214,6 +215,20 @@ def test_binarized_mnist_has_the_training_rows_of_the_amat_file(binarized_mnist)
     text[:, ::2] = upright + ord("0")
     text[:, -1] = ord("\n")
     assert sha256(text) == "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d"
+
+
+@needs_files
+def test_dynamic_mnist_is_trained_on_greys_and_tested_on_binarized_mnist(binarized_mnist, mnist):
+    dynamic = load("dynamic_mnist")
+    assert dynamic.sampled
+    assert not binarized_mnist.sampled
+    assert dynamic.train.dtype == np.float32
+    assert (dynamic.test == binarized_mnist.test).all()
+    upright = dynamic.train[:100].reshape(-1, 28, 28).transpose(0, 2, 1).reshape(-1, 784)
+    assert (upright == mnist.train[:100]).all()
+    # Both training sets are of the same pictures, in another order.
+    grey, sampled = (d.train.mean(axis=0) for d in (dynamic, binarized_mnist))
+    assert np.abs(grey - sampled).max() < 0.01
 
 
 # --- files from elsewhere -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from ebmbench.randomness import (
     check_seed,
     normals,
     permutation,
+    states,
     uniforms,
 )
 
@@ -71,6 +72,16 @@ KEYS = [
 def test_uniforms_follow_the_specification(key, layer):
     wanted = [[uniform(key, row, unit, layer) for unit in range(11)] for row in range(4)]
     assert uniforms(key, 4, 11, layer).tolist() == wanted
+
+
+def test_states_are_on_where_the_uniform_is_below_the_probability():
+    key = Key(5, Stream.DATA, 2**32 + 1, 3)
+    p = np.float32(np.random.default_rng(0).uniform(size=(9, 11)))
+    p[2], p[3] = 0.0, 1.0
+    found = states(p, key)
+    assert found.dtype == np.uint8
+    assert (found == (uniforms(key, 9, 11) < p)).all()
+    assert (found[2:4] == [[0], [1]]).all()
 
 
 def test_advance_and_chain_continue_with_the_same_bits():

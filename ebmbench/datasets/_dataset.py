@@ -19,10 +19,10 @@ class Dataset:
     name : str
         What `ebmbench.datasets.load` was given: a dataset's name, or the path of a user's file.
     train, test : numpy.ndarray
-        Shapes [n_train, n_visible] and [n_test, n_visible], both of the same dtype: uint8 with the
-        values 0 and 1 when the data are binary, otherwise float32, in [0, 1] unless a file was
-        loaded as real. For a toy distribution
-        whose law is known, both are the whole support, each pattern once.
+        Shapes [n_train, n_visible] and [n_test, n_visible], both of the same dtype unless ``sampled``:
+        uint8 with the values 0 and 1 when the data are binary, otherwise float32, in [0, 1] unless a
+        file was loaded as real. For a toy distribution whose law is known, both are the whole support,
+        each pattern once.
     image_shape : tuple of int or None
         Height and width with which a row is drawn as a picture; None if it is no picture.
     ceiling : float or None
@@ -32,6 +32,9 @@ class Dataset:
         Class of each row, int64 of shapes [n_train] and [n_test]; None if there are no classes.
     image_order : str
         "C" if a row holds its picture line by line, "F" if column by column.
+    sampled : bool
+        Whether ``train`` holds probabilities, from which binary rows are drawn anew each epoch, and
+        ``test`` binary rows.
     source : str
         One line: where the data come from, with the paper and the licence.
     """
@@ -45,6 +48,7 @@ class Dataset:
     labels_test: np.ndarray | None = None
     image_order: Literal["C", "F"] = "C"
     source: str = ""
+    sampled: bool = False
 
     @property
     def n_visible(self) -> int:
@@ -53,7 +57,7 @@ class Dataset:
 
     @property
     def is_binary(self) -> bool:
-        """Whether every value is 0 or 1."""
+        """Whether every value of the rows to train on is 0 or 1."""
         return self.train.dtype == np.uint8
 
     @cached_property

@@ -24,6 +24,7 @@ from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.samplers.meanfield import augmented
 from ebmbench.training.adversarial import Adversarial
+from ebmbench.training.batches import Redraw, redrawn
 from ebmbench.training.initial import initial_gan, initial_network
 from ebmbench.training.joint import Joint, initial_dbm
 from ebmbench.training.pretrained import Pretrained
@@ -47,6 +48,11 @@ class Given(NamedTuple):
     data: Dataset
     batch_size: int
     seed: int
+
+    @property
+    def redraw(self) -> Redraw | None:
+        """See `Fit`."""
+        return redrawn(self.k, self.data.train, self.data.sampled, self.seed)
 
 
 class Phase(NamedTuple):
@@ -138,6 +144,7 @@ class Recipe:
             given.batch_size,
             given.seed,
             tied=layers.tied,
+            redraw=given.redraw,
         )
 
     def _machine(self) -> Phase:
@@ -150,7 +157,7 @@ class Recipe:
         joint = self.parts["joint"]
         start = initial_dbm(given.data.train, self.hidden, given.seed)
         how = joint.optimiser, joint.epochs, given.batch_size, given.seed, joint.phases
-        return Joint(given.k, start, given.data.train, *how)
+        return Joint(given.k, start, given.data.train, *how, given.redraw)
 
     def _make_machine(self, given: Given, model: Any) -> Pretrained:
         layers, joint = self.parts["layers"], self.parts["joint"]
@@ -166,6 +173,7 @@ class Recipe:
             given.batch_size,
             given.seed,
             joint.phases,
+            given.redraw,
         )
 
     def _players(self) -> Phase:

@@ -1,10 +1,43 @@
 """Batches of rows in a fixed random order, a new one each epoch."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from ebmbench.kernels.api import Backend, Rows
 from ebmbench.options import require
-from ebmbench.randomness import Key, Stream, check_seed, permutation
+from ebmbench.randomness import Key, Stream, check_seed, permutation, states
+
+Redraw = Callable[[int], Rows]  # an epoch's number -> its rows, on the device
+
+
+def redrawn(k: Backend, rows: np.ndarray, sampled: bool, seed: int) -> Redraw | None:
+    """What draws binary rows anew each epoch where they are `sampled` from probabilities, or None.
+
+    rows: float32 [n, n_visible]. The same epochs of several trainers see the same draws.
+    """
+    if not sampled:
+        return None
+    return lambda epoch: k.put_rows(states(rows, Key(seed, Stream.DATA, epoch)))
+
+
+class Source:
+    """Rows on the device that are the same in every epoch, or drawn anew.
+
+    Of those that are drawn only one epoch's are kept, and they are made again after a restart.
+    """
+
+    def __init__(self, k: Backend, rows: np.ndarray, redraw: Redraw | None = None) -> None:
+        self._redraw, self._epoch = redraw, -1
+        self._rows: Rows = k.put_rows(rows) if redraw is None else None
+
+    def of(self, epoch: int) -> Rows:
+        """All rows of an epoch."""
+        if self._redraw is not None and epoch != self._epoch:
+            self._rows = None  # make room first
+            self._rows, self._epoch = self._redraw(epoch), epoch
+        return self._rows
 
 
 class Batches:
@@ -23,6 +56,10 @@ class Batches:
         self.seed = check_seed(seed)
         self._epoch = -1
         self._order: Any = None  # of that epoch, on the device
+
+    def of(self, number: int, source: Source) -> Rows:
+        """The rows of batch `number`, on the device."""
+        return self.take(number, source.of(number // self.count))
 
     def take(self, number: int, rows: Rows) -> Rows:
         """The rows of batch `number`, on the device, of an array that holds all n_rows of them."""

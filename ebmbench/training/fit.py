@@ -1,13 +1,13 @@
 """The fit loop: an estimator's gradients, and where the models that it trains start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ebmbench import estimators
-from ebmbench.kernels.api import Backend, Rows, Tree
+from ebmbench.kernels.api import Backend, Tree
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
@@ -16,6 +16,7 @@ from ebmbench.options import require
 from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.training.ascent import Diverged
+from ebmbench.training.batches import Redraw, Source
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 from ebmbench.training.trainer import Trainer
@@ -95,7 +96,7 @@ class Fit(Trainer):
         seed: int = 0,
         fixed: tuple[str, ...] = (),
         mask: np.ndarray | None = None,
-        redraw: Callable[[int], Rows] | None = None,
+        redraw: Redraw | None = None,
     ) -> None:
         real = isinstance(model, GaussianRBM)
         for name in fixed:
@@ -105,18 +106,10 @@ class Fit(Trainer):
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
         super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed, fixed, mask)
-        self._redraw, self._drawn = redraw, -1
-        self._rows: Rows = k.put_rows(rows) if redraw is None else None
+        self._source = Source(k, rows, redraw)
         base = base_rates(rows, "data", model.kind).bias
         key = Key(self.seed, 0)
         self._memory = self._estimator.init(k, self._ascent.start, self._config, key, base)
-
-    def _batch(self) -> Rows:
-        epoch = self.done // self.batches
-        if self._redraw is not None and epoch != self._drawn:
-            self._rows = None  # make room first
-            self._rows, self._drawn = self._redraw(epoch), epoch
-        return self._shuffled.take(self.done, self._rows)
 
     def _gradient(self) -> tuple[Tree, Tree | None]:
         gradient, self._memory, self._info = self._estimator.step(
@@ -124,7 +117,7 @@ class Fit(Trainer):
             self._ascent.handle,
             self._config,
             self._memory,
-            self._batch(),
+            self._shuffled.of(self.done, self._source),
             Key(self.seed, 0, self.done),
         )
         return gradient, self._info["means"]

@@ -22,6 +22,7 @@ from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.samplers import gibbs
 from ebmbench.samplers.meanfield import silent
+from ebmbench.training.batches import Redraw, Source
 from ebmbench.training.fit import check_hidden
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
@@ -72,7 +73,10 @@ class Phases:
 
 
 class Joint(Trainer):
-    """One training run of a DBM; rows: [n, n_visible] in [0, 1]; `UserError` for what cannot be."""
+    """One training run of a DBM; rows: [n, n_visible] in [0, 1]; redraw: as `Fit` takes it.
+
+    Raises `UserError` for what cannot be.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class Joint(Trainer):
         batch_size: int = 100,
         seed: int = 0,
         phases: Phases | None = None,
+        redraw: Redraw | None = None,
     ) -> None:
         rows = check_rows(rows, model.n_visible)
         self._phases = phases or Phases()
@@ -92,7 +97,7 @@ class Joint(Trainer):
         # Of up to two layers of weights every even layer is tied to every odd one.
         mask = dbm.mask(self._sizes) if len(model.weights) >= 3 else None
         super().__init__(k, bipartite, len(rows), optimiser or SGD(), epochs, batch_size, seed, mask=mask)
-        self._rows = k.put_rows(rows)
+        self._source = Source(k, rows, redraw)
         self._chains = gibbs.start(k, bipartite, self._phases.chains, Key(self.seed, Stream.CHAINS))
         others = bipartite.n_visible - model.n_visible
         self._silent = silent(k, self.batch_size, others) if others else None
@@ -109,7 +114,7 @@ class Joint(Trainer):
         return self.k.mean_field(handle, batch, start, self._phases.mean_field, self._phases.tolerance)[0]
 
     def _gradient(self) -> tuple[Tree, Tree | None]:
-        given = self._posterior(self._shuffled.take(self.done, self._rows))
+        given = self._posterior(self._shuffled.of(self.done, self._source))
         self._chains = gibbs.advance(self.k, self._ascent.handle, self._chains, self._phases.sweeps)
         return self.k.moments(self._ascent.handle, given, self._chains.v)
 

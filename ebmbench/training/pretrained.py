@@ -10,7 +10,7 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models.dbm import DBM, composed
 from ebmbench.models.dbn import DBN
 from ebmbench.options import require
-from ebmbench.training.batches import Batches
+from ebmbench.training.batches import Batches, Redraw
 from ebmbench.training.joint import Joint, Phases
 from ebmbench.training.sgd import SGD
 from ebmbench.training.stack import Stack
@@ -21,7 +21,7 @@ class Pretrained(Stages):
     """A `Stack` with doubled inputs, and `Joint` training of what it is `composed` to.
 
     hidden, settings (of cd), stack_optimiser, stack_epochs: as `Stack` takes them; optimiser, epochs,
-    phases: as `Joint` does; rows, batch_size and seed serve both.
+    phases: as `Joint` does; rows, batch_size, seed and redraw serve both.
     """
 
     def __init__(
@@ -37,10 +37,11 @@ class Pretrained(Stages):
         batch_size: int = 100,
         seed: int = 0,
         phases: Phases | None = None,
+        redraw: Redraw | None = None,
     ) -> None:
         require(epochs >= 1, f"the number of joint epochs must be at least 1, but is {epochs}")
         of_stack = settings, stack_optimiser, stack_epochs, batch_size, seed
-        self._stack = Stack(k, rows, hidden, "cd", *of_stack, doubled=True)
+        self._stack = Stack(k, rows, hidden, "cd", *of_stack, doubled=True, redraw=redraw)
         self._together = partial(
             Joint,
             k,
@@ -50,6 +51,7 @@ class Pretrained(Stages):
             batch_size=batch_size,
             seed=seed,
             phases=phases,
+            redraw=redraw,
         )
         updates = epochs * Batches(k, len(rows), batch_size, seed).count
         super().__init__([self._stack.steps, updates], ["pre-training", "joint training"])

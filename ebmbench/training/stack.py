@@ -5,7 +5,7 @@ are binary, so that the kernels' sparse paths serve them as they serve data, and
 that the layer sees q and not one sample of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, derived_seed
 from ebmbench.samplers.recognition import upwards
-from ebmbench.training.batches import Batches
+from ebmbench.training.batches import Batches, Redraw, Source
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_hidden, check_units, initial_model
 from ebmbench.training.sgd import SGD
 from ebmbench.training.stages import Stages
@@ -35,7 +35,7 @@ class Stack(Stages):
     lowest layer's visible units are, and whether their precision is learned; masks: for each layer 0 and
     1 of the shape of its W, or None; doubled: whether layers hear their neighbours as those of a DBM
     that is pre-trained do (see `betas`), by contrastive divergence; tied: whether an upper layer starts
-    as the one below, see `turned`.
+    as the one below, see `turned`; redraw: of the data, as `Fit` takes it.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Stack(Stages):
         masks: Sequence[np.ndarray | None] | None = None,
         doubled: bool = False,
         tied: bool = False,
+        redraw: Redraw | None = None,
     ) -> None:
         depth = len(hidden)
         require(depth >= 1, "a stack needs at least one hidden layer")
@@ -73,7 +74,8 @@ class Stack(Stages):
         self._masks = _each("masks", masks, depth)
         self._tied = tied
         self._data = check_rows(rows, real=visible == "gaussian")
-        self._rows = k.put_rows(self._data) if depth > 1 else None
+        self._redraw = redraw
+        self._source = Source(k, self._data, redraw) if depth > 1 else None
         self._check_upper_layers()
         if tied:
             self._check_tied(visible, doubled)
@@ -110,7 +112,7 @@ class Stack(Stages):
         if (visible_beta, hidden_beta) != (1.0, 1.0):
             settings |= {"visible_beta": visible_beta, "hidden_beta": hidden_beta}
         seed, units = derived_seed(self.seed, number), self.hidden[number]
-        redraw: Callable[[int], Rows] | None = None
+        redraw = self._redraw
         fixed: tuple[str, ...] = ()
         if number == 0:
             rows, fixed = self._data, PRECISIONS[self._precision]
@@ -143,7 +145,10 @@ class Stack(Stages):
         before = sum(self._epochs[: len(layers)])
         step = (before + epoch) * len(self.hidden)
         upward = [hidden_beta for _, hidden_beta in self.betas]
-        return upwards(self.k, layers, self._rows, Key(self.seed, Stream.RECOGNITION, step), upward)
+        assert self._source is not None
+        return upwards(
+            self.k, layers, self._source.of(epoch), Key(self.seed, Stream.RECOGNITION, step), upward
+        )
 
 
 def turned(below: RBM, start: RBM) -> RBM:

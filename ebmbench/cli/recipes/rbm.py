@@ -2,6 +2,7 @@
 
 from ebmbench.cli.recipes._run import OF_FITS, Options, Run, facts_of_fit
 from ebmbench.kernels.api import Backend
+from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
 
 NAME = "rbm"
@@ -21,6 +22,7 @@ def make(options: Options, k: Backend) -> Run:
     fit = Fit(
         k, start, data.train, options.estimator, settings, options.sgd(rate), epochs,
         options.batch_size, options.seed, PRECISIONS[options.precision],
+        redraw=redrawn(k, data.train, data.sampled, options.seed),
     )  # fmt: skip
     facts = facts_of_fit(options, settings, hidden=hidden, epochs=epochs, rate=rate)
     told = f"{data.n_visible}x{hidden}, {{}} updates by {options.estimator}"

@@ -20,6 +20,7 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models.rbm import TwoLayers
 from ebmbench.options import require
 from ebmbench.partition import ais, exact
+from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
 from ebmbench.training.sgd import SGD
 
@@ -198,4 +199,5 @@ def _fit(k: Backend, case: Case, data: Dataset, model: TwoLayers) -> Fit:
         case.batch_size,
         case.seed,
         PRECISIONS[case.precision],
+        redraw=redrawn(k, data.train, data.sampled, case.seed),
     )

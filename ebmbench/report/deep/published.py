@@ -33,10 +33,14 @@ _ALL = (
 )
 
 
+_TESTED_LIKE = {"dynamic_mnist": "binarized_mnist"}  # on the same rows
+
+
 def like(entry: Entry) -> Published | None:
     """The published model that an entry is to be compared with, if there is one."""
     for one in _ALL:
-        same = (one.dataset, one.measure, one.model) == (entry.where, entry.measure, entry.model)
+        where = _TESTED_LIKE.get(entry.where, entry.where)
+        same = (one.dataset, one.measure, one.model) == (where, entry.measure, entry.model)
         if same and one.depth in (0, len(entry.hidden)):
             return one
     return None
