@@ -6,8 +6,8 @@ other. The clock runs through all phases. Memory is measured in a process of its
 epoch in every stage and evaluates nothing.
 """
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class Case(tasks.Case):
     """One training run and how it is judged.
 
     model: dbn, dbm, mlp or gan; hidden: units of its hidden layers, of a gan in its table players;
-    layers, joint, classifier, players: the settings of its parts, see `harness.parts`; evaluate, betas,
+    layers, joint, classifier, players: the settings of its parts, see `harness.parts`; sampled: whether a
+    DBN's or DBM's layers take grey rows for probabilities and see a new draw each epoch; evaluate, betas,
     chains: the method of `partition` for a bound's log Z, or none, as where rows are grey; resolve:
     whether that is also annealed backwards at the end; samples: of a generator that are judged;
     checkpoints, spacing: as in the task `train`, of each phase; targets: of what the last phase is judged
@@ -58,6 +59,7 @@ class Case(tasks.Case):
     joint: dict[str, Any] = field(default_factory=dict, hash=False)
     classifier: dict[str, Any] = field(default_factory=dict, hash=False)
     players: dict[str, Any] = field(default_factory=dict, hash=False)
+    sampled: bool = False
     evaluate: str = "ais"
     betas: int | str = 1000
     chains: int = 100
@@ -76,6 +78,8 @@ class Case(tasks.Case):
         if self.evaluate != quality.NONE:
             partition.find(self.evaluate, self.evaluation)
         bounded = self.recipe.phases[0].measure == BOUND
+        energies = self.model in ("dbn", "dbm")
+        require(energies or not self.sampled, f"a {self.model} draws no rows, so sampled plays no part")
         judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
         require(judged, f"evaluate is none, and nothing else judges this {self.model}")
         require(
@@ -110,7 +114,7 @@ class Case(tasks.Case):
     @property
     def data(self) -> Dataset:
         """The data set, read once a process."""
-        return load_dataset(self.dataset)
+        return _data(self.dataset, self.sampled)
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the label as `recipe` and all settings of the parts."""
@@ -136,6 +140,12 @@ class Case(tasks.Case):
         if row.get("resolved") is False:
             text += ", not resolved"
         return text + (", no gain" if row["verdict"] == NO_GAIN else "")
+
+
+@cache
+def _data(name: str, sampled: bool) -> Dataset:
+    data = load_dataset(name)
+    return replace(data, sampled=True) if sampled else data
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
