@@ -83,6 +83,24 @@ def test_threads_do_not_change_a_gradient(k, threads):
 
 
 @needs_two_threads
+@pytest.mark.parametrize("rows", ["binary", "grey"])
+@pytest.mark.parametrize("size", [(30, 1061), (1061, 30)], ids=str)
+def test_threads_share_the_columns_of_a_wide_layer_and_change_no_bit(k, threads, size, rows):
+    """In sums, draws and updates; the last vector of columns is not whole."""
+    states = random_rows(5, size[0], seed=45) * (1.0 if rows == "binary" else 0.5)
+    found = []
+    for count in (1, 2):
+        threads(count)
+        model, v = k.put(random_rbm(*size, seed=46, scale=0.2)), k.put_rows(states)
+        contrast = k.moments(model, v, k.take(v, np.arange(2)))
+        k.update(model, k.zeros(model), contrast.gradient, 0.1, 0.5, 0.01)
+        walked = walk(k, model, states, 1) if rows == "binary" else np.empty(0)
+        sums = k.get_rows(k.hidden_input(model, v))
+        found.append(np.concatenate([flat(vars(k.get(model))), walked.ravel(), sums.ravel()]))
+    assert same(k, *found)
+
+
+@needs_two_threads
 def test_grid_walks_a_thousand_sweeps_alike(k, threads):
     model = k.put(MODEL, "grid")
     found = []
