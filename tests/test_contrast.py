@@ -8,7 +8,9 @@ from conftest import complaint, needs_two_threads, random_rbm, random_rows
 
 from ebmbench.compile import jit
 from ebmbench.errors import DeviceError
+from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.contrast import Contrast, pick, scratch
+from ebmbench.kernels.cpu.large_batches import LEAST, LargeContrast
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key
 from ebmbench.training.fit import Fit
@@ -27,16 +29,18 @@ def grey(count, units):
     return np.random.default_rng([7, count]).random((count, units)).astype(np.float32)
 
 
-PHASES = {
-    "binary": (random_rows, random_rows),
-    "grey data": (grey, random_rows),
-    "grey": (grey, grey),
+PHASES = {  # how both phases are made, and of how many rows, more than 16 and of unequal numbers
+    "binary": (random_rows, random_rows, 33, 18),
+    "large": (random_rows, random_rows, LEAST + 70, LEAST),
+    "grey data": (grey, random_rows, 33, 18),
+    "grey": (grey, grey, 33, 18),
 }
 
 
-def phases(k, units, kind="binary", plus=33, minus=18):
-    """Rows of both phases, more than 16 and of unequal numbers."""
-    return [k.put_rows(make(n, units)) for make, n in zip(PHASES[kind], (plus, minus), strict=True)]
+def phases(k, units, kind="binary"):
+    """Rows of both phases."""
+    make_plus, make_minus, plus, minus = PHASES[kind]
+    return k.put_rows(make_plus(plus, units)), k.put_rows(make_minus(minus, units))
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +110,25 @@ def test_the_transposed_copy_follows(cpu, size):
     np.testing.assert_array_equal(Wt[:, :n_visible], W[:, :n_hidden].T)
     assert not W[:, n_hidden:].any()
     assert not Wt[:, n_visible:].any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_large_batch_is_summed_as_exactly_as_a_small_one(cpu, size):
+    """p's integers are off by 2**-24 at most, and what 1,000 additions of float32 round is no less."""
+    model, (plus, minus) = cpu.put(random_rbm(*size, seed=5, scale=0.1)), phases(cpu, size[0], "large")
+    found = cpu.moments(model, plus, minus).gradient["W"]
+    assert isinstance(found, LargeContrast) == tiles.allowed()
+    p_plus, p_minus = (cpu.hidden_probability(model, rows).astype(np.float64) for rows in (plus, minus))
+    wanted = plus.T.astype(float) @ p_plus / len(plus) - minus.T.astype(float) @ p_minus / len(minus)
+    assert np.abs(np.asarray(found)[:, : size[1]] - wanted).max() < 3e-7
+
+
+def test_a_large_batch_without_a_number_is_none(cpu):
+    host, (plus, minus) = random_rbm(45, 37, seed=6), phases(cpu, 45, "large")
+    host.c[3] = np.nan
+    gradient = np.asarray(cpu.moments(cpu.put(host), plus, minus).gradient["W"])
+    assert np.isnan(gradient[:, 3]).all()
+    assert np.isfinite(gradient[:, :3]).all()
 
 
 def test_a_gradient_outlives_the_steps_after_it(cpu):

@@ -85,11 +85,12 @@ HOT = {
         contrast._write, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
     ),
     "training on grey rows": (
-        update._climb, {"plus": "float32", "minus": "uint8"}, [WEIGHTED, ROWS_ADDED, ("multiply", "add")],
+        contrast._climb, {"plus": "float32", "minus": "uint8"},
+        [WEIGHTED, ROWS_ADDED, ("multiply", "add")],
     ),
     "a mask": (update._mask, {}, [("multiply",)]),
     "training": (
-        update._climb, {"plus": "uint8", "minus": "uint8"},
+        contrast._climb, {"plus": "uint8", "minus": "uint8"},
         [ROWS_ADDED, ("multiply", "subtract"), ("multiply", "add")],
     ),
     "update of weights": (update._update_weights, {}, [("multiply", "add")]),

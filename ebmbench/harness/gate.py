@@ -24,11 +24,12 @@ from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, uniforms
 
 # n_visible, n_hidden, rows: ragged, and beyond every block of the kernels (128 columns of a sum of rows,
-# 512 units of a sum of softplus, 1,000 factors of a product, 128 chains of a tile of tensor cores).
+# 512 units of a sum of softplus, 1,000 factors of a product, 128 chains of a tile of tensor cores, 256
+# rows from which on a matrix unit adds up gradients).
 _MANY_CHAINS = (37, 21, 130)
 SIZES = (
     (1, 7, 3), (7, 1, 1), (31, 33, 7), (33, 8, 5), (65, 31, 2), (145, 129, 3), (3, 1100, 2), (1100, 3, 2),
-    _MANY_CHAINS,
+    _MANY_CHAINS, (20, 18, 260),
 )  # fmt: skip
 _ARITHMETICS = {(31, 33, 7): ARITHMETICS, _MANY_CHAINS: ("bfloat16", "bfloat16x2")}
 _ENUMERABLE = 12

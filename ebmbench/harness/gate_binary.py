@@ -47,7 +47,7 @@ class BinaryJobs:
     }
 
     def __init__(self, k: Backend, model: RBM, v: np.ndarray, arithmetic: str) -> None:
-        self.k, self.host, self.rows = k, model, k.put_rows(v)
+        self.k, self.host, self.rows, self.others = k, model, k.put_rows(v), k.put_rows(1 - v)
         self.model = k.put(model, arithmetic)
         if arithmetic.startswith("bfloat16"):
             self.tolerances = {job: self.tolerances[job] for job in PRODUCTS}
@@ -109,7 +109,8 @@ class BinaryJobs:
 
     def moments(self) -> list:
         """The last one of a model at half its temperature."""
-        pairs = (self.rows, self.rows[:1], 1.0), (self.grey, self.rows, 1.0), (self.rows, self.grey, 2.0)
+        pairs = [(self.rows, self.rows[:1], 1.0), (self.rows, self.others, 1.0)]
+        pairs += [(self.grey, self.rows, 1.0), (self.rows, self.grey, 2.0)]
         return [part for given in pairs for part in self._trees(self.k.moments(self.model, *given))]
 
     def pseudolikelihood(self) -> list:

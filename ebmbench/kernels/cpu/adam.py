@@ -11,10 +11,10 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.contrast import part, parts_of
+from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
 from ebmbench.kernels.cpu.simd import fill
 from ebmbench.kernels.cpu.threads import launch_shared
-from ebmbench.kernels.cpu.update import move
 from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
 
 _BOUND = np.float32(LARGEST_PARAMETER)

@@ -144,7 +144,7 @@ def follow(bias, W, matrix, new, last, sweep, room, x):
     [chains, columns].
     """
     if matrix.planes.shape[0] > 0:
-        tiles.multiply(bias, matrix.step, matrix.planes, new, room.tiled, x)
+        tiles.multiply(bias, matrix.step, matrix.planes, new, 0, bias.size, room.tiled, x)
     elif matrix.listed.shape[0] > 0:
         _change(last.zero, matrix.listed, new, last.states, sweep == 0, room, last.sums)
         for r in range(new.shape[0]):

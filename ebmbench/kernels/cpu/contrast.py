@@ -19,12 +19,14 @@ from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE
+from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
 from ebmbench.kernels.cpu.simd import copy, fill
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work
+from ebmbench.kernels.cpu.transpose import transpose
 
 TILE = LANES  # visible units that are worked on together: a cache line of a column of W
-_TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
+TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
 WIDTH = 512  # columns at once, so that the rows of p that a tile adds up stay in a core's cache
 
 
@@ -37,7 +39,7 @@ def _tiles(units):
 def parts_of(threads, units):
     """Into how many parts of W's rows, each of whole tiles and not too many, the threads divide them."""
     tiles = _tiles(units)
-    rounds = (tiles + threads * _TALL - 1) // (threads * _TALL)
+    rounds = (tiles + threads * TALL - 1) // (threads * TALL)
     return min(tiles, threads * rounds)
 
 
@@ -222,6 +224,34 @@ def _write(plus, minus, p_plus, p_minus, zero, W):
                 )
 
 
+@jit(parallel=True)
+def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
+    """Update W along the contrast, of which no more than a row exists at a time.
+
+    At 784 x 500 and a batch of 100 most of it is additions of the contrast, bound by the cache as in
+    `layers`. At 4096 x 4096 it is memory: W and its velocity are read and written and the transposed
+    copy is written, 64 MiB each time; a gradient that is written down would add two times more.
+    """
+    units, columns = W.shape
+    parts = parts_of(threads, units)
+    for n in prange(parts):
+        low, high = part(n, parts, units)
+        gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
+        for top in range(low, high, TILE):
+            bottom = min(high, top + TILE)
+            picked = pick_tile(plus, minus, top, bottom)
+            for first in range(0, columns, WIDTH):
+                last = min(columns, first + WIDTH)
+                prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
+                for i in range(top, bottom):
+                    contrast_of_unit(
+                        plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
+                    )
+                    w, v = W[i, first:last], velocity[i, first:last]
+                    move(w, v, gradient[first:last], rate, momentum, decay)
+        transpose(W, low, high, n_hidden, Wt)
+
+
 @dataclass(eq=False)
 class Contrast:
     """A gradient of W from rows v and p(h|v), float32 [B, padded], of both phases.
@@ -252,5 +282,13 @@ class Contrast:
         """See the class."""
         if self.written is None:
             self.written = aligned_empty(self.plus.shape[1], self.p_plus.shape[1])
-            launch(_write, self.work, *self.factors, self.written)
+            self.write(self.written)
         return np.array(self.written, dtype, copy=copy)
+
+    def write(self, W: np.ndarray) -> None:
+        """Write it to W, float32 [n_visible, padded]."""
+        launch(_write, self.work, *self.factors, W)
+
+    def climb(self, *moved: Any) -> None:
+        """Add it to a model's W, which takes W, Wt, velocity, n_hidden, rate, momentum and decay."""
+        launch_shared(_climb, self.work, *self.factors, *moved)

@@ -31,9 +31,9 @@ def load(builder, pointer, kind=REALS, align=4):
     return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=align)
 
 
-def store(builder, vector, pointer):
-    """Write a vector of numbers of four bytes there."""
-    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer()), align=4)
+def store(builder, vector, pointer, align=4):
+    """Write a vector there; align: as for `load`."""
+    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer()), align=align)
 
 
 def splat(kind, number):

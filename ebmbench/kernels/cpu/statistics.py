@@ -9,6 +9,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty
+from ebmbench.kernels.cpu.large_batches import LargeContrast
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import fill, product, total
@@ -175,7 +176,8 @@ def phases(model, positive, negative, matrix, beta=1.0) -> Phases:
     b, b_mean, c, c_mean = (np.empty_like(x) for x in (model.b, model.b, model.c, model.c))
     contrast_means(positive, negative, b, b_mean)
     contrast_means(p_plus, p_minus, c, c_mean)
-    W = Contrast(positive, negative, p_plus, p_minus)
+    kind = LargeContrast if LargeContrast.serves(positive, negative) else Contrast
+    W = kind(positive, negative, p_plus, p_minus)
     return Phases({"W": W, "b": b, "c": c}, {"b": b_mean, "c": c_mean})
 
 

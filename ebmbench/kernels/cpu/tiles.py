@@ -203,14 +203,14 @@ def _shape(rows):
 
 
 @jit
-def multiply(bias, step, planes, states, room, x):
-    """X = bias + step (states times integers).
+def multiply(bias, step, planes, states, left, right, room, x):
+    """Columns [left, right) of x = bias + step (states times integers); left: a multiple of COLUMNS.
 
     bias, step: float32 [columns]; planes: uint32, of `Integers`; states: uint8 [chains, units] of 0 and
-    1; room: of `room`; x: float32 [chains, columns].
+    1; room: of `room`; x: float32 [at least chains, columns].
     """
     chains, units = states.shape
-    columns, blocks = bias.size, planes.shape[2]
+    blocks = planes.shape[2]
     stride, rows = blocks * UNITS, _tile_height(chains)
     for r in range(chains):
         # On cache lines, as loads that cross them take twice as long, and 0 behind the units.
@@ -219,8 +219,8 @@ def multiply(bias, step, planes, states, room, x):
         fill(line[units:], np.uint8(0))
     size = blocks * 2 * _TILE_BYTES // 4
     _configure(_shape(rows))
-    for first in range(0, columns, COLUMNS):
-        vectors = (min(columns, first + COLUMNS) - first) // LANES
+    for first in range(left, right, COLUMNS):
+        vectors = (min(right, first + COLUMNS) - first) // LANES
         place = first // COLUMNS * PLANES * size
         for top in range(0, chains, 2 * rows):
             for plane in range(PLANES):

@@ -5,14 +5,17 @@ from numba import types
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.emit import LANES, WORDS, are_contiguous, load, opened, store
+from ebmbench.kernels.cpu.emit import BYTES, LANES, REALS, WORDS, are_contiguous, load, opened, store
 
 
 @intrinsic
 def _transpose_square(typingctx, source, i, j, target):
     """target[j:j+16, i:i+16] = source[i:i+16, j:j+16]ᵀ."""
-    if not are_contiguous(types.float32, source, target, ndim=2):
+    kinds = {types.float32: (REALS, 4), types.uint8: (BYTES, 1)}
+    dtype = source.dtype
+    if dtype not in kinds or not are_contiguous(dtype, source, target, ndim=2):
         return None
+    kind, size = kinds[dtype]
 
     def codegen(context, builder, signature, args):
         def pointers(array, row, column):
@@ -23,7 +26,7 @@ def _transpose_square(typingctx, source, i, j, target):
                 at = builder.gep(at, [columns])
 
         source, i, j, target = opened(context, builder, signature, args)
-        rows = [load(builder, at) for at in pointers(source, i, j)]
+        rows = [load(builder, at, kind, size) for at in pointers(source, i, j)]
         # Exchange what lies across the diagonal: first two blocks of 8 x 8, then of 4 x 4 in each, ...
         distance = LANES // 2
         while distance:
@@ -39,7 +42,7 @@ def _transpose_square(typingctx, source, i, j, target):
                 )
             rows, distance = moved, distance // 2
         for row, at in zip(rows, pointers(target, j, i), strict=True):
-            store(builder, row, at)
+            store(builder, row, at, size)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target), codegen

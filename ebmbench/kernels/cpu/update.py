@@ -4,33 +4,13 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import (
-    TILE,
-    WIDTH,
-    Contrast,
-    contrast_of_unit,
-    part,
-    parts_of,
-    pick_tile,
-    prepare_tile,
-)
+from ebmbench.kernels.cpu.contrast import Contrast, part, parts_of
 from ebmbench.kernels.cpu.device import aligned_zeros, store
+from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.simd import total
 from ebmbench.kernels.cpu.threads import launch, launch_shared
 from ebmbench.kernels.cpu.transpose import transpose
-from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
-
-
-@jit(forceinline=True)
-def move(w, v, g, rate, momentum, decay):
-    """V = momentum v + rate (g - decay w), or 0 where that is next to nothing, and w += v; in place.
-
-    The velocity of a weight without a gradient shrinks by the momentum at each update, and must not stay
-    for good among the numbers that `TINY` keeps away.
-    """
-    for j in range(w.size):
-        v[j] = settled(momentum * v[j] + rate * (g[j] - decay * w[j]), TINY)
-        w[j] += v[j]
+from ebmbench.scalar import LARGEST_PARAMETER
 
 
 @jit(parallel=True)
@@ -42,34 +22,6 @@ def _update_weights(threads, gradient, W, Wt, velocity, n_hidden, rate, momentum
         for i in range(top, bottom):
             move(W[i], velocity[i], gradient[i], rate, momentum, decay)
         transpose(W, top, bottom, n_hidden, Wt)
-
-
-@jit(parallel=True)
-def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
-    """`_update_weights` along a `Contrast`, of which no more than a row exists at a time.
-
-    At 784 x 500 and a batch of 100 most of it is additions of the contrast, bound by the cache as in
-    `layers`. At 4096 x 4096 it is memory: W and its velocity are read and written and the transposed
-    copy is written, 64 MiB each time; a gradient that is written down would add two times more.
-    """
-    units, columns = W.shape
-    parts = parts_of(threads, units)
-    for n in prange(parts):
-        low, high = part(n, parts, units)
-        gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        for top in range(low, high, TILE):
-            bottom = min(high, top + TILE)
-            picked = pick_tile(plus, minus, top, bottom)
-            for first in range(0, columns, WIDTH):
-                last = min(columns, first + WIDTH)
-                prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
-                for i in range(top, bottom):
-                    contrast_of_unit(
-                        plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
-                    )
-                    w, v = W[i, first:last], velocity[i, first:last]
-                    move(w, v, gradient[first:last], rate, momentum, decay)
-        transpose(W, low, high, n_hidden, Wt)
 
 
 @jit
@@ -138,7 +90,7 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
         if name == "W":
             moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
             if isinstance(g, Contrast) and g.written is None:
-                launch_shared(_climb, g.work, *g.factors, *moved)
+                g.climb(*moved)
             else:
                 launch_shared(_update_weights, v.size, np.asarray(g), *moved)
         else:
