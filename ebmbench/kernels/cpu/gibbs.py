@@ -47,7 +47,7 @@ def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream,
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
-    if steps == 1:  # the threads wait for each other between its halves, but each reads half of W
+    if steps == 1:  # the threads wait for each other between its halves, but may share a wide layer
         h = sample_hidden(model, v, key, beta)
         return sample_visible(model, h, key, beta), h
     last = np.empty((len(v), model.n_visible), np.uint8)

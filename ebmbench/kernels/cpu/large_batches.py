@@ -13,12 +13,12 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu import tiles
-from ebmbench.kernels.cpu.contrast import TALL, Contrast
+from ebmbench.kernels.cpu.contrast import TALL, Contrast, part
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, laid_out
 from ebmbench.kernels.cpu.moving import move
-from ebmbench.kernels.cpu.threads import launch, launch_shared, share
+from ebmbench.kernels.cpu.threads import launch, launch_shared
 from ebmbench.kernels.cpu.transpose import transpose
 
 LEAST = 256  # rows of each phase from which on p's integers and the states' transposes are worth it
@@ -74,19 +74,12 @@ def _scratch(factors, columns):
     return width, tiles.room(tiles.HEIGHT, rows), x, y
 
 
-@jit(forceinline=True)
-def _units_of(number, parts, units):
-    """Which units a part has, from and to: whole vectors of a row of the transposed W."""
-    low, high = share(number, parts, (units + LANES - 1) // LANES)
-    return low * LANES, min(units, high * LANES)
-
-
 @jit(parallel=True)
 def _climb(threads, factors, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
     """As `contrast._climb`; columns come first, so that p's integers stay in the core's cache."""
     units, columns = W.shape
     for n in prange(threads):
-        low, high = _units_of(n, threads, units)
+        low, high = part(n, threads, units)
         width, room, x, y = _scratch(factors, columns)
         for left in range(0, columns, width):
             right = min(columns, left + width)
@@ -105,7 +98,7 @@ def _write(threads, factors, zero, W):
     """As `contrast._write`."""
     units, columns = W.shape
     for n in prange(threads):
-        low, high = _units_of(n, threads, units)
+        low, high = part(n, threads, units)
         width, room, x, y = _scratch(factors, columns)
         for left in range(0, columns, width):
             right = min(columns, left + width)

@@ -43,9 +43,12 @@ def launch_shared(kernel: Callable[..., Any], work: float, *arguments: Any) -> A
 
 def group_size(chains: int, largest: int = _LARGEST_GROUP) -> int:
     """How many chains walk together: as many for each thread, and no more than fit a core's cache."""
-    threads = numba.get_num_threads()
-    rounds = -(-chains // (threads * largest))
-    return max(1, -(-chains // (threads * max(1, rounds))))
+    return _even_group(chains, numba.get_num_threads(), largest)
+
+
+def _even_group(rows: int, shares: int, largest: int) -> int:
+    rounds = -(-rows // (shares * largest))
+    return max(1, -(-rows // (shares * max(1, rounds))))
 
 
 def split(rows: int, columns: int) -> tuple[int, int]:
@@ -57,9 +60,7 @@ def split(rows: int, columns: int) -> tuple[int, int]:
     """
     threads = numba.get_num_threads()
     across = max(n for n in range(1, threads + 1) if threads % n == 0 and n <= max(1, columns // _SHARE))
-    down = threads // across
-    rounds = -(-rows // (down * _GROUP))
-    return across, max(1, -(-rows // (down * max(1, rounds))))
+    return across, _even_group(rows, threads // across, _GROUP)
 
 
 @jit(forceinline=True)
