@@ -121,9 +121,8 @@ def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, fl
     while left:
         near: list[int] = []
         found = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
-        while len(found) > len(
-            near
-        ):  # what their numbers would cover joins them, which makes more numbers
+        # What their numbers would cover joins them, which makes more numbers.
+        while len(found) > len(near):
             near = found
             first, middle = at[near, 0].min(), at[near, 1].mean()
             last = at[near, 0].max() + _LETTER * sum(len(f"{n + 1}, ") for n in near)
