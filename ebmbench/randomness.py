@@ -16,32 +16,33 @@ from ebmbench.compile import jit
 from ebmbench.errors import UserError
 from ebmbench.philox import four_uniforms
 
-_LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
+LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
 VISIBLE, HIDDEN = 0, 1
-START = _LAYERS - 1  # the layer whose uniforms the first states of chains are drawn with
-SWAPS = _LAYERS - 2  # ... and that which decides about exchanges between temperatures
+START = LAYERS - 1  # the layer whose uniforms the first states of chains are drawn with
+SWAPS = LAYERS - 2  # ... and that which decides about exchanges between temperatures
 
 
 class Stream(IntEnum):
     """The registry of purposes; each owns 16 consecutive streams, one a layer."""
 
-    CHAINS = 0 * _LAYERS  # chains that persist or are sampled for their own sake
-    CONTRASTIVE = 1 * _LAYERS  # chains started from data
-    ANNEALING = 2 * _LAYERS
-    SAMPLES = 3 * _LAYERS  # chains that are only looked at: not those that shaped the model
-    INITIAL_PARAMETERS = 4 * _LAYERS
-    SHUFFLING = 5 * _LAYERS
-    CHOSEN_BITS = 6 * _LAYERS
-    BASELINE = 7 * _LAYERS
-    NOISE = 8 * _LAYERS  # the rows that data are told apart from
-    DENOISING = 9 * _LAYERS  # what denoising score matching adds to the data
-    EXACT = 10 * _LAYERS  # draws from an enumerated law
-    REVERSE_ANNEALING = 11 * _LAYERS  # from the model back to the base
-    BURN_IN = 12 * _LAYERS  # chains whose last states a reverse run starts from
-    RECOGNITION = 13 * _LAYERS  # hidden units drawn from data, upwards
-    LATENT = 14 * _LAYERS  # what a generator makes rows of
-    RELABELLING = 15 * _LAYERS  # of pooled rows, and which of many rows are looked at
-    DATA = 16 * _LAYERS  # binary rows of data that are probabilities
+    CHAINS = 0 * LAYERS  # chains that persist or are sampled for their own sake
+    CONTRASTIVE = 1 * LAYERS  # chains started from data
+    ANNEALING = 2 * LAYERS
+    SAMPLES = 3 * LAYERS  # chains that are only looked at: not those that shaped the model
+    INITIAL_PARAMETERS = 4 * LAYERS
+    SHUFFLING = 5 * LAYERS
+    CHOSEN_BITS = 6 * LAYERS
+    BASELINE = 7 * LAYERS
+    NOISE = 8 * LAYERS  # the rows that data are told apart from
+    DENOISING = 9 * LAYERS  # what denoising score matching adds to the data
+    EXACT = 10 * LAYERS  # draws from an enumerated law
+    REVERSE_ANNEALING = 11 * LAYERS  # from the model back to the base
+    BURN_IN = 12 * LAYERS  # chains whose last states a reverse run starts from
+    RECOGNITION = 13 * LAYERS  # hidden units drawn from data, upwards
+    LATENT = 14 * LAYERS  # what a generator makes rows of
+    RELABELLING = 15 * LAYERS  # of pooled rows, and which of many rows are looked at
+    DATA = 16 * LAYERS  # binary rows of data that are probabilities
+    DROPOUT = 17 * LAYERS  # units that a step leaves out of a network
 
 
 class Key(NamedTuple):

@@ -133,10 +133,10 @@ class Watched:
             self.fakes.append(k.get_rows(second))
             return k.device["stack"](first, second)
 
-        def forward_job(original, model, x):
+        def forward_job(original, model, x, dropout):
             if model.sizes[0] == 3:
                 self.noise.append(k.get_rows(x).astype(float))
-            return original(model, x)
+            return original(model, x, dropout)
 
         def adam(original, model, first, second, gradient, step, rate, *rest):
             before, gradient_found = k.get(model).parameters, k.get_tree(model, gradient)
@@ -242,7 +242,7 @@ def test_the_best_discriminator_of_a_known_problem_is_reached(k):
     run.advance(1)
     x = np.linspace(-0.95, 0.95, 39)[:, None]
     p = (1 + x) ** 3 / 4
-    found = [expit(forward(gan.discriminator, x)[-1]) for gan in (start, run.model)]
+    found = [expit(forward(gan.discriminator, x).outputs) for gan in (start, run.model)]
     errors = [np.abs(D - p / (p + 0.5)).max() for D in found]
     assert errors[0] > 0.3
     assert errors[1] < 0.03
@@ -261,7 +261,7 @@ def test_a_gan_learns_the_mean_of_a_mixture(k, form):
     run = Adversarial(k, start, data, form, Adam(0.002, 0.5, schedule="linear"), 1, 50, 100, 1)
     run.advance(run.steps)
     z = latent(Key(9, Stream.SAMPLES), 4000, 4)
-    before, after = (forward(gan.generator, z)[-1].mean(axis=0) for gan in (start, run.model))
+    before, after = (forward(gan.generator, z).outputs.mean(axis=0) for gan in (start, run.model))
     assert np.abs(before - data.mean(axis=0)).max() > 0.6
     assert np.abs(after - data.mean(axis=0)).max() < 0.3
 
@@ -401,7 +401,7 @@ def test_activations_keep_their_size_from_layer_to_layer():
     """The mean square of a deep stack's pre-activations, within what 500 units' chance allows."""
     for name in ("relu", "leaky_relu"):
         deep = initial_network((500,) * 7, (name,) * 6, 2)
-        layers = forward(deep, np.random.default_rng(0).normal(size=(200, 500)))
+        layers = forward(deep, np.random.default_rng(0).normal(size=(200, 500))).given
         last = (layers[-2] @ deep.weights[-1]) ** 2
         assert 0.5 < last.mean() / 2 / (1.0 if name == "relu" else 1 / 1.04) < 2.0
 

@@ -6,6 +6,7 @@ from conftest import complaint, needs_two_threads
 from scipy.special import logsumexp
 
 from ebmbench.harness.gate_networks import network
+from ebmbench.models.dropout import Dropout
 from ebmbench.randomness import Key, Stream, normals
 from ebmbench.scalar import ACTIVATIONS
 
@@ -220,7 +221,7 @@ def bits_after_training(k, x, updates=3):
     targets = k.put_rows(soft_targets(len(x), WIDE[-1]))
     data = k.put_rows(x)
     for step in range(1, updates + 1):
-        through = k.forward(handle, data)
+        through = k.forward(handle, data, Dropout((0.1, 0.5, 0.2), Key(2, Stream.DROPOUT, step)))
         delta = k.cross_entropy(handle, through, targets).delta
         gradient = k.backward(handle, through, delta)
         k.adam(handle, first, second, gradient, step, 1e-3, 0.9, 0.99, 1e-8)

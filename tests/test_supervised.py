@@ -46,7 +46,7 @@ def plain(model, optimiser, updates, seed=3, epochs=4):
         here = permutation(Key(seed, Stream.SHUFFLING, epoch), len(ROWS))[number * BATCH :][:BATCH]
         layers = mlp.forward(MLP.of(p, model.activations), ROWS[here].astype(float))
         wanted = np.eye(3)[LABELS[here]]
-        delta = (wanted - np.exp(log_softmax(layers[-1], axis=1))) / len(here)
+        delta = (wanted - np.exp(log_softmax(layers.outputs, axis=1))) / len(here)
         gradient, _ = mlp.backward(MLP.of(p, model.activations), layers, delta)
         rate = optimiser.rate * (1 - t / (epochs * batches) if optimiser.schedule == "linear" else 1)
         for name, g in gradient.items():
@@ -97,7 +97,7 @@ def test_what_is_said_of_the_last_batch(k):
     before = one.model
     one.advance(1)  # the second batch of the second epoch
     here = permutation(Key(3, Stream.SHUFFLING, 1), 11)[4:8]
-    outputs = mlp.forward(before, ROWS[here])[-1]
+    outputs = mlp.forward(before, ROWS[here]).outputs
     wanted = log_softmax(outputs, axis=1)[np.arange(4), LABELS[here]].mean()
     assert one.info["objective"] == pytest.approx(wanted, abs=1e-5)
     assert one.info["wrong"] == (outputs.argmax(axis=1) != LABELS[here]).sum()
@@ -136,7 +136,7 @@ def test_a_classifier_starts_with_the_recognition_weights():
     layers = random_rbm(6, 5), random_rbm(5, 4, seed=1)
     network = dbn.classifier(layers, 3)
     assert network.sizes == (6, 5, 4, 3)
-    found = mlp.forward(network, ROWS)
+    found = mlp.forward(network, ROWS).given
     wanted = expit(layers[1].c + expit(layers[0].c + ROWS @ layers[0].W) @ layers[1].W)
     np.testing.assert_allclose(found[2], wanted, atol=1e-12)
     assert (found[3] == 0.0).all()
@@ -152,7 +152,7 @@ def test_a_dbm_classifier_starts_as_its_mean_field(k, sizes):
     model, rows = random_dbm(*sizes, scale=0.7), random_rows(9, 6)
     given = augmented(k, model, rows, tolerance=1e-6)
     network = dbm.classifier(model, 3)
-    found = mlp.forward(network, given)
+    found = mlp.forward(network, given).given
     means = plain_mean_field(model, rows)
     assert given.shape == (9, sum(sizes[::2]))
     np.testing.assert_allclose(given, np.concatenate(means[::2], axis=1), atol=1e-5)
@@ -175,7 +175,7 @@ def test_fine_tuning_from_a_dbm_learns(k, sizes):
     found = classify(k, whole, rows, labels)
     assert found.error < 0.05
     assert found == classify(k, tuned, given, labels)
-    outputs = log_softmax(mlp.forward(tuned, given)[-1], axis=1)
+    outputs = log_softmax(mlp.forward(tuned, given).outputs, axis=1)
     assert found.wrong == (outputs.argmax(axis=1) != labels).sum()
     assert found.mean == pytest.approx(outputs[np.arange(300), labels].mean(), abs=1e-4)
     assert found.n_rows == 300

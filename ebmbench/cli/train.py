@@ -75,6 +75,13 @@ def train(
         str, typer.Option(help="Of an mlp's hidden units: sigmoid, tanh, relu or leaky_relu.")
     ] = "relu",
     optimiser: Annotated[str, typer.Option(help="Of an mlp: sgd or adam.")] = "sgd",
+    dropout: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Share of units left out of an update, of an mlp's hidden layers or a gan's "
+            "discriminator's; or one each with the input's first, as 0.2,0.5.  [0]"
+        ),
+    ] = None,
     latent: Annotated[int, typer.Option(help="Units of the noise that a gan makes rows of.")] = 100,
     form: Annotated[
         str, typer.Option(help="What a gan's generator climbs: non_saturating or minimax.")
@@ -107,7 +114,7 @@ def train(
         batch_size=batch_size, rate=rate, momentum=momentum, decay=decay, schedule=schedule,
         centred=centred, joint_epochs=joint_epochs, joint_rate=joint_rate, sweeps=sweeps,
         mean_field=mean_field, start=start, activation=activation, optimiser=optimiser,
-        latent=latent, form=form, seed=seed,
+        dropout=dropout, latent=latent, form=form, seed=seed,
     )  # fmt: skip
     loaded = api.load(backend)
     sources = [Path(dataset), *([start] if start else [])]

@@ -17,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Loss, Rows
+from ebmbench.models.dropout import Dropout
 from ebmbench.models.mlp import MLP
 from ebmbench.randomness import Key, Stream, normals, uniforms
 from ebmbench.scalar import ACTIVATIONS
@@ -50,6 +51,7 @@ class NetworkJobs:
         "payoff": 2e-5,
         "backward": 4e-5,
         "input_delta": 4e-5,
+        "dropout": 8e-5,  # what is kept counts twice
         "train_adam": 4e-5,
         "train_sgd": 4e-5,
     }
@@ -106,6 +108,21 @@ class NetworkJobs:
         return [
             k.get_rows(k.input_delta(model, k.forward(model, x), self.delta)) for model, x in self._all()
         ]
+
+    def dropout(self) -> list:
+        """Forward and back with units of the input and of the hidden layer left out."""
+        k = self.k
+        found: list = []
+        left = Dropout((0.25, 0.5), Key(5, Stream.DROPOUT, 2**33 + 1, 3))
+        for name in ("leaky_relu", "sigmoid"):
+            model = self._there_and_back(name, "linear")
+            for x in self.x:
+                through = k.forward(model, x, left)
+                tree = k.get_tree(model, k.backward(model, through, self.delta))
+                by_input = k.input_delta(model, through, self.delta)
+                found += map(k.get_rows, (k.outputs(model, through), by_input))
+                found += [tree[name] for name in ("W1", "c1", "W2")]
+        return found
 
     def train_adam(self) -> list:
         """Three steps up the likelihood of two kinds of targets."""

@@ -12,6 +12,7 @@ from typing import Any
 from ebmbench import estimators
 from ebmbench.discovery import unknown
 from ebmbench.harness import tasks
+from ebmbench.models.dropout import rates_of
 from ebmbench.models.gan import FORMS
 from ebmbench.options import require
 from ebmbench.training.adam import Adam
@@ -99,7 +100,10 @@ def _check_optimiser(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """optimiser: sgd or adam, which has no momentum or decay; activation: of an mlp's layers."""
+    """optimiser: sgd or adam, which has no momentum or decay; activation: of an mlp's layers.
+
+    dropout: see `models.dropout.rates_of`.
+    """
 
     epochs: int = 10
     rate: float = 0.001
@@ -108,6 +112,7 @@ class Classifier:
     decay: float = 0.0
     schedule: str = "constant"
     activation: str = "relu"
+    dropout: float | list = 0.0
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
@@ -128,7 +133,8 @@ class Players:
 
     discriminator_rate: its own step size, or 0 for that of the generator; discriminator_optimiser: adam,
     or sgd with momentum 1/2, which has discriminator_decay too: it keeps the discriminator from telling
-    all fakes with certainty, which leaves the generator nothing to follow.
+    all fakes with certainty, which leaves the generator nothing to follow. So does
+    discriminator_dropout, see `models.dropout.rates_of`.
     """
 
     generator: list = field(default_factory=lambda: [256, 256])
@@ -141,6 +147,7 @@ class Players:
     discriminator_rate: float = 0.0
     discriminator_optimiser: str = "adam"
     discriminator_decay: float = 0.0
+    discriminator_dropout: float | list = 0.0
     beta1: float = 0.5
     schedule: str = "constant"
 
@@ -156,6 +163,7 @@ class Players:
             "discriminator_optimiser = 'sgd' has",
         )
         _ = self.how, self.judging
+        rates_of(self.discriminator_dropout, len(self.discriminator) + 1)
 
     @property
     def how(self) -> Adam:

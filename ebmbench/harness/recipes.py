@@ -20,6 +20,7 @@ from ebmbench.harness.trainer import Planned
 from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.dbm import DBM
+from ebmbench.models.dropout import rates_of
 from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.samplers.meanfield import augmented
@@ -91,6 +92,8 @@ class Recipe:
             told.append(self.parts["classifier"].activation.replace("_", " "))
         elif "classifier" in self.parts:
             told.append("fine-tuned")
+        if "classifier" in self.parts and self.parts["classifier"].dropout:
+            told.append("dropout")
         return ", ".join(told)
 
     @property
@@ -193,6 +196,7 @@ class Recipe:
             given.batch_size,
             given.seed,
             players.judging,
+            players.discriminator_dropout,
         )
 
     def _classifier(self) -> Phase:
@@ -212,7 +216,7 @@ class Recipe:
         else:
             network = dbn.classifier(model.layers, classes)
         how = classifier.how, classifier.epochs, given.batch_size, given.seed
-        return Supervised(given.k, network, rows, labels, *how)
+        return Supervised(given.k, network, rows, labels, *how, classifier.dropout)
 
 
 def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Recipe:
@@ -235,6 +239,8 @@ def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Re
     for n in hidden:
         require(type(n) is int and n >= 1, f"a hidden layer must have at least 1 unit, not {n!r}")
     parts = {name: options.build(PARTS[name], table, f"table {name}") for name, table in given.items()}
+    if "classifier" in parts:
+        rates_of(parts["classifier"].dropout, len(hidden) + 1)
     if "layers" in parts:
         _check_layers(kind, len(hidden), parts["layers"])
     return Recipe(kind, hidden, parts)

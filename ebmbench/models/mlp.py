@@ -4,18 +4,20 @@ Layer l takes a^{l-1} to a^l = f_l(c^l + a^{l-1} W^l), a^0 being the input; samp
 Back-propagation (Rumelhart, Hinton & Williams 1986): with delta^l the derivative of an objective by a^l
 and x^l = delta^l f_l'(.), the gradients of W^l and c^l are a^{l-1}ᵀ x^l and the sum of x^l over rows,
 and delta^{l-1} = x^l W^lᵀ. Every f' is a function of the output a: no pre-activation need be kept.
+Where a unit of a^{l-1} is left out (`models.dropout`), its a and its delta are both 0 here.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_softmax
 
 from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
+from ebmbench.models.dropout import Dropout, thinned
 from ebmbench.models.model import Array, real_array
 from ebmbench.models.rbm import softplus
 from ebmbench.options import require
@@ -86,6 +88,28 @@ class MLP:
         return cls(weights, biases, tuple(activations))
 
 
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """What a pass leaves behind for the losses and back-propagation.
+
+    given: a^0 = x, ..., a^L, each [B, n_l]; taken: what the layer above takes of each but the last, the
+    same array where none of its units is left out.
+    """
+
+    given: list[Any]
+    taken: list[Any]
+    dropout: Dropout
+
+    def thinned(self, layer: int) -> bool:
+        """Whether units of a layer, the input being 0, are left out."""
+        return self.dropout.rates[layer] > 0
+
+    @property
+    def outputs(self) -> Any:
+        """The last layer's."""
+        return self.given[-1]
+
+
 class Loss(NamedTuple):
     """Of a batch: delta [B, outputs], the derivative of the mean objective, and what is counted.
 
@@ -132,22 +156,26 @@ def slope(name: str, a: Array) -> Array:
     return np.where(a > 0, 1.0, LEAK) if name == "leaky_relu" else np.ones_like(a)
 
 
-def forward(model: MLP, x: Array) -> list[Array]:
-    """The activations a^0 = x, ..., a^L, each [B, n_l]."""
-    found = [np.asarray(x, float)]
-    for W, c, name in zip(model.weights, model.biases, model.activations, strict=True):
-        found.append(activate(name, c + found[-1] @ W))
+def forward(model: MLP, x: Array, dropout: Dropout | None = None) -> Activations:
+    """What the layers give and take, without the units that `dropout` leaves out."""
+    found = Activations([np.asarray(x, float)], [], dropout or Dropout.none(len(model.weights)))
+    for n, (W, c, name) in enumerate(zip(model.weights, model.biases, model.activations, strict=True)):
+        a = found.given[n]
+        found.taken.append(thinned(a, n, found.dropout) if found.thinned(n) else a)
+        found.given.append(activate(name, c + found.taken[n] @ W))
     return found
 
 
-def backward(model: MLP, activations: Sequence[Array], delta: Array) -> tuple[dict[str, Array], Array]:
+def backward(model: MLP, passed: Activations, delta: Array) -> tuple[dict[str, Array], Array]:
     """Gradients by name from delta, the objective's derivative with respect to a^L; and that for a^0."""
     gradient: dict[str, Array] = {}
     for n in range(len(model.weights), 0, -1):
-        x = delta * slope(model.activations[n - 1], activations[n])
-        gradient[f"W{n}"] = activations[n - 1].T @ x
+        x = delta * slope(model.activations[n - 1], passed.given[n])
+        gradient[f"W{n}"] = passed.taken[n - 1].T @ x
         gradient[f"c{n}"] = x.sum(axis=0)
         delta = x @ model.weights[n - 1].T
+        if passed.thinned(n - 1):
+            delta = thinned(delta, n - 1, passed.dropout)
     return {name: gradient[name] for name in model.names}, delta
 
 

@@ -5,13 +5,14 @@ new fakes, and one of the generator on new noise. Data and fakes go through the 
 stacked batch: one forward, one backward, and the sum of both gradients at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.kernels.api import Backend, Rows
+from ebmbench.models.dropout import Dropout, rates_of
 from ebmbench.models.gan import FORMS, GAN, latent
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
@@ -36,7 +37,8 @@ class Adversarial:
     `FORMS`, what the generator climbs; discriminator_steps: those of an update; epochs: visits to every
     row, which decide the length of the run and of its schedule. An epoch of b batches is
     ceil(b / discriminator_steps) updates. judging: the discriminator's optimiser where it is not the
-    generator's, such as one of larger steps (Heusel et al. 2017, "two time-scale update rule").
+    generator's, such as one of larger steps (Heusel et al. 2017, "two time-scale update rule"). dropout:
+    the discriminator's, see `models.dropout.rates_of`, in its own steps and in the generator's.
     Raises `UserError` for what cannot be.
     """
 
@@ -52,6 +54,7 @@ class Adversarial:
         batch_size: int = 100,
         seed: int = 0,
         judging: SGD | Adam | None = None,
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         if form not in FORMS:
             raise unknown("form", form, list(FORMS))
@@ -74,6 +77,7 @@ class Adversarial:
         self.batches = -(-self._shuffled.count // discriminator_steps)
         self.steps = epochs * self.batches
         self._rows: Rows = k.put_rows(rows)
+        self._rates = rates_of(dropout, len(model.discriminator.sizes) - 1)
         self._n_latent = model.n_latent
         self._generator = Ascent(k, model.generator, self.optimiser, self.steps)
         steps = self.steps * discriminator_steps
@@ -141,10 +145,10 @@ class Adversarial:
 
     def _discriminate(self) -> tuple[Any, int]:
         """A step of the discriminator: the payoff's tally, and rows of data."""
-        k, D = self.k, self._discriminator
+        k, D, dropout = self.k, self._discriminator, self._dropout
         batch = self._shuffled.take(D.done, self._rows)
         fakes = k.outputs(self._generator.handle, self._made(len(batch)))
-        through = k.forward(D.handle, k.stack(batch, fakes))
+        through = k.forward(D.handle, k.stack(batch, fakes), dropout)
         loss = k.payoff(D.handle, through, len(batch))
         D.climb(k.backward(D.handle, through, loss.delta))
         return loss.tally, len(batch)
@@ -153,14 +157,24 @@ class Adversarial:
         """A step of the generator: the tally of what it climbs."""
         k, G, D = self.k, self._generator, self._discriminator.handle
         made = self._made(self.batch_size)
-        judged = k.forward(D, k.outputs(G.handle, made))
+        judged = k.forward(D, k.outputs(G.handle, made), self._dropout)
         loss = k.logistic(D, judged, *FORMS[self.form])
         G.climb(k.backward(G.handle, made, k.input_delta(D, judged, loss.delta)))
         return loss.tally
 
+    @property
+    def _dropout(self) -> Dropout:
+        """New ones for each step of a player."""
+        return Dropout(self._rates, Key(self.seed, Stream.DROPOUT, self._taken))
+
+    @property
+    def _taken(self) -> int:
+        """Steps of both players so far."""
+        return self._generator.done + self._discriminator.done
+
     def _made(self, count: int) -> Any:
         """The generator's activations for `count` rows of noise, new ones for each step of a player."""
-        block, place = divmod(self._generator.done + self._discriminator.done, _AHEAD)
+        block, place = divmod(self._taken, _AHEAD)
         if self._noise[0] != block:
             key = Key(self.seed, Stream.LATENT, block)
             z = latent(key, _AHEAD * self.batch_size, self._n_latent)

@@ -4,14 +4,17 @@ A classifier that a DBN or a DBM initialises (Hinton & Salakhutdinov 2006; Salak
 section 3.3) is trained as one that starts anywhere else.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Rows, Tree
+from ebmbench.models.dropout import Dropout, rates_of
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rows import check_labels, check_rows, one_hot
 from ebmbench.options import require
+from ebmbench.randomness import Key, Stream
 from ebmbench.training.adam import Adam
 from ebmbench.training.sgd import SGD
 from ebmbench.training.trainer import Trainer
@@ -20,8 +23,8 @@ from ebmbench.training.trainer import Trainer
 class Supervised(Trainer):
     """One training run of a network whose last layer is linear, a unit a class.
 
-    rows: [n, sizes[0]], any finite numbers; labels: whole numbers [n] from 0 to sizes[-1] - 1. Raises
-    `UserError` for what cannot be.
+    rows: [n, sizes[0]], any finite numbers; labels: whole numbers [n] from 0 to sizes[-1] - 1; dropout:
+    see `models.dropout.rates_of`. Raises `UserError` for what cannot be.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Supervised(Trainer):
         epochs: int = 10,
         batch_size: int = 100,
         seed: int = 0,
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         rows = check_rows(rows, model.sizes[0], real=True)
         labels = check_labels(labels, len(rows), model.sizes[-1])
@@ -44,6 +48,7 @@ class Supervised(Trainer):
         super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed)
         self._rows: Rows = k.put_rows(rows)
         self._targets: Rows = k.put_rows(one_hot(labels, model.sizes[-1]))
+        self._rates = rates_of(dropout, len(model.sizes) - 1)
         self._tally: Any = None
 
     @property
@@ -59,7 +64,8 @@ class Supervised(Trainer):
 
     def _gradient(self) -> tuple[Tree, Tree | None]:
         k, handle = self.k, self._ascent.handle
-        activations = k.forward(handle, self._shuffled.take(self.done, self._rows))
+        dropout = Dropout(self._rates, Key(self.seed, Stream.DROPOUT, self.done))
+        activations = k.forward(handle, self._shuffled.take(self.done, self._rows), dropout)
         targets = self._shuffled.take(self.done, self._targets)
         delta, self._tally = k.cross_entropy(handle, activations, targets)
         return k.backward(handle, activations, delta), None

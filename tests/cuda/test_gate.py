@@ -37,7 +37,7 @@ def cases():
             yield pytest.param(job, size, id=f"{job}-{size}", marks=pytest.mark.long if long else ())
 
 
-@pytest.mark.parametrize(("job", "size"), cases())
+@pytest.mark.parametrize(("job", "size"), list(cases()))
 def test_agrees_with_the_reference(cuda, job, size):
     found = list(gate.findings(cuda, [size], {job}))
     assert [str(finding) for finding in found if finding.red] == []

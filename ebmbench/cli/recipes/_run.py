@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmbench import datasets
-from ebmbench.cli.options import numbers, shown, whole_numbers
+from ebmbench.cli.options import numbers, one_or_each, shown, whole_numbers
 from ebmbench.datasets import Dataset
 from ebmbench.models.storage import load_model
 from ebmbench.options import parse, require
@@ -46,6 +46,7 @@ class Options:
     start: Path | None
     activation: str
     optimiser: str
+    dropout: list[str] | None
     latent: int
     form: str
     seed: int
@@ -61,6 +62,11 @@ class Options:
     def rates(self, default: float) -> list[float]:
         """Step sizes, one or one for each layer."""
         return numbers("rate", self.rate) if self.rate else [default]
+
+    @property
+    def left_out(self) -> float | list[float]:
+        """Dropout rates, as `models.dropout.rates_of` takes them."""
+        return one_or_each(numbers("dropout", self.dropout)) if self.dropout else 0.0
 
     def single(self, option: str, found: list) -> Any:
         """The only one of the numbers; `UserError` where there are several."""

@@ -9,7 +9,7 @@ from ebmbench.training.adversarial import DEFAULT, Adversarial
 from ebmbench.training.initial import initial_gan
 
 NAME = "gan"
-TAKES = frozenset({"hidden", "latent", "form"})
+TAKES = frozenset({"hidden", "latent", "form", "dropout"})
 
 
 def make(options: Options, k: Backend) -> Run:
@@ -21,12 +21,13 @@ def make(options: Options, k: Backend) -> Run:
     require(latent >= 1, f"the number of latent units must be at least 1, but is {latent}")
     data = options.data(False)
     facts = facts_of(options, "latent", "form") | {"hidden": hidden, "epochs": epochs, "rate": rate}
+    facts["dropout"] = options.left_out
     del facts["momentum"], facts["decay"]
     start = initial_gan(data.n_visible, latent, hidden, hidden[::-1], options.seed)
     optimiser = Adam(rate, DEFAULT.beta1, schedule=options.schedule)
     trainer = Adversarial(
         k, start, data.train, options.form, optimiser, epochs=epochs, batch_size=options.batch_size,
-        seed=options.seed,
+        seed=options.seed, dropout=options.left_out,
     )  # fmt: skip
     told = f"generator {dashed(start.generator.sizes)}, {{}} updates"
     return Run(trainer, facts, {"data": data.digest}, told)

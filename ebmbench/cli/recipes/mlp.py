@@ -21,7 +21,7 @@ from ebmbench.training.initial import initial_network
 from ebmbench.training.supervised import Supervised
 
 NAME = "mlp"
-TAKES = frozenset({"hidden", "start", "activation", "optimiser"})
+TAKES = frozenset({"hidden", "start", "activation", "optimiser", "dropout"})
 _RATES = {"sgd": 0.1, "adam": 0.001}
 
 
@@ -35,6 +35,7 @@ def make(options: Options, k: Backend) -> Run:
     labels = _labels(data)
     classes = int(labels.max()) + 1
     facts = facts_of(options, "optimiser") | {"epochs": epochs, "rate": rate}
+    facts["dropout"] = options.left_out
     rows, finished = data.train, None
     if options.start is None:
         hidden, activation = options.units(64, 64), options.activation
@@ -54,7 +55,9 @@ def make(options: Options, k: Backend) -> Run:
         options.refuse("--optimiser adam", "momentum", "decay")
         del facts["momentum"], facts["decay"]
     optimiser = Adam(rate, schedule=options.schedule) if how == "adam" else options.sgd(rate)
-    run = Supervised(k, network, rows, labels, optimiser, epochs, options.batch_size, options.seed)
+    run = Supervised(
+        k, network, rows, labels, optimiser, epochs, options.batch_size, options.seed, options.left_out
+    )
     digests = {"data": data.digest, "labels": sha256(labels.tobytes()).hexdigest()}
     told = f"{dashed(network.sizes)}, {{}} updates by {how}"
 

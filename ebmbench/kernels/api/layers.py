@@ -1,24 +1,30 @@
 """Jobs of feed-forward networks: forward, losses, back-propagation, Adam (see `models.mlp`)."""
 
 import math
-from typing import Any
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows, Tree
-from ebmbench.models.mlp import Loss
-
-Activations = Any  # what `forward` leaves on the device for `outputs`, the losses and `backward`
+from ebmbench.models.dropout import Dropout, rates_of
+from ebmbench.models.mlp import Activations, Loss
+from ebmbench.randomness import check_seed
 
 
 class Layers(Device):
     """See the module."""
 
-    def forward(self, model: Handle, x: Rows) -> Activations:
-        """All layers' activations for the rows x, [B, sizes[0]], binary or any numbers."""
+    def forward(self, model: Handle, x: Rows, dropout: Dropout | None = None) -> Activations:
+        """All layers' activations for the rows x, [B, sizes[0]], binary or any numbers.
+
+        dropout: which units are left out, also on the way back through what this returns; its layers
+        are the input and all but the last.
+        """
         self._check(x, model.sizes[0], "x")
         if len(x) == 0:
             raise UserError("a network needs at least one row")
-        return self._job("forward", model)(model, x)
+        dropout = dropout or Dropout.none(len(model.sizes) - 1)
+        rates_of(dropout.rates, len(model.sizes) - 1)
+        check_seed(dropout.key.seed)
+        return self._job("forward", model)(model, x, dropout)
 
     def outputs(self, model: Handle, activations: Activations) -> Rows:
         """The last layer's, float32 [B, sizes[-1]]."""

@@ -14,11 +14,13 @@ import numpy as np
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros, apart, store, whole
+from ebmbench.kernels.cpu.dropout import thin
 from ebmbench.kernels.cpu.layers import DENSE, count_on
 from ebmbench.kernels.cpu.outer import Outer
 from ebmbench.kernels.cpu.propagation import delta_below, propagate, propagate_sparse, top_delta
 from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, split
-from ebmbench.models.mlp import MLP
+from ebmbench.models.dropout import Dropout
+from ebmbench.models.mlp import MLP, Activations
 from ebmbench.scalar import ACTIVATIONS, LINEAR
 
 Tree = dict[str, Any]
@@ -67,65 +69,75 @@ def _share_on(x):
     return count / x.size
 
 
-def forward(model: Network, x: np.ndarray) -> list[np.ndarray]:
-    """See `Backend.forward`: x, and each layer's, float32 [B, `apart`]."""
-    found, rows = [x], len(x)
+def forward(model: Network, x: np.ndarray, dropout: Dropout) -> Activations:
+    """See `Backend.forward`: of x, and of each layer's rows, float32 [B, `apart`]."""
+    found, rows = Activations([x], [], dropout), len(x)
     for n, kind in enumerate(model.kinds, 1):
         W, c = model.arrays[f"W{n}"], model.arrays[f"c{n}"]
-        a, out, columns = found[-1], aligned_empty(rows, c.size), whole(model.sizes[n])
+        a = found.given[-1]
+        a = thin(a, n - 1, dropout) if found.thinned(n - 1) else a
+        out, columns = aligned_empty(rows, c.size), whole(model.sizes[n])
         work = layer_work(rows, len(W), columns)
         if a.dtype == np.uint8 or (n == 1 and _share_on(a) < DENSE):
             launch(propagate_sparse, work, a, W, c[:columns], kind, *split(rows, columns), out)
         else:
             launch_shared(propagate, work, a, 0, len(W), W, 0, c, 0, 0, kind, columns, out)
-        found.append(out)
+        found.taken.append(a)
+        found.given.append(out)
     return found
 
 
-def outputs(model: Network, activations: list[np.ndarray]) -> np.ndarray:
+def outputs(model: Network, activations: Activations) -> np.ndarray:
     """See `Backend.outputs`."""
-    return activations[-1][:, : model.sizes[-1]].copy()
+    return activations.outputs[:, : model.sizes[-1]].copy()
 
 
-def _top(model: Network, activations: list[np.ndarray], delta: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The objective's derivative by the last layer's pre-activations, and its sum over rows."""
-    a, columns = activations[-1], whole(model.sizes[-1])
+def _through(
+    model: Network, activations: Activations, n: int, delta: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """The objective's derivative by the pre-activations of layer n from delta, that by what it gave.
+
+    And its sum over rows; delta: [B, at least as many columns as the layer has units].
+    """
+    a, columns = activations.given[n], whole(model.sizes[n])
     x, sums = aligned_empty(*a.shape), aligned_zeros(a.shape[1])
     delta = delta.astype(np.float32, copy=False)
     work = layer_work(len(x), 1, columns)
-    launch_shared(top_delta, work, delta, a, model.kinds[-1], columns, x, sums)
+    launch_shared(top_delta, work, delta, a, model.kinds[n - 1], columns, x, sums)
     return x, sums
 
 
-def _below(
-    model: Network, activations: list[np.ndarray], n: int, x: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _below(model: Network, activations: Activations, n: int, x: np.ndarray) -> tuple[np.ndarray, ...]:
     """The same of the layer below layer n, counted from 1, whose derivative is x; of the input: by it."""
-    W, inputs = model.arrays[f"W{n}"], model.sizes[n - 1]
+    W, inputs, thinned = model.arrays[f"W{n}"], model.sizes[n - 1], activations.thinned(n - 1)
     below, sums = aligned_empty(len(x), apart(inputs)), aligned_zeros(apart(inputs))
-    a, kind = (activations[n - 1], model.kinds[n - 2]) if n > 1 else (below, LINEAR)
+    direct = n > 1 and not thinned
+    a, kind = (activations.given[n - 1], model.kinds[n - 2]) if direct else (below, LINEAR)
     work = layer_work(len(x), *W.shape)
     launch_shared(
         delta_below, work, x, model.sizes[n], W, model.zero, a, kind, whole(inputs), below, sums
     )
-    return below, sums
+    if not thinned:
+        return below, sums
+    thin(below, n - 1, activations.dropout, below)
+    return _through(model, activations, n - 1, below) if n > 1 else (below, sums)
 
 
-def backward(model: Network, activations: list[np.ndarray], delta: np.ndarray) -> Tree:
+def backward(model: Network, activations: Activations, delta: np.ndarray) -> Tree:
     """See `Backend.backward`; the gradient of W is not written down, see `Outer`."""
     found: Tree = {}
-    x, sums = _top(model, activations, delta)
+    x, sums = _through(model, activations, len(model.kinds), delta)
     for n in range(len(model.kinds), 0, -1):
-        found[f"W{n}"] = Outer(activations[n - 1], x, model.zero, *model.sizes[n - 1 : n + 1])
+        found[f"W{n}"] = Outer(activations.taken[n - 1], x, model.zero, *model.sizes[n - 1 : n + 1])
         found[f"c{n}"] = sums
         if n > 1:
             x, sums = _below(model, activations, n, x)
     return {name: found[name] for name in model.names}
 
 
-def input_delta(model: Network, activations: list[np.ndarray], delta: np.ndarray) -> np.ndarray:
+def input_delta(model: Network, activations: Activations, delta: np.ndarray) -> np.ndarray:
     """See `Backend.input_delta`."""
-    x, _ = _top(model, activations, delta)
+    x, _ = _through(model, activations, len(model.kinds), delta)
     for n in range(len(model.kinds), 0, -1):
         x, _ = _below(model, activations, n, x)
     return x[:, : model.sizes[0]].copy()

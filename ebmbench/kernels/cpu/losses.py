@@ -58,7 +58,7 @@ def _above_zero(x):
 
 def cross_entropy(model, activations, targets) -> Loss:
     """See `Backend.cross_entropy`."""
-    outputs = activations[-1]
+    outputs = activations.outputs
     delta, tally = np.empty(targets.shape, np.float32), np.empty(2)
     _cross_entropy(outputs, targets, delta, tally)
     return Loss(delta, tally)
@@ -66,7 +66,7 @@ def cross_entropy(model, activations, targets) -> Loss:
 
 def logistic(model, activations, inner, outer) -> Loss:
     """See `Backend.logistic`."""
-    x = activations[-1]
+    x = activations.outputs
     delta = np.empty((len(x), 1), np.float32)
     value = _logistic(x, float(inner), float(outer), delta)
     return Loss(delta, np.array([value / len(x), _above_zero(x)]))
@@ -74,7 +74,7 @@ def logistic(model, activations, inner, outer) -> Loss:
 
 def payoff(model, activations, data) -> Loss:
     """See `Backend.payoff`."""
-    x = activations[-1]
+    x = activations.outputs
     delta = np.empty((len(x), 1), np.float32)
     known = _logistic(x[:data], -1.0, -1.0, delta[:data])
     made = _logistic(x[data:], 1.0, -1.0, delta[data:])

@@ -20,11 +20,13 @@ import numpy as np
 from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda import memory
 from ebmbench.kernels.cuda.adam import adam, update
+from ebmbench.kernels.cuda.dropout import thin
 from ebmbench.kernels.cuda.gemm import back, gradient, through
 from ebmbench.kernels.cuda.losses import cross_entropy, logistic, payoff
 from ebmbench.kernels.cuda.memory import Array, download, empty, parts, upload
 from ebmbench.kernels.cuda.products import layer
-from ebmbench.models.mlp import MLP
+from ebmbench.models.dropout import Dropout
+from ebmbench.models.mlp import MLP, Activations
 from ebmbench.scalar import ACTIVATIONS, LINEAR
 
 
@@ -83,35 +85,49 @@ def zeros(model: Network) -> Tree:
     return parts(memory.zeros(model.whole.size), model.shapes)
 
 
-def forward(model: Network, x: Array) -> list[Array]:
-    """See `Backend.forward`: x and every layer's activations."""
-    found = [x]
+def forward(model: Network, x: Array, dropout: Dropout) -> Activations:
+    """See `Backend.forward`."""
+    found = Activations([x], [], dropout)
     for n, activation in enumerate(model.places, 1):
+        a = found.given[-1]
+        found.taken.append(thin(a, n - 1, dropout) if found.thinned(n - 1) else a)
         out = empty((len(x), model.sizes[n]))
         W, c = model.parameters[f"W{n}"], model.parameters[f"c{n}"]
-        layer(W, c, found[-1], None, model.sizes[n], out, activation)
-        found.append(out)
+        layer(W, c, found.taken[-1], None, model.sizes[n], out, activation)
+        found.given.append(out)
     return found
 
 
-def backward(model: Network, activations: list[Array], delta: Array) -> Tree:
+def _below(model: Network, activations: Activations, n: int, x: Array) -> Array:
+    """The objective's derivative by the pre-activations of the layer below layer n, counted from 1.
+
+    x: that by those of layer n; below the first layer is the input, and the derivative is by it.
+    """
+    W, a = model.parameters[f"W{n}"], activations.given[n - 1]
+    kind = model.places[n - 2] if n > 1 else LINEAR
+    if not activations.thinned(n - 1):
+        return back(x, W, a if n > 1 else None, kind)
+    below = back(x, W, None, LINEAR)
+    return through(thin(below, n - 1, activations.dropout, below), a, kind)
+
+
+def backward(model: Network, activations: Activations, delta: Array) -> Tree:
     """See `Backend.backward`."""
     found = parts(empty(model.whole.size), model.shapes)
-    x = through(delta, activations[-1], model.places[-1])
+    x = through(delta, activations.outputs, model.places[-1])
     for n in range(len(model.places), 0, -1):
-        below = activations[n - 1]
-        gradient(below, x, found[f"W{n}"], found[f"c{n}"])
+        gradient(activations.taken[n - 1], x, found[f"W{n}"], found[f"c{n}"])
         if n > 1:
-            x = back(x, model.parameters[f"W{n}"], below, model.places[n - 2])
+            x = _below(model, activations, n, x)
     return found
 
 
-def input_delta(model: Network, activations: list[Array], delta: Array) -> Array:
+def input_delta(model: Network, activations: Activations, delta: Array) -> Array:
     """See `Backend.input_delta`."""
-    x = through(delta, activations[-1], model.places[-1])
-    for n in range(len(model.places), 1, -1):
-        x = back(x, model.parameters[f"W{n}"], activations[n - 1], model.places[n - 2])
-    return back(x, model.parameters["W1"], None, LINEAR)
+    x = through(delta, activations.outputs, model.places[-1])
+    for n in range(len(model.places), 0, -1):
+        x = _below(model, activations, n, x)
+    return x
 
 
 JOBS = {
@@ -121,7 +137,7 @@ JOBS = {
     "put_tree": put_tree,
     "zeros": zeros,
     "forward": forward,
-    "outputs": lambda model, activations: activations[-1],
+    "outputs": lambda model, activations: activations.outputs,
     "backward": backward,
     "input_delta": input_delta,
     "cross_entropy": cross_entropy,

@@ -16,6 +16,7 @@ from ebmbench.kernels.cuda.block import THREADS, block_sum
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
 from ebmbench.kernels.cuda.tile import at
+from ebmbench.models.mlp import Activations
 from ebmbench.scalar import exp, sigmoid, softplus64
 
 # Rows at once, and threads that share one: neighbours read neighbouring outputs.
@@ -130,27 +131,27 @@ def _payoff(x, data, delta, tally):
         tally[0], tally[1], tally[2] = value, known, mistaken
 
 
-def _room(activations: list[Array], numbers: int) -> tuple[Array, Loss]:
+def _room(activations: Activations, numbers: int) -> tuple[Array, Loss]:
     """The outputs, and where a loss of them goes."""
-    outputs = activations[-1]
+    outputs = activations.outputs
     return outputs, Loss(empty(outputs.shape), empty(numbers, np.float64))
 
 
-def cross_entropy(model, activations: list[Array], targets: Array) -> Loss:
+def cross_entropy(model, activations: Activations, targets: Array) -> Loss:
     """See `Backend.cross_entropy`; one launch."""
     outputs, loss = _room(activations, 2)
     _cross_entropy(1, outputs, targets, *loss)
     return loss
 
 
-def logistic(model, activations: list[Array], inner: float, outer: float) -> Loss:
+def logistic(model, activations: Activations, inner: float, outer: float) -> Loss:
     """See `Backend.logistic`; one launch."""
     outputs, loss = _room(activations, 2)
     _logistic(1, outputs, inner, outer, *loss)
     return loss
 
 
-def payoff(model, activations: list[Array], data: int) -> Loss:
+def payoff(model, activations: Activations, data: int) -> Loss:
     """See `Backend.payoff`; one launch."""
     outputs, loss = _room(activations, 3)
     _payoff(1, outputs, data, *loss)
