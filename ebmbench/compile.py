@@ -8,12 +8,12 @@ goes by its place in the package, so that the same version installed elsewhere c
 
 import hashlib
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -23,6 +23,7 @@ from ebmbench import pool
 
 PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 8
+_DIGEST = hashlib.sha256().digest_size
 
 
 pool.load()
@@ -78,43 +79,58 @@ def _users_folder() -> Path:
     return platformdirs.user_cache_path("ebmbench")
 
 
+def _is_ours(py_file: str) -> bool:
+    return Path(py_file).resolve().is_relative_to(PACKAGE.resolve())
+
+
 class CacheLocator(getattr(caching, "UserProvidedCacheLocator", object)):  # type: ignore[misc]
     """Where Numba keeps a function of this package: at its file's place in the package."""
 
     @classmethod
     def get_suitable_cache_subpath(cls, py_file: str) -> str:
         """The folder of a file's functions within the cache folder; paths decide for foreign files."""
-        folder = Path(py_file).resolve().parent
-        if not folder.is_relative_to(PACKAGE.resolve()):
+        if not _is_ours(py_file):
             return super().get_suitable_cache_subpath(py_file)
+        folder = Path(py_file).resolve().parent
         return ".".join(("ebmbench", *folder.relative_to(PACKAGE.resolve()).parts))
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder; where the disk is full nothing is kept, rather than nothing compiled."""
+        with suppress(OSError):
+            super().ensure_cache_path()
 
 
 class CacheFiles(caching.IndexDataCacheFile):
     """A function's machine code on disk: a file for each of its signatures, which names the file.
+
+    For functions of this package, whose folder is of one version of all sources.
 
     Numba numbers the files, in an index. Two processes that compile at the same time may give one number
     to two signatures, and the next start then runs the one's code on the other's arguments.
     """
 
     def __init__(self, folder: str, function: str) -> None:
-        super().__init__(folder, function, None)  # the folder is of one version of all sources
+        super().__init__(folder, function, None)
         self._function = function
 
     def _file(self, key: Any) -> str:
         digest = hashlib.sha256(repr((key, numba.__version__)).encode()).hexdigest()
-        return f"{self._function}.{digest[:16]}.nbc"
+        return self._data_path(f"{self._function}.{digest[:16]}.nbc")
 
     def save(self, key: Any, data: Any) -> None:
         """Keep the code of a signature; where the disk is full, the next start compiles it again."""
-        with suppress(OSError):
-            self._save_data(self._file(key), data)
+        content = self._dump(data)
+        with suppress(OSError), self._open_for_write(self._file(key)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
 
     def load(self, key: Any) -> Any:
         """The code of a signature, or None where there is none or the file is damaged."""
-        with suppress(OSError, EOFError, UnpicklingError):
-            return self._load_data(self._file(key))
-        return None
+        try:
+            content = Path(self._file(key)).read_bytes()
+        except OSError:
+            return None
+        digest, content = content[:_DIGEST], content[_DIGEST:]
+        return pickle.loads(content) if hashlib.sha256(content).digest() == digest else None
 
 
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -138,6 +154,6 @@ def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         for name, value in before.items():
             setattr(numba.config, name, value)
     kept = getattr(compiled, "_cache", None)
-    if isinstance(kept, caching.FunctionCache):
+    if isinstance(kept, caching.FunctionCache) and _is_ours(function.__code__.co_filename):
         kept._cache_file = CacheFiles(kept.cache_path, kept._impl.filename_base)
     return compiled

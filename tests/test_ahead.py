@@ -1,13 +1,14 @@
 """The second process that compiles too, and the machine code that both keep."""
 
+import os
+import subprocess
 import sys
 from subprocess import DEVNULL
 
 import numba
 import pytest
 
-from ebmbench import compile as compiler
-from ebmbench.compile import CacheFiles, jit
+from ebmbench.compile import CacheFiles
 from ebmbench.harness import ahead, gate
 
 
@@ -29,7 +30,7 @@ class Started:
 def started(monkeypatch):
     monkeypatch.setattr(Started, "all", [], raising=False)
     monkeypatch.setattr(ahead.subprocess, "Popen", Started)
-    monkeypatch.setattr(ahead.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(ahead.machine, "cores", lambda: 2)
     return Started.all
 
 
@@ -63,7 +64,7 @@ def test_it_ends_with_a_block_that_fails(started):
 @pytest.mark.parametrize("why", ["nothing is compiled", "reference", "cuda", "one core", "no cache"])
 def test_no_process_is_started_where_it_would_not_help(started, monkeypatch, why):
     if why == "one core":
-        monkeypatch.setattr(ahead.os, "cpu_count", lambda: 1)
+        monkeypatch.setattr(ahead.machine, "cores", lambda: 1)
     if why == "no cache":
         monkeypatch.setattr(ahead, "cache_folder", lambda: None)
     with ahead.helped(why if why in ("reference", "cuda") else "cpu"):
@@ -97,22 +98,80 @@ def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
     assert CacheFiles(str(tmp_path), "another").load(("(int8,)", "cpu")) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", None])
-def test_a_damaged_file_is_compiled_anew(tmp_path, content):
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"nonsense",
+        lambda content: content[:-20],
+        *(lambda content, place=place: flipped(content, place) for place in (0, 31, 32, 40, -2)),
+    ],
+)
+def test_a_damaged_file_is_compiled_anew(tmp_path, damage):
     files = CacheFiles(str(tmp_path), "function")
-    files.save("signature", ["code"] * 100)
+    files.save("signature", ["code", *range(100)])
     (file,) = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes()[:-20] if content is None else content)
+    file.write_bytes(damage(file.read_bytes()))
     assert files.load("signature") is None
     files.save("signature", "code")
     assert files.load("signature") == "code"
 
 
-def test_a_full_disk_costs_nothing_but_the_next_compilation(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+FULL = """
+import builtins, tempfile
+from ebmbench import compile
+compile.cache_folder()  # made while there was room
 
-    monkeypatch.setattr(compiler, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(CacheFiles, "_save_data", full)
-    assert jit(lambda x: x + 1)(1) == 2
+def full(*_, **__):
+    raise OSError(28, "No space left on device")
+
+tempfile.TemporaryFile = full
+open_ = open
+builtins.open = lambda path, mode="r", *rest, **options: (
+    full() if "w" in mode else open_(path, mode, *rest, **options)
+)
+from ebmbench.scalar import sigmoid
+print(float(sigmoid(0.0)))
+"""
+
+
+def test_a_full_disk_costs_nothing_but_the_next_compilation(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", FULL], env=environment, capture_output=True, text=True)
+    assert told.stdout.strip() == "0.5", told.stderr
     assert not list(tmp_path.rglob("*.nbc"))
+
+
+def test_a_helper_that_cannot_start_holds_nobody_up(started, monkeypatch):
+    def none_left(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(ahead.subprocess, "Popen", none_left)
+    with ahead.helped("cpu"):
+        compile_something()
+
+
+FOREIGN = """
+from ebmbench.compile import jit
+
+@jit
+def f(x):
+    return x + {number}
+
+print(f(1))
+"""
+
+
+def test_a_changed_constant_outside_the_package_is_compiled_anew(tmp_path):
+    """Numba's key is the code's bytes, which hold no constants: it also looks at the file's time."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    file = tmp_path / "foreign.py"
+    for number in (1, 50):
+        file.write_text(FOREIGN.format(number=number))
+        command = [sys.executable, str(file)]
+        told = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert told.stdout.strip() == str(number + 1), told.stderr

@@ -145,23 +145,6 @@ def test_without_a_method_a_bound_is_not_looked_at(tmp_path):
     assert "evaluate is none" in complaint(replace, DBN, evaluate="none")
 
 
-def test_rows_that_are_sampled_are_drawn_for_every_layer(tmp_path, monkeypatch):
-    """Binary rows are the same in every draw, and so is what comes of them."""
-    asked = []
-
-    def redrawn(k, rows, sampled, seed):
-        asked.append(sampled)
-        return recipes_redrawn(k, rows, sampled, seed)
-
-    recipes_redrawn = recipes.redrawn
-    monkeypatch.setattr(recipes, "redrawn", redrawn)
-    found = [done(tmp_path / str(one), DBM, sampled=one)[2] for one in (False, True)]
-    assert set(asked) == {False, True}
-    one, other = (from_arrays(arrays).parameters for arrays in found)
-    for name, values in one.items():
-        np.testing.assert_array_equal(values, other[name])
-
-
 def test_a_gan_keeps_what_it_said_and_what_it_made(tmp_path):
     row, curve, arrays = done(tmp_path, GAN)
     assert row["measure"] == "parzen"

@@ -1,5 +1,7 @@
 """Units left out of a pass: gradients by differences under the contract's masks, and what cannot be."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import complaint, with_job
@@ -19,7 +21,9 @@ from test_network_kernels import (
 from ebmbench.evaluation.classification import classify
 from ebmbench.harness import recipes
 from ebmbench.harness.gate_networks import network
-from ebmbench.models.dropout import Dropout
+from ebmbench.models import dbm
+from ebmbench.models.dbm import DBM
+from ebmbench.models.dropout import Dropout, rates_of
 from ebmbench.randomness import Key, Stream, uniforms
 from ebmbench.scalar import ACTIVATIONS
 from ebmbench.training.adam import Adam
@@ -92,9 +96,11 @@ def test_dropout_that_cannot_be_is_named(k):
         ((0.0, 1.0), "at least 0 and below 1"),
         ((-0.1, 0.5), "at least 0 and below 1"),
         ((0.0, float("nan")), "at least 0 and below 1"),
+        (7.0, "at least 0 and below 1"),
     ):
         assert words in complaint(k.forward, handle, x, Dropout(rates, key))
     assert "seed" in complaint(k.forward, handle, x, Dropout((0.0, 0.5), Key(-1, 0)))
+    assert "without hidden layers" in complaint(rates_of, 0.5, 1)
 
 
 X, LABELS = rows(20, 6), np.arange(20) % 3
@@ -187,3 +193,21 @@ def test_a_suite_says_which_dropout_cannot_be():
     ):
         assert words in complaint(recipes.of, kind, [4] if kind == "mlp" else [], table)
     assert "dropout" in recipes.of("mlp", [4], {"classifier": {"dropout": 0.5}}).label
+    assert "dropout" not in recipes.of("mlp", [4], {"classifier": {"dropout": [0.0, 0.0]}}).label
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
+def test_a_dbms_classifier_takes_a_rate_for_each_of_its_layers(depth):
+    """Which are fewer than the DBM's, as its even layers are an input (see `dbm.classifier`)."""
+    sizes = range(7, 7 - depth - 1, -1)
+    weights = tuple(np.zeros(pair) for pair in pairwise(sizes))
+    model = DBM(weights, tuple(np.zeros(n) for n in sizes))
+    layers = len(dbm.classifier(model, 3).weights)
+    assert dbm.classifier_layers(depth) == layers
+    for count in (layers, layers + 1):
+        tables = {"joint": {"epochs": 1}, "classifier": {"dropout": [0.5] * count}}
+        call = recipes.of, "dbm", list(sizes)[1:], tables
+        if count == layers:
+            call[0](*call[1:])
+        else:
+            assert f"take {layers} dropout rates" in complaint(*call)

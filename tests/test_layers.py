@@ -15,8 +15,8 @@ BASE = {"errors", "options", "discovery", "compile", "files", "nvidia"}
 BASE |= {"instructions", "philox", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.
-COMPILED = {"kernels.api", "models.rbm.RBM", "models.mlp.MLP", "models.arithmetic.TERMS"} | {
-    "models.rbm.GRID_STEP",
+COMPILED = {"kernels.api", "models.rbm.RBM", "models.rbm.GRID_STEP", "models.arithmetic.TERMS"} | {
+    *("models.mlp.MLP", "models.mlp.Activations", "models.dropout.Dropout"),
     *(f"models.enumerate.{name}" for name in ("MOST_UNITS", "Moments", "check_enumerable")),
     *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
 }

@@ -4,18 +4,24 @@ import dataclasses
 
 import numpy as np
 import pytest
+from conftest import complaint
 from deep import BATCH, bits, stack, trained
 
+from ebmbench.datasets import Dataset
+from ebmbench.harness import recipes
+from ebmbench.harness.judge import Judge
+from ebmbench.kernels.api import load
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, permutation, states, uniforms
 from ebmbench.training.batches import Batches, Source, redrawn
-from ebmbench.training.fit import Fit
+from ebmbench.training.fit import Fit, initial_gaussian_model
 from ebmbench.training.joint import Joint, Phases, initial_dbm
 from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.sgd import SGD
 
 GREY = np.float32(np.random.default_rng(1).uniform(size=(11, 6)))
 SEED = 3
+DATA = Dataset("grey", GREY, (GREY > 0.5).astype(np.uint8), None, None, sampled=True)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -75,6 +81,49 @@ def test_an_upper_layer_sees_what_those_below_make_of_that_epochs_draw(k):
         u = uniforms(Key(SEED, Stream.RECOGNITION, 2 * (2 + number // 3)), 11, 5, 1)
         p = 1 / (1 + np.exp(-(layers[0].c + drawn(number // 3) @ layers[0].W)))
         np.testing.assert_array_equal(rows, u < p)
+
+
+LAYERS, JOINT = {"epochs": 2}, {"epochs": 2, "chains": 7}
+RECIPES = {
+    "dbn": ("dbn", {"layers": LAYERS}),
+    "dbm": ("dbm", {"joint": JOINT}),
+    "pretrained dbm": ("dbm", {"layers": LAYERS, "joint": JOINT}),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_epoch_of_a_suites_model_sees_a_draw_of_its_own(k, name):
+    spy, seen = spied(k)
+    kind, tables = RECIPES[name]
+    (phase,) = recipes.of(kind, [5, 4], tables).phases
+    trained(phase.make(recipes.Given(spy, DATA, BATCH, SEED), None))
+    of_data = [rows for rows in seen if rows.shape == GREY.shape]
+    for number, rows in enumerate(of_data[:6]):
+        np.testing.assert_array_equal(rows, drawn(number // 3))
+    assert (of_data[0] != of_data[3]).any()
+
+
+def test_what_is_not_to_be_drawn_is_refused(k):
+    binary = (GREY > 0.5).astype(np.uint8)
+    for rows in (binary, 3.0 * GREY, -GREY):
+        assert "grey rows" in complaint(redrawn, k, rows, True, SEED)
+    gaussian = initial_gaussian_model(GREY, 4, SEED)
+    redraw = redrawn(k, GREY, True, SEED)
+    assert "Gaussian" in complaint(Fit, k, gaussian, GREY, "cd", redraw=redraw)
+    (phase,) = recipes.of("gan", [], {"players": {"latent": 2}}).phases
+    given = recipes.Given(k, DATA, BATCH, SEED)
+    assert "draws its rows anew" in complaint(phase.make, given, None)
+
+
+def test_training_rows_that_are_drawn_are_judged_as_a_draw():
+    """Of greys as they are a free energy is no log-likelihood."""
+    base = RBM(np.zeros((6, 4)), np.linspace(-1, 1, 6), np.zeros(4))
+    fit = Fit(load("cpu"), base, GREY, "cd", redraw=redrawn(load("cpu"), GREY, True, SEED))
+    found = Judge(DATA, "exact", {}, SEED)(fit, 0.0)
+    p = 1 / (1 + np.exp(-base.b))
+    x = drawn(0)
+    wanted = (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=1).mean()
+    assert found["log_likelihood_train"] == pytest.approx(wanted, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["fit", "joint", "stack", "pretrained"])

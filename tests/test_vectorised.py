@@ -16,6 +16,7 @@ from ebmbench.kernels.cpu import (
     adam,
     annealing,
     contrast,
+    dropout,
     flips,
     gibbs,
     integers,
@@ -69,6 +70,7 @@ HOT = {
     "a layer of binary states": (
         propagation.propagate_sparse, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
     ),
+    "units left out": (dropout._thin, {"a": "float32"}, [UNIFORMS, ("multiply", "compare")]),
     "back through a layer": (propagation.delta_below, {}, [WEIGHTED, ("multiply",), ("add float64",)]),
     "cross-entropy": (losses._cross_entropy, {"targets": "uint8"}, [("multiply", "add")]),
     "Adam along a gradient": (

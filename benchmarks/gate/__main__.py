@@ -43,7 +43,6 @@ def main(
         if name not in known:
             raise typer.BadParameter(f"{name} is none of {', '.join(known)}", param_hint="--only")
     chosen = only or known
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leaves no folder behind
     if quality_decides and not set(QUALITY) & set(chosen):
         raise typer.BadParameter("no figure of quality is chosen, so none decides", param_hint="--only")
     if as_json:
@@ -83,4 +82,5 @@ def _progress(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leaves no folder behind
     typer.run(main)

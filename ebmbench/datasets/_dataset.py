@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from ebmbench.options import require
+
 
 # Without eq=False the generated == would compare arrays and raise; two datasets hold the same data
 # when their digests agree.
@@ -33,8 +35,7 @@ class Dataset:
     image_order : str
         "C" if a row holds its picture line by line, "F" if column by column.
     sampled : bool
-        Whether ``train`` holds probabilities, from which binary rows are drawn anew each epoch, and
-        ``test`` binary rows.
+        Whether ``train`` holds probabilities, from which binary rows are drawn anew each epoch.
     source : str
         One line: where the data come from, with the paper and the licence.
     """
@@ -59,6 +60,13 @@ class Dataset:
     def is_binary(self) -> bool:
         """Whether every value of the rows to train on is 0 or 1."""
         return self.train.dtype == np.uint8
+
+    def require_fixed(self) -> None:
+        """Raise `UserError` where rows are drawn anew each epoch, for models that do not draw them."""
+        require(
+            not self.sampled,
+            f"{self.name} draws its rows anew each epoch, which is for models of binary units",
+        )
 
     @cached_property
     def digest(self) -> str:

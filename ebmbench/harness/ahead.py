@@ -3,14 +3,13 @@
 What either has compiled the other finds in the cache, so the two meet somewhere in the middle.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ebmbench.compile import cache_folder
-from ebmbench.harness import gate
+from ebmbench.harness import gate, machine
 from ebmbench.harness.compiling import watched
 from ebmbench.harness.worker import end_with_parent
 from ebmbench.kernels import api
@@ -25,9 +24,10 @@ def helped(backend: str) -> Iterator[None]:
         if place and not helpers:
             command = [sys.executable, "-m", "ebmbench.harness.ahead", backend]
             quiet = subprocess.DEVNULL
-            helpers.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
+            with suppress(OSError):  # it compiles alone, then
+                helpers.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
 
-    if backend != "cpu" or (os.cpu_count() or 1) < 2 or cache_folder() is None:
+    if backend != "cpu" or machine.cores() < 2 or cache_folder() is None:
         yield  # other backends keep no machine code on disk
         return
     with watched(begin):

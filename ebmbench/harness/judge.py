@@ -13,6 +13,7 @@ from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
 from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.partition import ais, base_rates, reverse_ais
+from ebmbench.randomness import Key, Stream, states
 from ebmbench.training.fit import Fit
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
@@ -39,6 +40,9 @@ class Judge:
     ) -> None:
         self.data, self.method, self.settings, self.seed = data, method, settings, seed
         self.k = api.load(BACKEND)
+        self.train = data.train
+        if data.sampled:  # one draw stands for all: those that the first epoch sees
+            self.train = states(data.train, Key(seed, Stream.DATA))
         self.base = base_rates(data.train, f"train split of {data.name}", kind)
         self.facts: dict[str, Any] = {}
         self.log_weights = np.empty(0)
@@ -55,7 +59,7 @@ class Judge:
             "epoch": fit.done / fit.batches,
             "seconds": seconds,
             "log_likelihood": found.mean,
-            "log_likelihood_train": -mean_free_energy(self.k, model, self.data.train) - z.log_z,
+            "log_likelihood_train": -mean_free_energy(self.k, model, self.train) - z.log_z,
             "log_z": z.log_z,
             "std_error": z.std_error,
             "ess": z.ess,

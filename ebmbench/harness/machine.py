@@ -19,6 +19,11 @@ _LIBRARIES = ("ebmbench", "numba", "llvmlite", "numpy", "scipy", "numba-cuda", "
 _UNITS = {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "neon", "sve"}
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @cache
 def facts() -> dict[str, Any]:
     """A description of this machine that JSON can hold; no names of hosts or users."""
@@ -26,7 +31,7 @@ def facts() -> dict[str, Any]:
     flags = set(cpu.get("flags", []))
     return {
         "cpu": cpu.get("brand_raw", platform.processor() or "unknown"),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "vector_units": sorted(flags & _UNITS),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         **_gpus(),

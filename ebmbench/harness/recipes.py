@@ -92,7 +92,7 @@ class Recipe:
             told.append(self.parts["classifier"].activation.replace("_", " "))
         elif "classifier" in self.parts:
             told.append("fine-tuned")
-        if "classifier" in self.parts and self.parts["classifier"].dropout:
+        if "classifier" in self.parts and np.any(self.parts["classifier"].dropout):
             told.append("dropout")
         return ", ".join(told)
 
@@ -184,6 +184,7 @@ class Recipe:
 
     def _make_players(self, given: Given, model: Any) -> Adversarial:
         players, rows = self.parts["players"], given.data.train
+        given.data.require_fixed()
         units = players.latent, players.generator, players.discriminator
         return Adversarial(
             given.k,
@@ -240,7 +241,8 @@ def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Re
         require(type(n) is int and n >= 1, f"a hidden layer must have at least 1 unit, not {n!r}")
     parts = {name: options.build(PARTS[name], table, f"table {name}") for name, table in given.items()}
     if "classifier" in parts:
-        rates_of(parts["classifier"].dropout, len(hidden) + 1)
+        depth = dbm.classifier_layers(len(hidden)) if kind == "dbm" else len(hidden) + 1
+        rates_of(parts["classifier"].dropout, depth)
     if "layers" in parts:
         _check_layers(kind, len(hidden), parts["layers"])
     return Recipe(kind, hidden, parts)

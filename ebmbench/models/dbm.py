@@ -162,6 +162,11 @@ def composed(layers: Sequence[TwoLayers]) -> DBM:
     return DBM(tuple(layer.W for layer in layers), (layers[0].b, *between, layers[-1].c))
 
 
+def classifier_layers(depth: int) -> int:
+    """Layers of weights of the `classifier` that a DBM of so many hidden layers initialises."""
+    return min(depth, 2 + depth % 2) + 1
+
+
 def classifier(model: DBM, classes: int) -> MLP:
     """A network that starts as the DBM's mean field, with outputs of zero (S&H 2009, section 3.3).
 

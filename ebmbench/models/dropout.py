@@ -6,6 +6,7 @@ above hears on average what it hears from all of them, and the whole network nee
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,10 +26,16 @@ class Dropout(NamedTuple):
         """The share of a layer's units that is kept."""
         return np.float32(1.0 - self.rates[layer])
 
-    @classmethod
-    def none(cls, layers: int) -> "Dropout":
+    @staticmethod
+    @cache
+    def none(layers: int) -> "Dropout":
         """That which leaves nothing out of the layers that so many layers of weights take."""
-        return cls((0.0,) * layers, Key(0, Stream.DROPOUT))
+        return Dropout((0.0,) * layers, Key(0, Stream.DROPOUT))
+
+    @staticmethod
+    def of_step(rates: tuple[float, ...], seed: int, step: int) -> "Dropout | None":
+        """That of a step of training; None where nothing is left out."""
+        return Dropout(rates, Key(seed, Stream.DROPOUT, step)) if any(rates) else None
 
 
 def rates_of(given: float | Sequence[float], layers: int) -> tuple[float, ...]:
@@ -36,15 +43,18 @@ def rates_of(given: float | Sequence[float], layers: int) -> tuple[float, ...]:
 
     Raises `UserError` where there are not `layers` of them, or one is not in [0, 1).
     """
-    rates = tuple(given) if isinstance(given, Sequence) else (0.0, *[given] * (layers - 1))
+    for rate in given if isinstance(given, Sequence) else (given,):
+        good = isinstance(rate, int | float) and not isinstance(rate, bool) and 0.0 <= rate < 1.0
+        require(good, f"a dropout rate must be at least 0 and below 1, but is {rate!r}")
+    if not isinstance(given, Sequence):
+        require(layers > 1 or given == 0, "a network without hidden layers has nothing to drop out")
+        given = 0.0, *[given] * (layers - 1)
+    rates = tuple(given)
     require(
         len(rates) == layers,
         f"{layers} layers of weights take {layers} dropout rates, the input's first, or one for all "
         f"hidden layers, but there are {len(rates)}",
     )
-    for rate in rates:
-        good = isinstance(rate, int | float) and not isinstance(rate, bool) and 0.0 <= rate < 1.0
-        require(good, f"a dropout rate must be at least 0 and below 1, but is {rate!r}")
     require(not any(rates) or layers <= LAYERS, f"dropout is for at most {LAYERS} layers, not {layers}")
     return rates
 

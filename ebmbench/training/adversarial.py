@@ -101,7 +101,8 @@ class Adversarial:
 
         payoff: V in nats of the last batch, before the discriminator's step; discriminator_loss: -V;
         generator_loss: what the generator descends, before its step, nats; accuracy_data and
-        accuracy_fakes: shares of that batch's data and fakes which the discriminator told right.
+        accuracy_fakes: shares of that batch's data and fakes which the discriminator told right. All by
+        what `dropout` has left of the discriminator.
         """
         if self._tallies is None:
             return {}
@@ -163,9 +164,9 @@ class Adversarial:
         return loss.tally
 
     @property
-    def _dropout(self) -> Dropout:
+    def _dropout(self) -> Dropout | None:
         """New ones for each step of a player."""
-        return Dropout(self._rates, Key(self.seed, Stream.DROPOUT, self._taken))
+        return Dropout.of_step(self._rates, self.seed, self._taken)
 
     @property
     def _taken(self) -> int:

@@ -15,10 +15,13 @@ Redraw = Callable[[int], Rows]  # an epoch's number -> its rows, on the device
 def redrawn(k: Backend, rows: np.ndarray, sampled: bool, seed: int) -> Redraw | None:
     """What draws binary rows anew each epoch where they are `sampled` from probabilities, or None.
 
-    rows: float32 [n, n_visible]. The same epochs of several trainers see the same draws.
+    rows: float32 [n, n_visible] in [0, 1]. The same epochs of several trainers see the same draws.
+    Raises `UserError` where nothing is to be drawn.
     """
     if not sampled:
         return None
+    grey = rows.dtype == np.float32 and rows.min() >= 0 and rows.max() <= 1
+    require(grey, "only grey rows, numbers between 0 and 1, can be sampled anew each epoch")
     return lambda epoch: k.put_rows(states(rows, Key(seed, Stream.DATA, epoch)))
 
 

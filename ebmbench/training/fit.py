@@ -103,6 +103,8 @@ class Fit(Trainer):
             known = TREE if real else model.names
             require(name in known, f"fixed must name parameters of {', '.join(known)}, not {name!r}")
         rows = check_rows(rows, model.n_visible, real=real)
+        sentence = "rows that are sampled anew each epoch are binary, but the visible units are Gaussian"
+        require(redraw is None or not real, sentence)
         self._estimator: ModuleType
         self._estimator, self._config = estimators.find(estimator, settings or {})
         super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed, fixed, mask)

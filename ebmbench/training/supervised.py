@@ -14,7 +14,6 @@ from ebmbench.models.dropout import Dropout, rates_of
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rows import check_labels, check_rows, one_hot
 from ebmbench.options import require
-from ebmbench.randomness import Key, Stream
 from ebmbench.training.adam import Adam
 from ebmbench.training.sgd import SGD
 from ebmbench.training.trainer import Trainer
@@ -55,7 +54,8 @@ class Supervised(Trainer):
     def info(self) -> dict[str, Any]:
         """Of the last batch: the mean log-likelihood, nats a row, and how many rows were told wrong.
 
-        Both before the update, and fetched when they are asked for; empty before the first update.
+        Both before the update, of the network that `dropout` has left of it, and fetched when they are
+        asked for; empty before the first update.
         """
         if self._tally is None:
             return self._info
@@ -64,7 +64,7 @@ class Supervised(Trainer):
 
     def _gradient(self) -> tuple[Tree, Tree | None]:
         k, handle = self.k, self._ascent.handle
-        dropout = Dropout(self._rates, Key(self.seed, Stream.DROPOUT, self.done))
+        dropout = Dropout.of_step(self._rates, self.seed, self.done)
         activations = k.forward(handle, self._shuffled.take(self.done, self._rows), dropout)
         targets = self._shuffled.take(self.done, self._targets)
         delta, self._tally = k.cross_entropy(handle, activations, targets)

@@ -20,6 +20,7 @@ def make(options: Options, k: Backend) -> Run:
     hidden, latent = options.units(256, 256), options.latent
     require(latent >= 1, f"the number of latent units must be at least 1, but is {latent}")
     data = options.data(False)
+    data.require_fixed()
     facts = facts_of(options, "latent", "form") | {"hidden": hidden, "epochs": epochs, "rate": rate}
     facts["dropout"] = options.left_out
     del facts["momentum"], facts["decay"]

@@ -21,9 +21,12 @@ class Layers(Device):
         self._check(x, model.sizes[0], "x")
         if len(x) == 0:
             raise UserError("a network needs at least one row")
-        dropout = dropout or Dropout.none(len(model.sizes) - 1)
-        rates_of(dropout.rates, len(model.sizes) - 1)
-        check_seed(dropout.key.seed)
+        layers = len(model.sizes) - 1
+        if dropout is None:
+            dropout = Dropout.none(layers)
+        else:
+            dropout = dropout._replace(rates=rates_of(dropout.rates, layers))
+            check_seed(dropout.key.seed)
         return self._job("forward", model)(model, x, dropout)
 
     def outputs(self, model: Handle, activations: Activations) -> Rows:

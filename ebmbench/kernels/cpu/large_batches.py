@@ -1,9 +1,10 @@
 """The contrast of a large batch of states in a processor's matrix unit.
 
 Both phases are products of states, transposed, with p(h|v), which become integers as W does where chains
-walk: rounded by at most 2**-22 of a column's largest, and summed exactly. A row of 4,096 units of which
-an eighth is on takes 2.1 million additions of vectors of 16 where chosen rows are added up; here it is
-24,576 products of 16 cycles, and what is left is to read W and to write it.
+walk (see `integers`): rounded by at most 2**-22 of a column's largest or, from about 256 rows on, 2**-30
+of a column's sum, and summed exactly. A row of 4,096 units of which an eighth is on takes 2.1 million
+additions of vectors of 16 where chosen rows are added up; here it is 24,576 products of 16 cycles, and
+what is left is to read W and to write it.
 """
 
 from typing import Any, NamedTuple

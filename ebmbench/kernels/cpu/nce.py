@@ -15,7 +15,7 @@ from ebmbench.kernels.cpu.statistics import (
     sum_softplus,
 )
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.scalar import sigmoid
+from ebmbench.scalar import probability
 
 
 @jit(parallel=True)
@@ -30,7 +30,7 @@ def _log_odds(W, b, c, v, offset, n_hidden, p, g):
             total += np.float64(b[i]) * np.float64(v[r, i])
         g[r] = total - offset[r]
         for j in range(n_hidden):
-            x[j] = sigmoid(x[j])
+            x[j] = probability(x[j])
         x[n_hidden:] = np.float32(0.0)
 
 

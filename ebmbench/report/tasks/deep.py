@@ -23,7 +23,9 @@ KIND = Kind(
         "error_of_one_class", "parzen_train", "parzen_centres", "parzen_sigma", "parzen_samples",
         "mmd_squared", "mmd_p_value", "nearest_median", "nearest_test_median", "n_test", "wrong",
     ),
-    words={"batch_size": "batch", "evaluate": "judged by", "betas": "AIS temperatures"},
+    words={
+        "batch_size": "batch", "evaluate": "judged by", "betas": "AIS temperatures", "sampled": "sampled",
+    },
     others=(
         "model", "hidden", "measure", "verdict", "resolved", "stages", "seconds_to_target",
         "log_z_schedule", "caveat",
