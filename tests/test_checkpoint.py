@@ -170,7 +170,7 @@ def test_a_damaged_checkpoint_is_one_sentence(kept, tmp_path):
     assert "damaged.npz" in complaint(Checkpoint(damaged, facts).restore, other)
     assert same_numbers(other.state(), state)
     save_model(damaged, BINARY, {})
-    assert "missing, not" in complaint(Checkpoint(damaged, facts).restore, other)
+    assert "it is no checkpoint" in complaint(Checkpoint(damaged, facts).restore, other)
     np.savez(damaged, x=np.zeros(3))
     assert "it is no checkpoint" in complaint(Checkpoint(damaged, facts).restore, other)
     assert "folder" in complaint(Checkpoint(tmp_path, facts).restore, other)

@@ -121,6 +121,12 @@ def test_a_classifier_learns_from_wherever_it_starts(train, ebmbench, how, optim
     )
 
 
+def test_a_classifier_that_learned_nothing_is_told(train, ebmbench):
+    train("--model mlp --hidden 5 --rate 1e-9 --epochs 1", *DIGITS)
+    _, out, _ = ebmbench("evaluate", "model.npz", "--data", "digits", "--backend", "reference")
+    assert re.search(r"no gain: always the same class is 8\d\.\d\d % wrong|no gain: .* 90\.00", out), out
+
+
 # --- checkpoints --------------------------------------------------------------------------------
 
 RUNS = {
@@ -182,6 +188,16 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(ebmbench, tmp_path):
     assert not (tmp_path / "model.npz").exists()
     with np.load(tmp_path / "run.npz") as kept:
         assert np.isfinite(kept["now.model.W"]).all()
+
+
+def test_who_diverges_is_told_which_rate_to_lower(ebmbench):
+    for epochs in (0, 2):
+        line = f"train --model dbm --hidden 5,4 --epochs {epochs} --joint-epochs 300 --joint-rate 1e30"
+        status, _, err = ebmbench(*line.split(), *SMALL)
+        assert status == 1
+        assert "try a smaller --joint-rate;" in err
+    _, _, err = ebmbench(*["train", "--hidden", "5", "--rate", "1e30", "--epochs", "300"], *SMALL)
+    assert "try a smaller --rate;" in err
 
 
 @pytest.mark.parametrize(
@@ -308,7 +324,7 @@ MISTAKES = [
     ("train --model mlp --start cut.npz", "cut.npz"),
     ("train --model mlp --start dbn.npz", "64 columns, but the model has 9"),
     ("train --model mlp --start dbm.npz", "64 columns, but the model has 9"),
-    ("train --model mlp --optimiser lbfgs", "optimiser must be one of sgd, adam"),
+    ("train --model mlp --optimiser lbfgs", "optimiser must be one of adam, sgd"),
     (
         "train --model mlp --optimiser adam --momentum 0.9",
         "--momentum plays no part with --optimiser adam",
@@ -320,7 +336,7 @@ MISTAKES = [
     ("train --every 3", "--every has a meaning only where --checkpoint names a file"),
     ("train --checkpoint run.npz --every 0", "epochs between two checkpoints"),
     ("train --checkpoint nowhere/run.npz", "nowhere"),
-    ("train --checkpoint rbm.npz", "rbm.npz: it is the checkpoint of another run"),
+    ("train --checkpoint rbm.npz", "rbm.npz: it is no checkpoint"),
     ("train --checkpoint cut.npz", "cut.npz"),
     ("train --checkpoint text.npz", "text.npz"),
     ("train --checkpoint same.npz --out same.npz", "same.npz"),

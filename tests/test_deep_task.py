@@ -224,7 +224,8 @@ def test_grey_rows_have_no_bound_and_say_so(tmp_path):
 def test_rows_without_labels_are_told(tmp_path):
     row = run_one(tmp_path, MLP, dataset=TOY["dataset"])
     assert row["status"] == "failed"
-    assert "bars_and_stripes_3x3 has no labels" in row["reason"]
+    assert row["reason"].startswith("data set bars_and_stripes_3x3 has no labels")
+    assert "(in " not in row["reason"]  # a person's mistake has no line of the code
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,8 @@ def test_rows_without_labels_are_told(tmp_path):
         (DBN, {"targets": ["a"]}, "targets"),
         (DBN, {"checkpoints": 0}, "checkpoints"),
         (DBN, {"resolve": True}, "resolve"),
+        (MLP, {"targets": [-20, -18]}, "shares of rows told wrong"),
+        (TUNED, {"targets": [0.5, 5.0]}, "shares of rows told wrong"),
         (MLP, {"resolve": True, "evaluate": "ais"}, "judged otherwise"),
         (GAN, {"samples": 0}, "samples"),
         (GAN, {"sampled": True}, "sampled"),

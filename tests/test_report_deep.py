@@ -96,7 +96,7 @@ def test_seconds_memory_and_targets_stand_in_a_table_each_measure(tmp_path):
 def test_seeds_are_taken_together(tmp_path):
     page_of(tmp_path, synthetic.deep(seeds=3))
     row = tables(tmp_path)["binarized_mnist: quality"][1]
-    assert row[2] == "−87.30 ± 0.10 nats bound, 3 seeds [−87.50, −87.10]"
+    assert row[2] == "−87.30 ± 0.12 nats bound, 3 seeds [−87.50, −87.10]"
     (dbn, *_) = tidy(synthetic.deep(seeds=3))
     assert dbn.best_key == dbn.keys[0]
     assert (dbn.seeds, dbn.resolved, dbn.unresolved) == (3, 3, 0)
@@ -126,6 +126,19 @@ def test_a_model_that_gains_nothing_is_named(tmp_path):
     seen = page_of(tmp_path, rows)
     assert "No gain over a model that knows nothing: DBN 500-2000, SML-1." in seen
     assert "−206.00 ± 0.10 nats bound, no gain" in seen
+
+
+def test_the_uncertainty_of_seeds_that_differ_is_theirs(tmp_path):
+    """One of two learned nothing: no row's own binomial stands beside the median of both."""
+    rows = [row for row in synthetic.deep(seeds=2) if row["measure"] == "error"]
+    first, second = (row for row in rows if row["recipe"] == rows[0]["recipe"])
+    first |= {"error": 0.1}
+    second |= {"error": 0.9, "verdict": "no gain"}
+    seen = page_of(tmp_path, [first, second])
+    row = tables(tmp_path)["mnist: quality"][1]
+    assert row[2] == "50.00 ± 40.00 % wrong, 2 seeds [10.00 %, 90.00 %], no gain"
+    assert "test rows a seed; ± is binomial or, if larger, of the seeds' mean" in row[3]
+    assert f"nothing: {first['recipe']} (with 1 of 2 seeds)." in seen
 
 
 def test_backends_have_a_row_each_and_share_no_line(tmp_path):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,16 +22,24 @@ from rich.table import Table
 console = Console(stderr=True, soft_wrap=True)
 answer = Console(soft_wrap=True, highlight=False)
 
+_WIDEST = 1000  # columns of what is piped
+_COMPILING = "compiling kernels that are not in the cache yet"
+
 
 def print_table(table: Table) -> None:
     """Print a table of figures; on a narrow terminal lines fold, but no figure is shortened."""
-    Console(highlight=False, width=max(answer.width, 90 if answer.is_terminal else 140)).print(table)
+    if answer.is_terminal:
+        width = max(answer.width, 90)
+    else:  # as wide as it is
+        width = Measurement.get(answer, answer.options.update(max_width=_WIDEST), table).maximum
+    Console(highlight=False, width=width).print(table)
 
 
 class Steps:
     """A count of finished steps: a bar on a terminal; when piped, only the lines that are printed.
 
-    The bar says so while kernels are compiled; spoken: lines that stay say it, too.
+    The bar says so while kernels are compiled, and so does a line when piped; spoken: lines that stay say
+    when it is done, too.
     """
 
     def __init__(self, bar: Progress, task: TaskID, text: str, spoken: bool) -> None:
@@ -62,8 +71,9 @@ class Steps:
         self._bar.console.print(text, markup=False, highlight=False)
 
     def _compiling(self, place: str) -> None:
-        if place and self._spoken and self._compilations.functions == 1:
-            self.line("compiling kernels that are not in the cache yet")
+        lasting = self._spoken or not console.is_terminal
+        if place and lasting and self._compilations.functions == 1:
+            self.line(_COMPILING)
         self._bar.update(self._task, description=_doing(place, self._text))
 
     def _compiled(self) -> None:
@@ -109,14 +119,22 @@ def steps(total: int, text: str, spoken: bool = False) -> Iterator[Steps]:
 
 @contextmanager
 def busy(text: str) -> Iterator[None]:
-    """Show that something of unknown length runs; silent when piped."""
-    if console.is_terminal:
-        from ebmbench.harness.compiling import watched
+    """Show that something of unknown length runs; when piped, only that kernels are compiled."""
+    from ebmbench.harness.compiling import watched
 
+    if console.is_terminal:
         with (
             console.status(text) as status,
             watched(lambda place: status.update(_doing(place, text))),
         ):
             yield
-    else:
+        return
+    told: list[str] = []
+
+    def tell(place: str) -> None:
+        if place and not told:
+            told.append(place)
+            console.print(_COMPILING)
+
+    with watched(tell):
         yield

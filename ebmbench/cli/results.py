@@ -18,10 +18,13 @@ def show(result: Any, facts: dict[str, Any], as_json: bool) -> None:
 
 def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     """A `Classified`."""
+    from ebmbench.evaluation.classification import gains
+
     if as_json:
         fields = {
             "error": found.error, "error_std_error": found.std_error, "wrong": found.wrong,
             "n_rows": found.n_rows, "mean_log_likelihood": found.mean,
+            "error_of_one_class": found.of_one_class,
         }  # fmt: skip
         print(json.dumps(fields | facts, indent=2))
         return
@@ -29,6 +32,8 @@ def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
         f"error {100 * found.error:.2f} % +- {100 * found.std_error:.2f} "
         f"({found.wrong} of {found.n_rows} rows), {found.mean:.4f} nats a label"
     )
+    if not gains(found.error, found.std_error, found.of_one_class):
+        answer.print(f"no gain: always the same class is {100 * found.of_one_class:.2f} % wrong")
 
 
 def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:

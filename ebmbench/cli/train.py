@@ -51,7 +51,7 @@ def train(
         typer.Option(
             "--rate",
             "--learning-rate",
-            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.1, with adam 0.001; gan: 0.0002]",
+            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.001, with sgd 0.1; gan: 0.0002]",
         ),
     ] = None,
     momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
@@ -74,7 +74,7 @@ def train(
     activation: Annotated[
         str, typer.Option(help="Of an mlp's hidden units: sigmoid, tanh, relu or leaky_relu.")
     ] = "relu",
-    optimiser: Annotated[str, typer.Option(help="Of an mlp: sgd or adam.")] = "sgd",
+    optimiser: Annotated[str, typer.Option(help="Of an mlp: adam or sgd.")] = "adam",
     dropout: Annotated[
         list[str] | None,
         typer.Option(
@@ -134,7 +134,8 @@ def train(
     except Diverged as error:
         left = f"; {checkpoint} is the last good checkpoint" if checkpoint and checkpoint.exists() else ""
         console.print(
-            f"ebmbench: training diverged, {error}; try a smaller --rate; {out} not written{left}",
+            f"ebmbench: training diverged, {error}; try a smaller {_rate_of(trainer)}; "
+            f"{out} not written{left}",
             markup=False, highlight=False,
         )  # fmt: skip
         return 1
@@ -158,6 +159,14 @@ def _train(trainer: Any, checkpoint: Any, every: int, shown: Steps, text: str) -
         shown.advance()
         if checkpoint and (epoch % every == 0 or epoch == last):
             checkpoint.save(trainer)
+
+
+def _rate_of(trainer: Any) -> str:
+    """The option that sets the step size which a trainer has come to."""
+    from ebmbench.training.joint import Joint
+
+    joint = isinstance(trainer, Joint) or getattr(trainer, "stage", "") == "joint training"
+    return "--joint-rate" if joint else "--rate"
 
 
 def _said(info: dict[str, Any]) -> tuple[dict[str, Any], str]:

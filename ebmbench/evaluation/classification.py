@@ -14,11 +14,15 @@ _BLOCK = 1000  # rows on the device at a time
 
 
 class Classified(NamedTuple):
-    """wrong: of n_rows; mean: log-likelihood of the right class, nats a row."""
+    """wrong: of n_rows; mean: log-likelihood of the right class, nats a row.
+
+    of_one_class: the share that would be told wrong by who always says these labels' most frequent class.
+    """
 
     wrong: int
     n_rows: int
     mean: float
+    of_one_class: float
 
     @property
     def error(self) -> float:
@@ -49,4 +53,14 @@ def classify(k: Backend, model: MLP | AugmentedMLP, rows: np.ndarray, labels: np
         mean, count = k.get_rows(k.cross_entropy(handle, activations, k.put_rows(targets[here])).tally)
         wrong += int(count)
         total += float(mean) * len(rows[here])
-    return Classified(wrong, len(rows), total / len(rows))
+    return Classified(wrong, len(rows), total / len(rows), error_of_one_class(labels, labels))
+
+
+def error_of_one_class(labels: np.ndarray, of: np.ndarray) -> float:
+    """The share of labels that are not the most frequent class of others."""
+    return float((labels != np.bincount(of).argmax()).mean())
+
+
+def gains(error: float, std_error: float, of_one_class: float) -> bool:
+    """Whether a classifier is better, by three standard errors, than who always says one class."""
+    return error + 3.0 * std_error < of_one_class

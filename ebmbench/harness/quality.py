@@ -14,7 +14,7 @@ import numpy as np
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.adversarial import evaluate_gan, generate, measure
 from ebmbench.evaluation.bounds import base_of, bounds
-from ebmbench.evaluation.classification import classify
+from ebmbench.evaluation.classification import classify, error_of_one_class
 from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
@@ -140,8 +140,7 @@ class ErrorJudge:
         train, self._labels = labels_of(data)
         self._rows = inputs_of(self.k, below, data.test)
         self.facts: dict[str, Any] = {}
-        most = np.bincount(train).argmax()
-        self.yardsticks = {"error_of_one_class": float((self._labels != most).mean())}
+        self.yardsticks = {"error_of_one_class": error_of_one_class(self._labels, train)}
 
     def __call__(self, model: Any) -> dict[str, Any]:
         """The share of test rows told wrong, and its standard error as one of rows to come."""

@@ -82,7 +82,8 @@ class Recipe:
         if self.kind == "gan":
             players = self.parts["players"]
             G, D = (dashed(one) for one in (players.generator, players.discriminator))
-            return f"GAN, G {G}, D {D}, {players.form.replace('_', '-')}"
+            label = f"GAN, G {G}, D {D}, {players.form.replace('_', '-')}"
+            return label + _left_out(players.discriminator_dropout)
         told = [f"{self.kind.upper()} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)
@@ -92,9 +93,8 @@ class Recipe:
             told.append(self.parts["classifier"].activation.replace("_", " "))
         elif "classifier" in self.parts:
             told.append("fine-tuned")
-        if "classifier" in self.parts and np.any(self.parts["classifier"].dropout):
-            told.append("dropout")
-        return ", ".join(told)
+        left_out = _left_out(self.parts["classifier"].dropout) if "classifier" in self.parts else ""
+        return ", ".join(told) + left_out
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -218,6 +218,13 @@ class Recipe:
             network = dbn.classifier(model.layers, classes)
         how = classifier.how, classifier.epochs, given.batch_size, given.seed
         return Supervised(given.k, network, rows, labels, *how, classifier.dropout)
+
+
+def _left_out(rates: Any) -> str:
+    """Dropout rates behind a label."""
+    if not np.any(rates):
+        return ""
+    return f", dropout {'/'.join(f'{rate:g}' for rate in np.atleast_1d(rates))}"
 
 
 def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Recipe:

@@ -107,7 +107,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         row |= {"status": "unavailable", "reason": str(error)}
     except Red as error:
         row |= {"status": "red", "reason": str(error)}
-    except DeviceError as error:
+    except (DeviceError, UserError) as error:
         row |= {"status": "failed", "reason": str(error)}
     except Exception as error:  # a case must not take the others with it
         where = traceback.extract_tb(error.__traceback__)[-1]

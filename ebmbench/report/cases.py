@@ -89,7 +89,8 @@ class Kind:
         for column in (*self.within, self.method):
             if column not in self.numbers:
                 rows[column] = _named(rows[column], "unnamed")
-        words |= {c: c.removeprefix("setting.") for c in settings}
+        # Of several parts a setting has its part before its name.
+        words |= {c: c.removeprefix("setting.").replace(".", " ") for c in settings}
         words |= {"machine": "machine"}
         same = [*self.within, self.method, "backend", "seed", *self.varied, *words]
         rows = _newest(rows, same)

@@ -18,6 +18,7 @@ from ebmbench.models.storage import opened
 from ebmbench.training.states import State
 
 _FACTS = "facts"
+_MARK = "checkpoint version"
 _VERSION = 1  # of what a state holds; a file of another one is refused
 
 
@@ -36,7 +37,7 @@ class Checkpoint:
 
     def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
         self.path = path
-        self.facts = json.loads(json.dumps({"checkpoint version": _VERSION, **facts}))
+        self.facts = json.loads(json.dumps({_MARK: _VERSION, **facts}))
 
     def save(self, trainer: Keeps) -> None:
         """Replace the file by the trainer's state as it stands.
@@ -70,7 +71,7 @@ class Checkpoint:
             known = json.loads(str(text))
         except json.JSONDecodeError:
             known = None
-        if not isinstance(known, dict):
+        if not isinstance(known, dict) or _MARK not in known:
             raise UserError("it is no checkpoint")
         for name in [*self.facts, *known]:
             there, here = (_said(facts, name) for facts in (known, self.facts))

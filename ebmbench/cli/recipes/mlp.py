@@ -22,7 +22,7 @@ from ebmbench.training.supervised import Supervised
 
 NAME = "mlp"
 TAKES = frozenset({"hidden", "start", "activation", "optimiser", "dropout"})
-_RATES = {"sgd": 0.1, "adam": 0.001}
+_RATES = {"adam": 0.001, "sgd": 0.1}
 
 
 def make(options: Options, k: Backend) -> Run:

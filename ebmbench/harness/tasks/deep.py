@@ -14,6 +14,7 @@ import numpy as np
 
 from ebmbench import datasets, nvidia, partition
 from ebmbench.datasets import Dataset
+from ebmbench.evaluation.classification import gains
 from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, tasks
 from ebmbench.harness.clock import Timeout, warm_up
 from ebmbench.harness.course import Course, Looks
@@ -80,6 +81,8 @@ class Case(tasks.Case):
         bounded = self.recipe.phases[0].measure == BOUND
         energies = self.model in ("dbn", "dbm")
         require(energies or not self.sampled, f"a {self.model} draws no rows, so sampled plays no part")
+        shares = self.recipe.phases[-1].measure != ERROR or all(0 < one < 1 for one in self.targets)
+        require(shares, f"targets of a classifier are shares of rows told wrong, not {self.targets}")
         judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
         require(judged, f"evaluate is none, and nothing else judges this {self.model}")
         require(
@@ -184,7 +187,8 @@ def _verdict(row: dict[str, Any]) -> str | None:
         found = min(row[BOUND], row.get("bound_reverse", np.inf))
         return "gain" if found >= row["baseline_independent"] + LEAST_GAIN else NO_GAIN
     if row["measure"] == ERROR:
-        return "gain" if row[ERROR] + 3 * row["std_error"] < row["error_of_one_class"] else NO_GAIN
+        gained = gains(row[ERROR], row["std_error"], row["error_of_one_class"])
+        return "gain" if gained else NO_GAIN
     return None
 
 

@@ -16,11 +16,12 @@ class Entry:
     """What the seeds came to.
 
     measure: what the last phase is judged by; values: it, of each seed that is done; std_error: the
-    largest over these; lows: the lower of the bounds by annealing both ways, else as values; gap: between
-    these, the largest in nats; resolved, unresolved: seeds in which it is small enough, or is not;
-    no_gains: seeds that gain nothing over a model that knows nothing; train_s, images_per_s, memory,
-    memory_before, device_memory: medians, bytes; stages: of the median seed; keys: of the seeds that are
-    done; facts: of the first of them, as the row has them; reached: seconds to each target.
+    largest over these, or where that is larger the standard error of the seeds' mean; lows: the lower of
+    the bounds by annealing both ways, else as values; gap: between these, the largest in nats; resolved,
+    unresolved: seeds in which it is small enough, or is not; no_gains: seeds that gain nothing over a
+    model that knows nothing; train_s, images_per_s, memory, memory_before, device_memory: medians, bytes;
+    stages: of the median seed; keys: of the seeds that are done; facts: of the first of them, as the row
+    has them; reached: seconds to each target.
     """
 
     where: str
@@ -128,7 +129,7 @@ def _entry(group: pd.DataFrame) -> Entry:
         seeds=len(group),
         values=tuple(values),
         lows=tuple(lows),
-        std_error=float(done["std_error"].max()),
+        std_error=_std_error(values, done["std_error"]),
         gap=float(done["gap"].abs().max()),
         resolved=int(done["resolved"].eq(True).sum()),
         unresolved=int(done["resolved"].eq(False).sum()),
@@ -145,6 +146,12 @@ def _entry(group: pd.DataFrame) -> Entry:
     )
 
 
+def _std_error(values: pd.Series, each: pd.Series) -> float:
+    """The larger of what the seeds' own say and what their spread does."""
+    spread = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(np.fmax(each.max(), spread))
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -155,7 +162,12 @@ def yardstick(entry: Entry, name: str) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
+def _without(entry: Entry) -> str:
+    seeds = len(entry.values)
+    return f"{entry.label} (with {entry.no_gains} of {seeds} seeds)" if seeds > 1 else entry.label
+
+
 def without_gain(entries: list[Entry]) -> list[str]:
     """Those that know no more than nothing, in a sentence."""
-    names = [entry.label for entry in entries if 2 * entry.no_gains > len(entry.values) > 0]
+    names = [_without(entry) for entry in entries if entry.no_gains]
     return [f"No gain over a model that knows nothing: {listing(names)}."] if names else []

@@ -54,9 +54,13 @@ def _estimated(entry: Entry) -> str:
         how = f"log Z by AIS, {schedule}" if isinstance(schedule, str) else "log Z is exact"
         return f"{how}; {entry.resolution}" if entry.resolution else how
     if entry.measure == ERROR:
-        return f"{_whole(facts.get('wrong'))} of {_whole(facts.get('n_test'))} test rows; ± is binomial"
+        rows = f"{_whole(facts.get('n_test'))} test rows"
+        if len(entry.values) > 1:
+            return f"{rows} a seed; ± is binomial or, if larger, of the seeds' mean"
+        return f"{_whole(facts.get('wrong'))} of {rows}; ± is binomial"
     sigma = significant(yardstick(entry, "parzen_sigma"), 2)
-    told = f"{_whole(facts.get('parzen_samples'))} samples, σ {sigma}"
+    told = "first seed: " if len(entry.values) > 1 else ""
+    told += f"{_whole(facts.get('parzen_samples'))} samples, σ {sigma}"
     if np.isfinite(yardstick(entry, "mmd_squared")):
         p = number(yardstick(entry, "mmd_p_value"), 3)
         told += f"; MMD² {significant(yardstick(entry, 'mmd_squared'), 2)} (p = {p})"
