@@ -1,9 +1,14 @@
 """The README's library examples run as they stand."""
 
 import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from ebmbench.harness.parts import PARTS
+from ebmbench.harness.tasks import deep
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -32,6 +37,20 @@ def test_example_of_a_deep_model(capsys):
     assert re.search(r"at least -\d+\.\d\d \+- \d+\.\d\d nats a row", said)
     assert names["stack"].model.sizes == (64, 64, 32)
     assert names["bound"].mean > -26.0  # independent pixels reach -25.3, and five epochs are few
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_setting_of_a_part_is_named(part):
+    (row,) = re.findall(rf"^\| `{part}`.*", README.read_text("utf-8"), re.MULTILINE)
+    assert {field.name for field in fields(PARTS[part])} - set(re.findall(r"`(\w+)`", row)) == set()
+
+
+def test_the_suites_in_the_text_can_be_read():
+    texts = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    cases = [case for text in texts for case in tomllib.loads(text).get("deep", [])]
+    assert cases
+    for case in cases:
+        deep.Case(**case)
 
 
 @pytest.mark.parametrize("name", ["run", "test"])
