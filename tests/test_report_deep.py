@@ -177,13 +177,14 @@ def pictured(tmp_path, rows, files):
 def test_what_models_make_and_what_players_say_is_drawn(tmp_path):
     rows = synthetic.deep(seeds=1)
     dbn, dbm, _, _, gan = (row["key"] for row in rows)
-    names, html = pictured(tmp_path, rows, {dbn: arrays(1), dbm: arrays(1), gan: arrays(5)})
+    made = arrays(5) | {"samples_update": np.array([0, 10, 60, 210, 400])}
+    names, html = pictured(tmp_path, rows, {dbn: arrays(1), dbm: arrays(1), gan: made})
     one, two = "deep-1-binarized-mnist", "deep-2-mnist"
     assert names == {
         f"{one}-bound", f"{one}-samples", f"{two}-error", f"{two}-parzen", f"{two}-3-players",
         f"{two}-3-samples",
     }  # fmt: skip
-    assert "after 0, 200 and 400 updates" in html  # the first, the middle and the last look
+    assert "after 0, 210 and 400 updates" in html  # the first look, half of the training, the last one
     assert "Samples of DBN 500-2000, SML-1 and DBM 500-1000, pre-trained" in html
     assert "over 1,000 updates; at the end generator&#39;s loss" in html
 

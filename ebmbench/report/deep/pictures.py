@@ -56,11 +56,12 @@ def players(name: str, entry: Entry, arrays: dict[str, np.ndarray]) -> list[Draw
 
 
 def over_time(name: str, entry: Entry, arrays: Arrays) -> list[Drawing]:
-    """What a generator makes at the first, a middle and the last look."""
+    """What a generator makes at the first look, half of the training later, and at the last one."""
     grids, updates = _grids(arrays)
     if not grids:
         return []
-    looks = sorted({0, len(grids) // 2, len(grids) - 1})
+    middle = min(range(len(grids)), key=lambda n: abs(2 * updates[n] - updates[-1]))
+    looks = sorted({0, middle, len(grids) - 1})
     titles = [f"{updates[n]:,} updates" for n in looks]
     figure = _draw(f"{entry.where}: {entry.label}", [grids[n] for n in looks], titles)
     when = listing([f"{updates[n]:,}" for n in looks])
