@@ -48,7 +48,7 @@ def curves(name: str, where: str, measure: str, entries: list[Entry], points: pd
     ends = [End(entries[n].label, trace[1][-1], *_look(looks, entries[n])) for n, trace in traces.items()]
     ends += [End(label, value) for label, value in lines.items()]
     figure, axes = panel(f"{where}: {AXES[measure].split(',')[0]}", height_for([e.label for e in ends]))
-    log_time(axes.xaxis)
+    log_time(axes.xaxis, ticks=4)  # names of lines take a third of the width
     axes.set_xlabel("clocked training time, all phases")
     axes.set_ylabel(AXES[measure])
     for n, (seconds, median, low, high) in traces.items():
