@@ -79,6 +79,7 @@ def _users_folder() -> Path:
     return platformdirs.user_cache_path("ebmbench")
 
 
+@cache  # a file has many functions
 def _is_ours(py_file: str) -> bool:
     return Path(py_file).resolve().is_relative_to(PACKAGE.resolve())
 

@@ -23,7 +23,6 @@ console = Console(stderr=True, soft_wrap=True)
 answer = Console(soft_wrap=True, highlight=False)
 
 _WIDEST = 1000  # columns of what is piped
-_COMPILING = "compiling kernels that are not in the cache yet"
 
 
 def print_table(table: Table) -> None:
@@ -73,7 +72,7 @@ class Steps:
     def _compiling(self, place: str) -> None:
         lasting = self._spoken or not console.is_terminal
         if place and lasting and self._compilations.functions == 1:
-            self.line(_COMPILING)
+            self.line("compiling kernels that are not in the cache yet")
         self._bar.update(self._task, description=_doing(place, self._text))
 
     def _compiled(self) -> None:
@@ -120,21 +119,11 @@ def steps(total: int, text: str, spoken: bool = False) -> Iterator[Steps]:
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """Show that something of unknown length runs; when piped, only that kernels are compiled."""
-    from ebmbench.harness.compiling import watched
-
-    if console.is_terminal:
-        with (
-            console.status(text) as status,
-            watched(lambda place: status.update(_doing(place, text))),
-        ):
+    if not console.is_terminal:
+        with steps(1, text):
             yield
         return
-    told: list[str] = []
+    from ebmbench.harness.compiling import watched
 
-    def tell(place: str) -> None:
-        if place and not told:
-            told.append(place)
-            console.print(_COMPILING)
-
-    with watched(tell):
+    with console.status(text) as status, watched(lambda place: status.update(_doing(place, text))):
         yield

@@ -21,14 +21,15 @@ def make(options: Options, k: Backend) -> Run:
     require(latent >= 1, f"the number of latent units must be at least 1, but is {latent}")
     data = options.data(False)
     data.require_fixed()
-    facts = facts_of(options, "latent", "form") | {"hidden": hidden, "epochs": epochs, "rate": rate}
-    facts["dropout"] = options.left_out
+    left_out = options.left_out
+    facts = facts_of(options, "latent", "form")
+    facts |= {"hidden": hidden, "epochs": epochs, "rate": rate, "dropout": left_out}
     del facts["momentum"], facts["decay"]
     start = initial_gan(data.n_visible, latent, hidden, hidden[::-1], options.seed)
     optimiser = Adam(rate, DEFAULT.beta1, schedule=options.schedule)
     trainer = Adversarial(
         k, start, data.train, options.form, optimiser, epochs=epochs, batch_size=options.batch_size,
-        seed=options.seed, dropout=options.left_out,
+        seed=options.seed, dropout=left_out,
     )  # fmt: skip
     told = f"generator {dashed(start.generator.sizes)}, {{}} updates"
     return Run(trainer, facts, {"data": data.digest}, told)

@@ -34,8 +34,8 @@ def make(options: Options, k: Backend) -> Run:
     data = options.data(True)
     labels = _labels(data)
     classes = int(labels.max()) + 1
-    facts = facts_of(options, "optimiser") | {"epochs": epochs, "rate": rate}
-    facts["dropout"] = options.left_out
+    left_out = options.left_out
+    facts = facts_of(options, "optimiser") | {"epochs": epochs, "rate": rate, "dropout": left_out}
     rows, finished = data.train, None
     if options.start is None:
         hidden, activation = options.units(64, 64), options.activation
@@ -56,7 +56,7 @@ def make(options: Options, k: Backend) -> Run:
         del facts["momentum"], facts["decay"]
     optimiser = Adam(rate, schedule=options.schedule) if how == "adam" else options.sgd(rate)
     run = Supervised(
-        k, network, rows, labels, optimiser, epochs, options.batch_size, options.seed, options.left_out
+        k, network, rows, labels, optimiser, epochs, options.batch_size, options.seed, left_out
     )
     digests = {"data": data.digest, "labels": sha256(labels.tobytes()).hexdigest()}
     told = f"{dashed(network.sizes)}, {{}} updates by {how}"
