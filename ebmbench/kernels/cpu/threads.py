@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba import types
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.emit import LANES
@@ -22,28 +23,44 @@ _GROUP = 128  # rows that are multiplied together: sums of 512 units are 256 KiB
 _SHARE = 512  # columns that are worth a thread of their own: see `split`
 
 
+numba.get_num_threads()  # makes Numba's pool and its functions known to compiled code
+_get_num_threads = types.ExternalFunction("get_num_threads", types.intp())
+_set_num_threads = types.ExternalFunction("set_num_threads", types.void(types.intp))
+
+
+@jit
+def count_threads():
+    """How many threads are used; `numba.get_num_threads` takes five times as long, at each launch."""
+    return _get_num_threads()
+
+
+@jit
+def _use(threads):
+    """Use so many threads from now on, and say how many were used before; likewise quick."""
+    before = _get_num_threads()
+    _set_num_threads(threads)
+    return before
+
+
 def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
     """`kernel(*arguments)` on all threads, or on one if `work` (see `layer_work`) is little."""
     if work >= _WORTH:
         return kernel(*arguments)
-    threads = numba.get_num_threads()
-    if threads == 1:
-        return kernel(*arguments)
-    numba.set_num_threads(1)
+    before = _use(1)
     try:
         return kernel(*arguments)
     finally:
-        numba.set_num_threads(threads)
+        _use(before)
 
 
 def launch_shared(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
     """`launch` of a kernel whose first argument is how many threads there are to share its work."""
-    return launch(kernel, work, numba.get_num_threads() if work >= _WORTH else 1, *arguments)
+    return launch(kernel, work, count_threads() if work >= _WORTH else 1, *arguments)
 
 
 def group_size(chains: int, largest: int = _LARGEST_GROUP) -> int:
     """How many chains walk together: as many for each thread, and no more than fit a core's cache."""
-    return _even_group(chains, numba.get_num_threads(), largest)
+    return _even_group(chains, count_threads(), largest)
 
 
 def _even_group(rows: int, shares: int, largest: int) -> int:
@@ -58,7 +75,7 @@ def split(rows: int, columns: int) -> tuple[int, int]:
     as many rows, which at 4096 x 4096 and 100 rows takes 0.85 of the time on two cores. At 784 x 500,
     which fits their caches, it takes 1.1 times as long.
     """
-    threads = numba.get_num_threads()
+    threads = count_threads()
     across = max(n for n in range(1, threads + 1) if threads % n == 0 and n <= max(1, columns // _SHARE))
     return across, _even_group(rows, threads // across, _GROUP)
 
