@@ -43,6 +43,7 @@ class Stream(IntEnum):
     RELABELLING = 15 * LAYERS  # of pooled rows, and which of many rows are looked at
     DATA = 16 * LAYERS  # binary rows of data that are probabilities
     DROPOUT = 17 * LAYERS  # units that a step leaves out of a network
+    INSTANCE_NOISE = 18 * LAYERS  # what is added to all that a discriminator is shown
 
 
 class Key(NamedTuple):

@@ -22,6 +22,7 @@ from ebmbench.kernels.cpu import (
     integers,
     losses,
     meanfield,
+    noise,
     propagation,
     statistics,
     tempering,
@@ -71,6 +72,9 @@ HOT = {
         propagation.propagate_sparse, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
     ),
     "units left out": (dropout._thin, {"a": "float32"}, [UNIFORMS, ("multiply", "compare")]),
+    "noise": (
+        noise._add_noise, {"rows": "float32"}, [UNIFORMS, ("square root", "divide", "multiply", "add")],
+    ),
     "back through a layer": (propagation.delta_below, {}, [WEIGHTED, ("multiply",), ("add float64",)]),
     "cross-entropy": (losses._cross_entropy, {"targets": "uint8"}, [("multiply", "add")]),
     "Adam along a gradient": (
@@ -81,6 +85,7 @@ HOT = {
     ),
     "ascent along a gradient": (adam._ascend_along, {"a": "float32"}, [WEIGHTED, ("multiply", "add")]),
     "Adam": (adam._adam_step, {}, [("square root", "divide", "multiply", "add")]),
+    "an average": (adam._slide, {}, [("subtract", "multiply", "add")]),
     "what moved": (meanfield._moved, {}, [("subtract", "compare")]),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (

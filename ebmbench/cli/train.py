@@ -86,6 +86,17 @@ def train(
     form: Annotated[
         str, typer.Option(help="What a gan's generator climbs: non_saturating or minimax.")
     ] = "non_saturating",
+    noise: Annotated[
+        float,
+        typer.Option(help="Standard deviation of what is added to all that a gan's discriminator sees."),
+    ] = 0.0,
+    averaging: Annotated[
+        float,
+        typer.Option(
+            help="Of a gan's generator keep the mean over this share of all updates, the last ones.  "
+            "[0: as it is in the end]"
+        ),
+    ] = 0.0,
 ) -> int:
     """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
 
@@ -114,7 +125,8 @@ def train(
         batch_size=batch_size, rate=rate, momentum=momentum, decay=decay, schedule=schedule,
         centred=centred, joint_epochs=joint_epochs, joint_rate=joint_rate, sweeps=sweeps,
         mean_field=mean_field, start=start, activation=activation, optimiser=optimiser,
-        dropout=dropout, latent=latent, form=form, seed=seed,
+        dropout=dropout, latent=latent, form=form, noise=noise, averaging=averaging,
+        seed=seed,
     )  # fmt: skip
     loaded = api.load(backend)
     sources = [Path(dataset), *([start] if start else [])]

@@ -52,6 +52,7 @@ class NetworkJobs:
         "backward": 4e-5,
         "input_delta": 4e-5,
         "dropout": 8e-5,  # what is kept counts twice
+        "add_noise": 2e-6,  # of normal numbers below 6, whose functions end in a few roundings
         "train_adam": 4e-5,
         "train_sgd": 4e-5,
     }
@@ -124,15 +125,22 @@ class NetworkJobs:
                 found += [tree[name] for name in ("W1", "c1", "W2")]
         return found
 
+    def add_noise(self) -> list:
+        """To rows of both kinds."""
+        key = Key(5, Stream.INSTANCE_NOISE, 2**33 + 1, 3)
+        return [self.k.get_rows(self.k.add_noise(x, 0.5, key)) for x in self.x]
+
     def train_adam(self) -> list:
-        """Three steps up the likelihood of two kinds of targets."""
+        """Three steps up the likelihood of two kinds of targets, and an average of what comes out."""
         k, model = self.k, self._classifier()
-        first, second = k.zeros(model), k.zeros(model)
+        first, second, mean = (k.zeros(model) for _ in range(3))
         for step in (1, 2, 3):
             gradient = self._gradient(model, step)
             if not k.adam(model, first, second, gradient, step, _RATE, 0.9, 0.99, _EPSILON):
                 return [np.nan]
-        return self._parameters(model)
+            k.average(model, mean, 0.25)
+        averaged = k.get_tree(model, mean)
+        return [*self._parameters(model), *(averaged[name] for name in sorted(averaged))]
 
     def train_sgd(self) -> list:
         """Three steps with momentum and decay, the last one of the weights of the first layer alone."""

@@ -16,6 +16,8 @@ from ebmbench.models.dropout import rates_of
 from ebmbench.models.gan import FORMS
 from ebmbench.options import require
 from ebmbench.training.adam import Adam
+from ebmbench.training.adversarial import check_noise
+from ebmbench.training.average import check_averaging
 from ebmbench.training.joint import Phases
 from ebmbench.training.sgd import SGD
 
@@ -133,8 +135,10 @@ class Players:
 
     discriminator_rate: its own step size, or 0 for that of the generator; discriminator_optimiser: adam,
     or sgd with momentum 1/2, which has discriminator_decay too: it keeps the discriminator from telling
-    all fakes with certainty, which leaves the generator nothing to follow. So does
-    discriminator_dropout, see `models.dropout.rates_of`.
+    all fakes with certainty, which leaves the generator nothing to follow. So do
+    discriminator_dropout, see `models.dropout.rates_of`, and discriminator_noise, the standard deviation
+    of what is added to all that it is shown. averaging: the generator that is shown, scored and kept
+    is the `Average` over this share of all updates; 0 for the last one.
     """
 
     generator: list = field(default_factory=lambda: [256, 256])
@@ -148,6 +152,8 @@ class Players:
     discriminator_optimiser: str = "adam"
     discriminator_decay: float = 0.0
     discriminator_dropout: float | list = 0.0
+    discriminator_noise: float = 0.0
+    averaging: float = 0.0
     beta1: float = 0.5
     schedule: str = "constant"
 
@@ -164,6 +170,8 @@ class Players:
         )
         _ = self.how, self.judging
         rates_of(self.discriminator_dropout, len(self.discriminator) + 1)
+        check_noise(self.discriminator_noise)
+        check_averaging(self.averaging)
 
     @property
     def how(self) -> Adam:

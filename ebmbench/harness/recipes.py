@@ -83,7 +83,9 @@ class Recipe:
             players = self.parts["players"]
             G, D = (dashed(one) for one in (players.generator, players.discriminator))
             label = f"GAN, G {G}, D {D}, {players.form.replace('_', '-')}"
-            return label + _left_out(players.discriminator_dropout)
+            noise = f", noise {players.discriminator_noise:g}" if players.discriminator_noise else ""
+            averaged = ", averaged" if players.averaging else ""
+            return label + _left_out(players.discriminator_dropout) + noise + averaged
         told = [f"{self.kind.upper()} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)
@@ -198,6 +200,8 @@ class Recipe:
             given.seed,
             players.judging,
             players.discriminator_dropout,
+            players.discriminator_noise,
+            players.averaging,
         )
 
     def _classifier(self) -> Phase:

@@ -19,6 +19,7 @@ from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.training.adam import Adam
 from ebmbench.training.ascent import Ascent, Diverged
+from ebmbench.training.average import Average, check_averaging
 from ebmbench.training.batches import Batches
 from ebmbench.training.schedule import check_planned
 from ebmbench.training.sgd import SGD
@@ -30,6 +31,12 @@ LOOK = 100  # updates between two looks at whether the loss is finite: a look ha
 _AHEAD = 64  # batches of noise that are drawn and moved to the device at once
 
 
+def check_noise(deviation: float) -> None:
+    """`UserError` unless it is a standard deviation."""
+    good = 0.0 <= deviation < np.inf
+    require(good, f"the discriminator's noise must be a standard deviation from 0 on, not {deviation}")
+
+
 class Adversarial:
     """One training run of a GAN on one backend.
 
@@ -38,7 +45,11 @@ class Adversarial:
     row, which decide the length of the run and of its schedule. An epoch of b batches is
     ceil(b / discriminator_steps) updates. judging: the discriminator's optimiser where it is not the
     generator's, such as one of larger steps (Heusel et al. 2017, "two time-scale update rule"). dropout:
-    the discriminator's, see `models.dropout.rates_of`, in its own steps and in the generator's.
+    the discriminator's, see `models.dropout.rates_of`, in its own steps and in the generator's. noise:
+    the standard deviation of normal numbers, new ones each time, that are added to all that the
+    discriminator is shown, so that data and fakes overlap and it has no edge to find (Arjovsky & Bottou
+    2017, section 3.1; Sønderby et al. 2017, "instance noise"). averaging: the share of all
+    updates over which `model` has the generator's `Average`; 0 for the generator itself.
     Raises `UserError` for what cannot be.
     """
 
@@ -55,6 +66,8 @@ class Adversarial:
         seed: int = 0,
         judging: SGD | Adam | None = None,
         dropout: float | Sequence[float] = 0.0,
+        noise: float = 0.0,
+        averaging: float = 0.0,
     ) -> None:
         if form not in FORMS:
             raise unknown("form", form, list(FORMS))
@@ -65,6 +78,8 @@ class Adversarial:
         )
         optimiser = optimiser or DEFAULT
         judging = judging or optimiser
+        check_noise(noise)
+        check_averaging(averaging)
         real = model.generator.activations[-1] != "sigmoid"
         rows = check_rows(rows, model.n_visible, real=real)
         self.k = k
@@ -82,7 +97,11 @@ class Adversarial:
         self._generator = Ascent(k, model.generator, self.optimiser, self.steps)
         steps = self.steps * discriminator_steps
         self._discriminator = Ascent(k, model.discriminator, judging, steps)
-        self._noise: tuple[int, Rows] = (-1, None)  # a block's number, and what was drawn for it
+        self._deviation = noise
+        self._average: Average | None = None
+        if averaging != 0.0:
+            self._average = Average(k, self._generator.handle, model.generator, averaging)
+        self._latent: tuple[int, Rows] = (-1, None)  # a block's number, and what was drawn for it
         self._tallies: tuple[Any, int, Any] | None = None  # the payoff's, rows of data, the generator's
 
     @property
@@ -93,7 +112,10 @@ class Adversarial:
     @property
     def model(self) -> GAN:
         """Both players as they stand, on the host; raises `Diverged` where one has left all bounds."""
-        return GAN(self._generator.model, self._discriminator.model)
+        generator = self._generator.model
+        if self._average is not None:
+            generator = self._average.model(self._generator.handle)
+        return GAN(generator, self._discriminator.model)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -128,12 +150,17 @@ class Adversarial:
     def state(self) -> State:
         """Everything that decides how the run goes on, on the host; `Diverged` as `advance` raises it."""
         self._check_losses()
-        return joined(G=self._generator.state(), D=self._discriminator.state())
+        parts = {"G": self._generator.state(), "D": self._discriminator.state()}
+        if self._average is not None:
+            parts["average"] = self._average.state(self._generator.handle)
+        return joined(**parts)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on, to the same bits, from a `state` of a trainer that was made in the same way."""
         self._generator.restore(part(state, "G"))
         self._discriminator.restore(part(state, "D"))
+        if self._average is not None:
+            self._average.restore(self._generator.handle, part(state, "average"))
         self._tallies = None
 
     def _update(self) -> None:
@@ -149,7 +176,7 @@ class Adversarial:
         k, D, dropout = self.k, self._discriminator, self._dropout
         batch = self._shuffled.take(D.done, self._rows)
         fakes = k.outputs(self._generator.handle, self._made(len(batch)))
-        through = k.forward(D.handle, k.stack(batch, fakes), dropout)
+        through = k.forward(D.handle, self._seen(k.stack(batch, fakes)), dropout)
         loss = k.payoff(D.handle, through, len(batch))
         D.climb(k.backward(D.handle, through, loss.delta))
         return loss.tally, len(batch)
@@ -158,10 +185,18 @@ class Adversarial:
         """A step of the generator: the tally of what it climbs."""
         k, G, D = self.k, self._generator, self._discriminator.handle
         made = self._made(self.batch_size)
-        judged = k.forward(D, k.outputs(G.handle, made), self._dropout)
+        judged = k.forward(D, self._seen(k.outputs(G.handle, made)), self._dropout)
         loss = k.logistic(D, judged, *FORMS[self.form])
         G.climb(k.backward(G.handle, made, k.input_delta(D, judged, loss.delta)))
+        if self._average is not None:
+            self._average.follow(G.handle, G.done)
         return loss.tally
+
+    def _seen(self, rows: Rows) -> Rows:
+        """What the discriminator is shown of them in this step."""
+        if self._deviation == 0.0:
+            return rows
+        return self.k.add_noise(rows, self._deviation, Key(self.seed, Stream.INSTANCE_NOISE, self._taken))
 
     @property
     def _dropout(self) -> Dropout | None:
@@ -176,12 +211,12 @@ class Adversarial:
     def _made(self, count: int) -> Any:
         """The generator's activations for `count` rows of noise, new ones for each step of a player."""
         block, place = divmod(self._taken, _AHEAD)
-        if self._noise[0] != block:
+        if self._latent[0] != block:
             key = Key(self.seed, Stream.LATENT, block)
             z = latent(key, _AHEAD * self.batch_size, self._n_latent)
-            self._noise = block, self.k.put_rows(z)
+            self._latent = block, self.k.put_rows(z)
         first = place * self.batch_size
-        return self.k.forward(self._generator.handle, self._noise[1][first : first + count])
+        return self.k.forward(self._generator.handle, self._latent[1][first : first + count])
 
     def _check_losses(self) -> None:
         found = self.info

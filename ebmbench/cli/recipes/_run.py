@@ -49,6 +49,8 @@ class Options:
     dropout: list[str] | None
     latent: int
     form: str
+    noise: float
+    averaging: float
     seed: int
 
     def units(self, *default: int) -> list[int]:

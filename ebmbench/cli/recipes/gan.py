@@ -9,7 +9,7 @@ from ebmbench.training.adversarial import DEFAULT, Adversarial
 from ebmbench.training.initial import initial_gan
 
 NAME = "gan"
-TAKES = frozenset({"hidden", "latent", "form", "dropout"})
+TAKES = frozenset({"hidden", "latent", "form", "dropout", "noise", "averaging"})
 
 
 def make(options: Options, k: Backend) -> Run:
@@ -22,14 +22,14 @@ def make(options: Options, k: Backend) -> Run:
     data = options.data(False)
     data.require_fixed()
     left_out = options.left_out
-    facts = facts_of(options, "latent", "form")
+    facts = facts_of(options, "latent", "form", "noise", "averaging")
     facts |= {"hidden": hidden, "epochs": epochs, "rate": rate, "dropout": left_out}
     del facts["momentum"], facts["decay"]
     start = initial_gan(data.n_visible, latent, hidden, hidden[::-1], options.seed)
     optimiser = Adam(rate, DEFAULT.beta1, schedule=options.schedule)
     trainer = Adversarial(
         k, start, data.train, options.form, optimiser, epochs=epochs, batch_size=options.batch_size,
-        seed=options.seed, dropout=left_out,
+        seed=options.seed, dropout=left_out, noise=options.noise, averaging=options.averaging,
     )  # fmt: skip
     told = f"generator {dashed(start.generator.sizes)}, {{}} updates"
     return Run(trainer, facts, {"data": data.digest}, told)

@@ -1,5 +1,6 @@
 """What all jobs stand on: the vocabulary, the look-up of a job, moving data to and from the device."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from ebmbench.models.arithmetic import ARITHMETICS, rounded
 from ebmbench.models.mlp import MLP
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
+from ebmbench.randomness import Key, check_seed
 from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
@@ -105,6 +107,16 @@ class Device:
         """The rows of both, the first's on top, as a new array: uint8 if both are, else float32."""
         self._check(second, first.shape[1], "second")
         return self.device["stack"](first, second)
+
+    def add_noise(self, rows: Rows, deviation: float, key: Key) -> Rows:
+        """The rows plus deviation times standard normal numbers, float32 of their shape.
+
+        Unit i of row r gets `scalar.normal` of its uniform, of chain key.chain + r at step key.step.
+        """
+        if not (deviation >= 0 and math.isfinite(deviation)):
+            raise UserError(f"noise needs a standard deviation of at least 0, not {deviation}")
+        check_seed(key.seed)
+        return self.device["add_noise"](rows, deviation, key)
 
     def synchronize(self) -> None:
         """Wait until everything that was asked for is done; call before reading a clock."""

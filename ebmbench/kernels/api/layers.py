@@ -93,3 +93,9 @@ class Layers(Device):
                 f"not {step}, {beta1}, {beta2}, {epsilon}"
             )
         return self._job("adam", model)(model, first, second, gradient, step, rate, beta1, beta2, epsilon)
+
+    def average(self, model: Handle, mean: Tree, sliding: float) -> None:
+        """mean <- mean + sliding (parameters - mean), a tree, in place; sliding: in [0, 1]."""
+        if not 0 <= sliding <= 1:
+            raise UserError(f"an average slides by a share from 0 to 1, not by {sliding}")
+        self._job("average", model)(model, mean, sliding)

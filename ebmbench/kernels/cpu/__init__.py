@@ -13,6 +13,7 @@ from ebmbench.kernels.cpu import (
     losses,
     meanfield,
     nce,
+    noise,
     statistics,
     tempering,
     update,
@@ -29,7 +30,7 @@ _BINARY = (
 BACKEND = explained(
     assemble(
         "cpu",
-        device.FUNCTIONS,
+        device.FUNCTIONS | noise.FUNCTIONS,
         {
             RBM.kind: _BINARY,
             GaussianRBM.kind: gaussian.FILES,

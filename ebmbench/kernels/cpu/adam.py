@@ -14,7 +14,7 @@ from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
 from ebmbench.kernels.cpu.simd import fill
-from ebmbench.kernels.cpu.threads import launch_shared
+from ebmbench.kernels.cpu.threads import launch_shared, share
 from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
 
 _BOUND = np.float32(LARGEST_PARAMETER)
@@ -115,4 +115,20 @@ def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
     return healthy
 
 
-JOBS = {"adam": adam, "update": ascend}
+@jit(parallel=True)
+def _slide(threads, mean, w, sliding):
+    """Mean += sliding (w - mean), both float32 [n]."""
+    for task in prange(threads):
+        first, last = share(task, threads, mean.size)
+        m, x = mean[first:last], w[first:last]
+        for j in range(m.size):
+            m[j] = settled(m[j] + sliding * (x[j] - m[j]), TINY)
+
+
+def average(model, mean, sliding) -> None:
+    """See `Backend.average`."""
+    for name, w in model.arrays.items():
+        launch_shared(_slide, w.size / 2, mean[name].reshape(-1), w.reshape(-1), np.float32(sliding))
+
+
+JOBS = {"adam": adam, "update": ascend, "average": average}

@@ -23,6 +23,7 @@ def _backend() -> Backend:
         gibbs,
         meanfield,
         nce,
+        noise,
         statistics,
         tempering,
         update,
@@ -30,7 +31,7 @@ def _backend() -> Backend:
 
     return assemble(
         "cuda-simulator" if SIMULATED else "cuda",
-        device.FUNCTIONS,
+        device.FUNCTIONS | noise.FUNCTIONS,
         {
             RBM.kind: (
                 device,

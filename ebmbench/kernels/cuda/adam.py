@@ -61,6 +61,12 @@ def _adam(
             health[0] = 1
 
 
+@kernel("float32[::1], float32[::1], float32")
+def _slide(mean, parameters, sliding):
+    for n in range(at(cuda.grid(1)), at(mean.size), at(cuda.gridsize(1))):
+        mean[n] += sliding * (parameters[n] - mean[n])
+
+
 def _runs(model, gradient: Tree, *trees: Tree) -> list[tuple[list[Array], int, int]]:
     """Parameters that lie side by side in the same arrays: those arrays, the first number, the end."""
     found: list[tuple[list[Array], int, int]] = []
@@ -100,3 +106,9 @@ def adam(
     for wholes, start, end in _runs(model, gradient, first, second):
         _adam(blocks(end - start, _adam.threads), *wholes, start, end, *corrected, epsilon, health.flag)
     return noticed(health)
+
+
+def average(model, mean: Tree, sliding: float) -> None:
+    """See `Backend.average`; one launch."""
+    whole = next(iter(mean.values())).whole
+    _slide(blocks(whole.size, _slide.threads), whole, model.whole, sliding)

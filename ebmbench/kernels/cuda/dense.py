@@ -20,7 +20,7 @@ import numpy as np
 
 from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda import memory
-from ebmbench.kernels.cuda.adam import adam, update
+from ebmbench.kernels.cuda.adam import adam, average, update
 from ebmbench.kernels.cuda.dropout import thin
 from ebmbench.kernels.cuda.gemm import back, gradient, through
 from ebmbench.kernels.cuda.losses import cross_entropy, logistic, payoff
@@ -146,4 +146,5 @@ JOBS = {
     "payoff": payoff,
     "update": update,
     "adam": adam,
+    "average": average,
 }

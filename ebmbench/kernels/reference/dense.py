@@ -60,6 +60,12 @@ def adam(model, first, second, gradient, step, rate, beta1, beta2, epsilon) -> b
     return all((np.abs(getattr(model, name)) < LARGEST_PARAMETER).all() for name in gradient)
 
 
+def average(model, mean, sliding) -> None:
+    """See `Backend.average`."""
+    for name, values in model.parameters.items():
+        mean[name] += sliding * (values - mean[name])
+
+
 JOBS = {
     "put": Network,
     "get": get,
@@ -68,6 +74,7 @@ JOBS = {
     "zeros": lambda model: {name: np.zeros_like(x) for name, x in model.parameters.items()},
     "update": ascend,
     "adam": adam,
+    "average": average,
     "forward": lambda model, x, dropout: mlp.forward(_host(model), x, dropout),
     "outputs": lambda model, activations: activations.outputs.copy(),
     "cross_entropy": lambda model, activations, targets: mlp.cross_entropy(activations.outputs, targets),

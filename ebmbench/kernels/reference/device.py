@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ebmbench.randomness import normals
+
 
 class Model:
     """A model of any kind whose parameters an update may change in place."""
@@ -47,6 +49,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
     "stack": lambda first, second: np.concatenate([first, second]),
+    "add_noise": lambda rows, deviation, key: rows + np.float32(deviation) * normals(key, *rows.shape),
     "is_binary": lambda rows: bool(((rows == 0) | (rows == 1)).all()),
     "synchronize": lambda: None,
     "describe": lambda: {"device": "cpu", "library": f"NumPy {np.__version__}"},
