@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from ebmbench.compile import jit
 from ebmbench.errors import UserError
 from ebmbench.philox import four_uniforms
+from ebmbench.scalar import LARGEST_PARAMETER
 
 LAYERS = 16  # layers a purpose may have: the stream of layer l is purpose + l
 VISIBLE, HIDDEN = 0, 1
@@ -68,6 +69,15 @@ def check_seed(seed: int) -> int:
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise UserError(f"the seed must be a whole number between 0 and 4294967295, but is {seed}")
     return seed
+
+
+def check_deviation(deviation: float) -> float:
+    """`deviation` if noise may have it as its standard deviation; `UserError` otherwise."""
+    if not 0.0 <= deviation <= LARGEST_PARAMETER:
+        raise UserError(
+            f"noise has a standard deviation from 0 to {LARGEST_PARAMETER:g}, not {deviation}"
+        )
+    return deviation
 
 
 def derived_seed(seed: int, part: int) -> int:

@@ -1,12 +1,17 @@
-"""The threads of compiled code: how long they spin, and whose settings count."""
+"""The threads of compiled code: how many, how long they spin, whose settings count; aligned arrays."""
 
 import json
 import os
 import subprocess
 import sys
 
+import numba
+import numpy as np
 import pytest
 from conftest import needs_two_threads
+
+from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
+from ebmbench.kernels.cpu.threads import count_threads, launch, launch_shared, layer_work
 
 SCRIPT = """
 import json, os, statistics, time
@@ -26,6 +31,45 @@ for _ in range(21):
 setting = os.environ.get("GOMP_SPINCOUNT")
 print(json.dumps([statistics.median(spent), setting, numba.threading_layer()]))
 """
+
+FORKED = """
+import os
+import numpy as np
+from ebmbench.kernels.api import load
+from ebmbench.models.rbm import RBM
+k = load("cpu")
+child = os.fork()
+p = k.hidden_probability(k.put(RBM(np.zeros((9, 9)), np.zeros(9), np.zeros(9))), k.put_rows(np.eye(9)))
+assert (k.get_rows(p) == 0.5).all()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_both_halves_of_a_fork_compute():
+    """As a process that only imports has no pool yet, whose threads a fork would lose."""
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=300)
+
+
+@needs_two_threads
+def test_little_work_is_one_threads(threads):
+    """And what was set before is set after it, whatever happens there."""
+    threads(2)
+    work = layer_work(1, 3, 3)
+    assert launch(numba.get_num_threads, work) == launch_shared(lambda n: n, work) == 1
+    assert launch(numba.get_num_threads, 1e9) == launch_shared(lambda n: n, 1e9) == 2
+    with pytest.raises(ZeroDivisionError):
+        launch(lambda: 1 // 0, work)
+    assert count_threads() == numba.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 5), (1,), (3, 7), (2, 3, 4)])
+def test_arrays_start_on_a_cache_line(shape):
+    for make in (aligned_empty, aligned_zeros):
+        for found in [make(*shape) for _ in range(20)]:
+            assert (found.shape, found.dtype) == (shape, np.float32)
+            assert found.ctypes.data % 64 == 0 or found.size == 0
+    assert not aligned_zeros(*shape).any()
 
 
 def spent(**settings):

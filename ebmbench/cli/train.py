@@ -88,13 +88,16 @@ def train(
     ] = "non_saturating",
     noise: Annotated[
         float,
-        typer.Option(help="Standard deviation of what is added to all that a gan's discriminator sees."),
+        typer.Option(
+            help="Instance noise: standard deviation of what is added to all that a gan's discriminator "
+            "sees, in the data's unit."
+        ),
     ] = 0.0,
     averaging: Annotated[
         float,
         typer.Option(
-            help="Of a gan's generator keep the mean over this share of all updates, the last ones.  "
-            "[0: as it is in the end]"
+            help="Keep a mean of a gan's generator over its updates, of n of which the last counts "
+            "1 / (this n): 1 for all alike.  [0: as it is in the end]"
         ),
     ] = 0.0,
 ) -> int:

@@ -15,8 +15,8 @@ from ebmbench.harness import tasks
 from ebmbench.models.dropout import rates_of
 from ebmbench.models.gan import FORMS
 from ebmbench.options import require
+from ebmbench.randomness import check_deviation
 from ebmbench.training.adam import Adam
-from ebmbench.training.adversarial import check_noise
 from ebmbench.training.average import check_averaging
 from ebmbench.training.joint import Phases
 from ebmbench.training.sgd import SGD
@@ -137,8 +137,8 @@ class Players:
     or sgd with momentum 1/2, which has discriminator_decay too: it keeps the discriminator from telling
     all fakes with certainty, which leaves the generator nothing to follow. So do
     discriminator_dropout, see `models.dropout.rates_of`, and discriminator_noise, the standard deviation
-    of what is added to all that it is shown. averaging: the generator that is shown, scored and kept
-    is the `Average` over this share of all updates; 0 for the last one.
+    of what is added to all that it is shown. averaging: the share of the `Average` that is shown, scored
+    and kept for the generator; 0 for the generator as it stands.
     """
 
     generator: list = field(default_factory=lambda: [256, 256])
@@ -170,7 +170,7 @@ class Players:
         )
         _ = self.how, self.judging
         rates_of(self.discriminator_dropout, len(self.discriminator) + 1)
-        check_noise(self.discriminator_noise)
+        check_deviation(self.discriminator_noise)
         check_averaging(self.averaging)
 
     @property

@@ -83,9 +83,10 @@ class Recipe:
             players = self.parts["players"]
             G, D = (dashed(one) for one in (players.generator, players.discriminator))
             label = f"GAN, G {G}, D {D}, {players.form.replace('_', '-')}"
-            noise = f", noise {players.discriminator_noise:g}" if players.discriminator_noise else ""
-            averaged = ", averaged" if players.averaging else ""
-            return label + _left_out(players.discriminator_dropout) + noise + averaged
+            noise, averaging = players.discriminator_noise, players.averaging
+            noised = f", instance noise {noise:g}" if noise else ""
+            averaged = f", averaged {averaging:g}" if averaging else ""
+            return label + _left_out(players.discriminator_dropout) + noised + averaged
         told = [f"{self.kind.upper()} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)

@@ -16,7 +16,7 @@ from ebmbench.models.dropout import Dropout, rates_of
 from ebmbench.models.gan import FORMS, GAN, latent
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
-from ebmbench.randomness import Key, Stream
+from ebmbench.randomness import Key, Stream, check_deviation
 from ebmbench.training.adam import Adam
 from ebmbench.training.ascent import Ascent, Diverged
 from ebmbench.training.average import Average, check_averaging
@@ -31,12 +31,6 @@ LOOK = 100  # updates between two looks at whether the loss is finite: a look ha
 _AHEAD = 64  # batches of noise that are drawn and moved to the device at once
 
 
-def check_noise(deviation: float) -> None:
-    """`UserError` unless it is a standard deviation."""
-    good = 0.0 <= deviation < np.inf
-    require(good, f"the discriminator's noise must be a standard deviation from 0 on, not {deviation}")
-
-
 class Adversarial:
     """One training run of a GAN on one backend.
 
@@ -47,9 +41,9 @@ class Adversarial:
     generator's, such as one of larger steps (Heusel et al. 2017, "two time-scale update rule"). dropout:
     the discriminator's, see `models.dropout.rates_of`, in its own steps and in the generator's. noise:
     the standard deviation of normal numbers, new ones each time, that are added to all that the
-    discriminator is shown, so that data and fakes overlap and it has no edge to find (Arjovsky & Bottou
-    2017, section 3.1; Sønderby et al. 2017, "instance noise"). averaging: the share of all
-    updates over which `model` has the generator's `Average`; 0 for the generator itself.
+    discriminator is shown, so that data and fakes overlap (Arjovsky & Bottou 2017, section 3; the
+    instance noise of Sønderby et al. 2017, where it falls to 0 in time and here it stays). averaging: the
+    share of the `Average` that `model` has for the generator; 0 for the generator as it stands.
     Raises `UserError` for what cannot be.
     """
 
@@ -78,7 +72,7 @@ class Adversarial:
         )
         optimiser = optimiser or DEFAULT
         judging = judging or optimiser
-        check_noise(noise)
+        check_deviation(noise)
         check_averaging(averaging)
         real = model.generator.activations[-1] != "sigmoid"
         rows = check_rows(rows, model.n_visible, real=real)
@@ -124,7 +118,7 @@ class Adversarial:
         payoff: V in nats of the last batch, before the discriminator's step; discriminator_loss: -V;
         generator_loss: what the generator descends, before its step, nats; accuracy_data and
         accuracy_fakes: shares of that batch's data and fakes which the discriminator told right. All by
-        what `dropout` has left of the discriminator.
+        what `dropout` has left of the discriminator, and of what it was shown.
         """
         if self._tallies is None:
             return {}
@@ -157,10 +151,13 @@ class Adversarial:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on, to the same bits, from a `state` of a trainer that was made in the same way."""
+        averaged = self._average is not None
+        average = part(state, "average", optional=not averaged)
+        require(averaged or not average, "the state holds an average: it is of another run")
         self._generator.restore(part(state, "G"))
         self._discriminator.restore(part(state, "D"))
         if self._average is not None:
-            self._average.restore(self._generator.handle, part(state, "average"))
+            self._average.restore(self._generator.handle, average)
         self._tallies = None
 
     def _update(self) -> None:

@@ -1,7 +1,7 @@
-"""The mean of a network's parameters over its updates, in which the latest may count most.
+"""The mean of a network's parameters over its updates, in which later ones may count more.
 
-Of a GAN's generator it makes better rows than any of the generators that it is the mean of, as those go
-round about where the players would rest (Yazıcı et al. 2019).
+Of a GAN's generator it often makes better rows than any of the generators that it is the mean of, as
+those go round about where the players would rest (Yazıcı et al. 2019).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ from ebmbench.models.mlp import MLP
 from ebmbench.options import require
 from ebmbench.training.states import State
 
+_MOST = 1024  # steps of the mean, or up to twice as many
+
 
 def check_averaging(share: float) -> None:
     """`UserError` unless it is 0, for no average, or an `Average`'s share."""
@@ -20,20 +22,24 @@ def check_averaging(share: float) -> None:
 
 
 class Average:
-    """After n updates it moves by 1 / (share n) towards what the network is then, or all the way.
+    """Polynomial-decay averaging (Shamir & Zhang 2013, section 4, whose eta is 1 / share - 1).
 
-    share: in (0, 1], see `check_averaging`. At 1 all updates count alike; below it the latest count most,
-    as many as are that share of all, however long the training goes on (as Shamir & Zhang 2013, section
-    4, with 1 / share - 1 for their eta).
+    After n updates the mean moves by 1 / (1 + share (n - 1)) of the way to what the network is then.
+    share: in (0, 1], see `check_averaging`. At 1 all updates count alike; below it later ones count more,
+    the last one 1 / (share n), however long the training goes on. Of long runs every second, fourth, ...
+    update counts for as many, so that a step is not so short that float32 rounds it to nothing.
     """
 
     def __init__(self, k: Backend, handle: Handle, start: MLP, share: float) -> None:
         self._k, self._share, self._activations = k, share, start.activations
+        self._names = start.names
         self._tree = k.put_tree(handle, start.parameters)
 
     def follow(self, handle: Handle, updates: int) -> None:
         """Take in the network after so many updates."""
-        self._k.average(handle, self._tree, min(1.0, 1.0 / (self._share * updates)))
+        stride = 1 << max(0, updates.bit_length() - _MOST.bit_length())
+        if updates % stride == 0:
+            self._k.average(handle, self._tree, 1.0 / (1.0 + self._share * (updates // stride - 1)))
 
     def model(self, handle: Handle) -> MLP:
         """The network of these parameters, on the host."""
@@ -44,5 +50,6 @@ class Average:
         return self._k.get_tree(handle, self._tree)
 
     def restore(self, handle: Handle, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`; `UserError` where it is not of this network."""
+        require(set(state) == set(self._names), f"the state holds an average of {sorted(state)}")
         self._tree = self._k.put_tree(handle, state)

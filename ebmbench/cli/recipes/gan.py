@@ -22,8 +22,10 @@ def make(options: Options, k: Backend) -> Run:
     data = options.data(False)
     data.require_fixed()
     left_out = options.left_out
-    facts = facts_of(options, "latent", "form", "noise", "averaging")
+    facts = facts_of(options, "latent", "form")
     facts |= {"hidden": hidden, "epochs": epochs, "rate": rate, "dropout": left_out}
+    more = {"noise": options.noise, "averaging": options.averaging}
+    facts |= {name: value for name, value in more.items() if value}
     del facts["momentum"], facts["decay"]
     start = initial_gan(data.n_visible, latent, hidden, hidden[::-1], options.seed)
     optimiser = Adam(rate, DEFAULT.beta1, schedule=options.schedule)

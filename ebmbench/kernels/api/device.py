@@ -1,6 +1,5 @@
 """What all jobs stand on: the vocabulary, the look-up of a job, moving data to and from the device."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from ebmbench.models.arithmetic import ARITHMETICS, rounded
 from ebmbench.models.mlp import MLP
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
-from ebmbench.randomness import Key, check_seed
+from ebmbench.randomness import Key, check_deviation, check_seed
 from ebmbench.scalar import LARGEST_PARAMETER
 
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
@@ -113,8 +112,8 @@ class Device:
 
         Unit i of row r gets `scalar.normal` of its uniform, of chain key.chain + r at step key.step.
         """
-        if not (deviation >= 0 and math.isfinite(deviation)):
-            raise UserError(f"noise needs a standard deviation of at least 0, not {deviation}")
+        self._check(rows, rows.shape[-1], "rows")
+        check_deviation(deviation)
         check_seed(key.seed)
         return self.device["add_noise"](rows, deviation, key)
 

@@ -1,4 +1,4 @@
-"""What an optimiser does to a network's arrays, one pass over each: Adam, and gradient ascent.
+"""What a step does to a network's arrays, one pass over each: Adam, gradient ascent, and their mean.
 
 Of a matrix the gradient is formed a few rows at a time, see `outer`; W and what the optimiser keeps of it
 come from memory and go back there once.

@@ -9,6 +9,7 @@ on threads.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numba
@@ -23,34 +24,49 @@ _GROUP = 128  # rows that are multiplied together: sums of 512 units are 256 KiB
 _SHARE = 512  # columns that are worth a thread of their own: see `split`
 
 
-numba.get_num_threads()  # makes Numba's pool and its functions known to compiled code
-_get_num_threads = types.ExternalFunction("get_num_threads", types.intp())
-_set_num_threads = types.ExternalFunction("set_num_threads", types.void(types.intp))
+# Numba's own functions of these names take fifteen times as long, and are asked at each launch.
+_get_num_threads = types.ExternalFunction("get_num_threads", types.int32())
+_set_num_threads = types.ExternalFunction("set_num_threads", types.void(types.int32))
 
 
 @jit
-def count_threads():
-    """How many threads are used; `numba.get_num_threads` takes five times as long, at each launch."""
+def _count():
     return _get_num_threads()
 
 
 @jit
 def _use(threads):
-    """Use so many threads from now on, and say how many were used before; likewise quick."""
+    """Use so many threads from now on, and say how many were used before."""
     before = _get_num_threads()
     _set_num_threads(threads)
     return before
+
+
+@cache
+def _pool() -> tuple[Callable[..., int], ...]:
+    """`_count` and `_use`, once Numba's pool is ready, which makes its functions known to compiled code.
+
+    Not on import: a process that has a pool cannot fork and go on computing.
+    """
+    numba.get_num_threads()
+    return _count, _use
+
+
+def count_threads() -> int:
+    """How many threads are used."""
+    return _pool()[0]()
 
 
 def launch(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:
     """`kernel(*arguments)` on all threads, or on one if `work` (see `layer_work`) is little."""
     if work >= _WORTH:
         return kernel(*arguments)
-    before = _use(1)
+    _, use = _pool()
+    before = use(1)
     try:
         return kernel(*arguments)
     finally:
-        _use(before)
+        use(before)
 
 
 def launch_shared(kernel: Callable[..., Any], work: float, *arguments: Any) -> Any:

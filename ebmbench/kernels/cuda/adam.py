@@ -1,4 +1,4 @@
-"""What updates a network: Adam and gradient ascent with momentum; nothing here waits for the GPU.
+"""What updates a network: Adam, gradient ascent with momentum, means; nothing here waits for the GPU.
 
 Parameters, gradients and what an optimiser keeps lie alike (see `dense`), so neighbours that a gradient
 names are updated together. Bound by memory: Adam reads four numbers a parameter and writes three, 28

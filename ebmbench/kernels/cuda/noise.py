@@ -44,7 +44,8 @@ def add_noise(rows: Array, deviation: float, key: Key) -> Array:
     out = empty(rows.shape)
     work = rows.shape[0] * (-(-rows.shape[1] // 4))
     at_key = key.chain, key.step, key.seed, int(key.stream)
-    _add_noise(blocks(work, _add_noise.threads), rows, np.float32(deviation), *at_key, out)
+    if out.size:
+        _add_noise(blocks(work, _add_noise.threads), rows, np.float32(deviation), *at_key, out)
     return out
 
 

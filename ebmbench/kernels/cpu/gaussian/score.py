@@ -20,7 +20,7 @@ from ebmbench.scalar import sigmoid
 
 
 @jit(parallel=True)
-def _add_noise(zero, one, v, noise, noised, e, seed, stream, step, chain):
+def _noised(zero, one, v, noise, noised, e, seed, stream, step, chain):
     """noised = v + noise e, e standard normal."""
     for r in prange(v.shape[0]):
         draw_normal(zero, one, np.empty_like(zero), e[r], chain + r, step, seed, stream)
@@ -102,7 +102,7 @@ def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, flo
     if key is not None:
         noised = np.empty((rows, nv), np.float32)
         launch(
-            _add_noise, work, zero_v, np.ones_like(zero_v), v, np.float32(noise), noised, e,
+            _noised, work, zero_v, np.ones_like(zero_v), v, np.float32(noise), noised, e,
             key.seed, int(key.stream) + VISIBLE, np.uint64(key.step), key.chain,
         )  # fmt: skip
         v = noised

@@ -34,7 +34,7 @@ _ZERO, _HALF, _TWO = _F32(0.0), _F32(0.5), _F32(2.0)
     "uint64, int64",
     _THREADS,
 )
-def _add_noise(zero, one, v, noise, noised, e, seed, stream, step, chain):
+def _noised(zero, one, v, noise, noised, e, seed, stream, step, chain):
     """noised = v + noise e, e standard normal; a row a block."""
     r = at(cuda.blockIdx.x)
     at_row = counter(chain + np.int64(r), step, seed)
@@ -154,7 +154,7 @@ def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, flo
     zero_h, e = zeros(model.c.size), empty((0 if closed else rows, nv))
     if key is not None:
         zero, one, noised = zeros(nv), upload(np.ones(nv, np.float32)), empty((rows, nv))
-        _add_noise(
+        _noised(
             rows, zero, one, v, noise, noised, e, key.seed, int(key.stream) + VISIBLE, key.step, key.chain
         )
         v = noised
