@@ -96,8 +96,8 @@ def train(
     averaging: Annotated[
         float,
         typer.Option(
-            help="Keep a mean of a gan's generator over its updates, of n of which the last counts "
-            "1 / (this n): 1 for all alike.  [0: as it is in the end]"
+            help="Keep a mean of a gan's generator over its updates, not the last one (0): 1 counts all "
+            "alike, less than 1 later ones more."
         ),
     ] = 0.0,
 ) -> int:

@@ -47,7 +47,8 @@ def players(name: str, entry: Entry, arrays: dict[str, np.ndarray]) -> list[Draw
     caption = (
         "What the players of the GAN said of single batches: the payoff V, which the discriminator "
         "climbs, so that its loss is −V; and what the generator descends. At the line, −2 log 2, nobody "
-        "tells fakes from data."
+        "tells fakes from data. Instance noise is in what is judged here, and an average of the "
+        "generator is not."
     )
     last = [f"{label} {number(end.value)}" for label, end in zip(_SAID, ends, strict=False)]
     over = f"Payoff and losses of {entry.label} over {int(updates[-1]):,} updates"
@@ -66,7 +67,8 @@ def over_time(name: str, entry: Entry, arrays: Arrays) -> list[Drawing]:
     figure = _draw(f"{entry.where}: {entry.label}", [grids[n] for n in looks], titles)
     when = listing([f"{updates[n]:,}" for n in looks])
     count = arrays["samples"].shape[1]
-    caption = f"What the generator makes of the same {count} pieces of noise after {when} updates."
+    maker = "The generator, or its average where one is kept, makes this"
+    caption = f"{maker} of the same {count} pieces of noise after {when} updates."
     alt = f"{count} samples of {entry.label} on {entry.where} as images, after {when} updates."
     return [Drawing(f"{name}-samples", figure, caption, alt)]
 
