@@ -112,7 +112,7 @@ class Device:
 
         Unit i of row r gets `scalar.normal` of its uniform, of chain key.chain + r at step key.step.
         """
-        self._check(rows, rows.shape[-1], "rows")
+        self._check(rows, rows.shape[rows.ndim - 1], "rows")
         check_deviation(deviation)
         check_seed(key.seed)
         return self.device["add_noise"](rows, deviation, key)
