@@ -24,6 +24,16 @@ KINDS = {
     "DBN 5-4, CD-1": ("dbn", [5, 4], LAYERS),
     "DBN 5-4, SML-1": ("dbn", [5, 4], {"layers": {"estimator": {"name": "sml", "chains": 9}}}),
     "DBN 5-4, CD-1, fine-tuned": ("dbn", [5, 4], LAYERS | CLASSIFIER),
+    "DBN 5-4, CD-1, fine-tuned, dropout 0.2/0.5/0.5": (
+        "dbn",
+        [5, 4],
+        LAYERS | {"classifier": {"dropout": [0.2, 0.5, 0.5]}},
+    ),
+    "DBM 5-4, pre-trained, fine-tuned, dropout 0.2/0.5/0.5": (
+        "dbm",
+        [5, 4],
+        LAYERS | JOINT | {"classifier": {"dropout": [0.2, 0.5, 0.5]}},
+    ),
     "DBM 5-4, pre-trained": ("dbm", [5, 4], LAYERS | JOINT),
     "DBM 5-4, not pre-trained": ("dbm", [5, 4], JOINT),
     "DBM 5-4, pre-trained, fine-tuned": ("dbm", [5, 4], LAYERS | JOINT | CLASSIFIER),

@@ -222,7 +222,10 @@ class Recipe:
         else:
             network = dbn.classifier(model.layers, classes)
         how = classifier.how, classifier.epochs, given.batch_size, given.seed
-        return Supervised(given.k, network, rows, labels, *how, classifier.dropout)
+        dropout = classifier.dropout
+        if isinstance(dropout, list):  # a trial's network may have fewer layers
+            dropout = dropout[: len(network.weights)]
+        return Supervised(given.k, network, rows, labels, *how, dropout)
 
 
 def _left_out(rates: Any) -> str:
