@@ -9,10 +9,11 @@ _U64 = np.uint64
 _F32 = np.float32
 
 # Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2: multipliers and Weyl keys.
-_PHILOX_M0 = _U64(0xD2511F53)
-_PHILOX_M1 = _U64(0xCD9E8D57)
-_PHILOX_W0 = _U32(0x9E3779B9)
-_PHILOX_W1 = _U32(0xBB67AE85)
+ROUNDS = 10
+MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
+WEYL = 0x9E3779B9, 0xBB67AE85
+_M0, _M1 = _U64(MULTIPLIERS[0]), _U64(MULTIPLIERS[1])
+_W0, _W1 = _U32(WEYL[0]), _U32(WEYL[1])
 _LOW = _U64(0xFFFFFFFF)
 _SHIFT32 = _U64(32)
 
@@ -23,15 +24,15 @@ def philox(c0, c1, c2, c3, k0, k1):
 
     Salmon, Moraes, Dror & Shaw 2011, section 5.3; known-answer vectors in tests/test_randomness.py.
     """
-    for _ in range(10):
-        a = _PHILOX_M0 * _U64(c0)
-        b = _PHILOX_M1 * _U64(c2)
+    for _ in range(ROUNDS):
+        a = _M0 * _U64(c0)
+        b = _M1 * _U64(c2)
         c0 = _U32(_U32(b >> _SHIFT32) ^ c1 ^ k0)
         c2 = _U32(_U32(a >> _SHIFT32) ^ c3 ^ k1)
         c1 = _U32(b & _LOW)
         c3 = _U32(a & _LOW)
-        k0 = _U32(k0 + _PHILOX_W0)
-        k1 = _U32(k1 + _PHILOX_W1)
+        k0 = _U32(k0 + _W0)
+        k1 = _U32(k1 + _W1)
     return c0, c1, c2, c3
 
 

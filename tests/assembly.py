@@ -38,7 +38,7 @@ PACKED = {
         "multiply float64": _x86("mul", False),
         "divide float64": _x86("div", False),
         "multiply whole numbers": (r"v?pmuludq\b", r"(i?mulq|mulxq|imull)\b"),
-        "to whole numbers": (r"v?cvttps2dq\b", r"v?cvttss2si\b"),
+        "to whole numbers": (r"v?cvtt?ps2dq\b", r"v?cvtt?ss2si\b"),
     },
     "aarch64": {
         "add": _arm("fadd", True),
@@ -53,7 +53,7 @@ PACKED = {
         "multiply float64": _arm("fmul", False),
         "divide float64": _arm("fdiv", False),
         "multiply whole numbers": (r"umull2?(\.2d\s+v|\s+v\d+\.2d)", r"(umull|umulh|mul|madd)\s+x\d"),
-        "to whole numbers": (r"fcvtzs(\.4s\s+v|\s+v\d+\.4s)", r"fcvtzs\s+w\d"),
+        "to whole numbers": (r"fcvt[nz]s(\.4s\s+v|\s+v\d+\.4s)", r"fcvt[nz]s\s+[wx]\d"),
     },
 }
 _CALL = re.compile(r"(callq?|blr?)\b")

@@ -5,7 +5,7 @@ import pytest
 from conftest import complaint
 
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu import chain, tiles
+from ebmbench.kernels.cpu import standing, tiles
 from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
@@ -165,7 +165,7 @@ def test_a_chain_does_not_see_its_group(monkeypatch, arithmetic, grey, unit):
     rows = k.put_rows(0.5 * start if grey else start)
     found = []
     for size in (1, 3, 64):
-        monkeypatch.setattr(chain, "group_size", lambda chains, largest=0, size=size: size)
+        monkeypatch.setattr(standing, "group_size", lambda chains, largest=0, size=size: size)
         found.append(_walks(handle, k, rows))
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):
@@ -192,8 +192,8 @@ def test_integers_are_made_again_after_an_update():
     rng, k = np.random.default_rng(5), api.load("cpu")
     model = RBM(0.1 * rng.normal(size=(40, 30)), rng.normal(size=40), rng.normal(size=30))
     handle, rows = k.put(model), k.put_rows(_states(rng, 20, 40, 0.3))
-    before = chain.standing(handle, 20, 2)
-    assert chain.standing(handle, 20, 2) is before
+    before = standing.standing(handle, 20, 2)
+    assert standing.standing(handle, 20, 2) is before
     k.gibbs(handle, rows, 2, Key(1, Stream.CHAINS))
     gradient = {"W": handle.W.copy()}
     k.update(handle, {"W": np.zeros_like(handle.W)}, gradient, 1.0, 0.0, 0.0)
@@ -201,7 +201,7 @@ def test_integers_are_made_again_after_an_update():
     fresh = k.gibbs(k.put(k.get(handle)), rows, 2, Key(1, Stream.CHAINS))
     for one, same in zip(walked, fresh, strict=True):
         np.testing.assert_array_equal(one, same)
-    np.testing.assert_array_equal(chain.standing(handle, 20, 2)[0].step[:30], 2 * before[0].step[:30])
+    np.testing.assert_array_equal(standing.standing(handle, 20, 2)[0].step[:30], 2 * before[0].step[:30])
 
 
 def test_a_single_sweep_converts_nothing():

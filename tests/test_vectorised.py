@@ -27,6 +27,7 @@ from ebmbench.kernels.cpu import (
     statistics,
     tempering,
     tiles,
+    together,
     update,
 )
 from ebmbench.kernels.cpu.gaussian import gibbs as gaussian_gibbs
@@ -37,8 +38,8 @@ pytestmark = [
     pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba compiles nothing here"),
 ]
 
-UNIFORMS = ("multiply whole numbers", "multiply")  # Philox and the step to (0, 1)
-DRAW = ("divide", "multiply", "add", "compare")  # sigmoid beside a uniform
+UNIFORMS = ("multiply whole numbers", "add")  # Philox and the step to (0, 1)
+DRAW = ("multiply-add", "multiply", "compare")  # an exponential beside a uniform
 ROWS_ADDED, ROWS_SUBTRACTED = ("add",), ("subtract",)
 SUMS, ELSEWHERE = (ROWS_ADDED, ROWS_SUBTRACTED), ("multiply", "divide")  # or another loop would do
 PRODUCT, TOTAL = ("multiply float64",), ("add float64",)
@@ -133,7 +134,9 @@ def test_hot_loops_are_vectors(name):
 
 
 @pytest.mark.skipif(not tiles.BUILT, reason="this processor has no matrix unit")
-@pytest.mark.parametrize("kernel", [gibbs._sweeps, annealing._anneal, tempering._ladders])
+@pytest.mark.parametrize(
+    "kernel", [gibbs._sweeps, together._sweeps, annealing._anneal, tempering._ladders]
+)
 def test_the_matrix_unit_multiplies_as_often_as_it_loads(kernel):
     for text in versions(kernel):
         fed = [loop for loop in loops(text) if loop.count("tdpbssd")]
@@ -150,9 +153,9 @@ def test_weights_become_integers_a_vector_at_a_time():
     found = versions(integers._convert)
     assert found
     for text in found:
-        assert vectorised(text, ("multiply", "add", "to whole numbers"), without=())
+        assert vectorised(text, ("multiply", "to whole numbers"), without=())
         assert vectorised(text, ("add", "compare"), without=())
-        assert "cvttss2si" not in text
+        assert "ss2si" not in text
 
 
 def assembly_of(function, *arguments):

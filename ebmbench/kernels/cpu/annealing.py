@@ -7,10 +7,11 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
-from ebmbench.kernels.cpu.chain import follow, followed, groups, room
+from ebmbench.kernels.cpu.chain import follow, followed, room
 from ebmbench.kernels.cpu.device import aligned_zeros
-from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
+from ebmbench.kernels.cpu.drawing import draw_between, draw_from
 from ebmbench.kernels.cpu.simd import product, total
+from ebmbench.kernels.cpu.standing import groups, transposed
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
@@ -82,30 +83,24 @@ def _anneal(
         last_v, last_h = followed(up, rows, vs.shape[1]), followed(down, rows, nh)
         scratch = room(up, rows, max(b.size, c.size))
         xh, xv = np.empty((rows, c.size), np.float32), np.empty((rows, b.size), np.float32)
-        u, p = np.empty(max(b.size, c.size), np.float32), np.empty(nh, np.float32)
-        uh, uv = u[: c.size], u[: b.size]
-        factor, term = np.empty(nh), np.empty(vs.shape[1])
+        p, factor, term = np.empty((rows, nh), np.float32), np.empty(nh), np.empty(vs.shape[1])
         if drawn:
-            for r in range(rows):
-                draw(base, np.float32(1.0), uv, vs[r], chain + first + r, step, seed, stream + VISIBLE)
+            xv[:] = np.float32(0.0)
+            draw_between(base, xv, 0.0, vs, chain + first, step, seed, stream + VISIBLE)
         weights[:] = 0.0
         for k in range(1, betas.size):
             after, before = betas[k], betas[k - 1]
             now, last = step + np.uint64(k), k == betas.size - 1
             follow(c, W, up, vs, last_v, k - 1, scratch, xh)
             for r in range(rows):
-                probabilities(xh[r], np.float32(after), p)
+                probabilities(xh[r], np.float32(after), p[r])
                 rise = linear_gain(base, b, vs[r], term)
-                weights[r] += (after - before) * rise + gain(xh[r], p, nh, after, before, factor)
-                if not last:
-                    draw_from(p, uh, hs[r], chain + first + r, now, seed, stream + HIDDEN)
+                weights[r] += (after - before) * rise + gain(xh[r], p[r], nh, after, before, factor)
             if last:
                 break
+            draw_from(p, hs, chain + first, now, seed, stream + HIDDEN)
             follow(b, Wt, down, hs, last_h, k - 1, scratch, xv)
-            for r in range(rows):
-                draw_between(
-                    base, xv[r], after, uv, vs[r], chain + first + r, now, seed, stream + VISIBLE
-                )
+            draw_between(base, xv, after, vs, chain + first, now, seed, stream + VISIBLE)
 
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
@@ -118,8 +113,8 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     betas = np.asarray(betas, np.float64)
     up, down, size = groups(model, len(v), len(betas) - 1)
     launch(
-        _anneal, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, model.n_hidden,
-        isinstance(start, int), size, v, log_weights, key.seed, int(key.stream),
+        _anneal, work, model.W, transposed(model, down), down, up, model.b, model.c, base_row, betas,
+        model.n_hidden, isinstance(start, int), size, v, log_weights, key.seed, int(key.stream),
         np.uint64(key.step), key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)

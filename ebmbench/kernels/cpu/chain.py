@@ -26,18 +26,14 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu import integers, tiles
+from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.changes import list_changes, list_on
-from ebmbench.kernels.cpu.integers import LARGEST, NONE, Integers, pre_activations
+from ebmbench.kernels.cpu.integers import pre_activations
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, copy
-from ebmbench.kernels.cpu.threads import group_size
-from ebmbench.models.rbm import GRID_STEP
 
 REFRESH = 64  # sweeps that float32 sums are kept for
-_LARGEST_TILED = 512  # chains: 1,000 of a 4096 x 4096 model take 1.5 times as long in groups of 64
-_MANY = 16  # chains in a group: a trained model gains from 20 on, one whose units flip more from 8 on
 
 
 class Followed(NamedTuple):
@@ -62,29 +58,6 @@ class Room(NamedTuple):
     down: np.ndarray
     counts: np.ndarray
     tiled: tiles.Room
-
-
-def standing(model, chains: int, sweeps: int) -> tuple[Integers, Integers]:
-    """W and its transpose for groups of so many chains and so many sweeps, `NONE` for sums of float32.
-
-    Those are where there is no matrix unit, where a single sweep would not repay that W is converted, and
-    on the grid where a weight is too large for the integers: there a float32 is as exact. The model keeps
-    what was made last until its weights change.
-    """
-    if sweeps < 2 or not tiles.allowed():
-        return NONE, NONE
-    form = integers.laid_out if chains >= _MANY else integers.listed
-    if model.integers is None or model.integers[0] is not form:
-        exact = model.arithmetic != "grid" or np.abs(model.W).max() <= LARGEST * GRID_STEP
-        model.integers = form, ((form(model.W), form(model.Wt)) if exact else (NONE, NONE))
-    return model.integers[1]
-
-
-def groups(model, chains: int, sweeps: int) -> tuple[Integers, Integers, int]:
-    """What `standing` says, and how many of all chains walk together."""
-    many = group_size(chains, _LARGEST_TILED)  # integers are read once a group
-    up, down = standing(model, many, sweeps)
-    return up, down, group_size(chains) if up is NONE else many
 
 
 @jit

@@ -15,15 +15,16 @@ from numba.extending import overload
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.bits import lowest, word_of
 from ebmbench.kernels.cpu.changes import list_rows
+from ebmbench.kernels.cpu.copies import of_all, sizes, write_copies
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE
+from ebmbench.kernels.cpu.means import phase_means
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
 from ebmbench.kernels.cpu.simd import copy, fill
-from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work
-from ebmbench.kernels.cpu.transpose import transpose
+from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, share
 
 TILE = LANES  # visible units that are worked on together: a cache line of a column of W
 TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
@@ -225,8 +226,10 @@ def _write(plus, minus, p_plus, p_minus, zero, W):
 
 
 @jit(parallel=True)
-def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidden, rate, momentum, decay):
-    """Update W along the contrast, of which no more than a row exists at a time.
+def _climb(
+    threads, plus, minus, p_plus, p_minus, zero, W, velocity, n_hidden, copies, rate, momentum, decay
+):
+    """Update W along the contrast, of which no more than a row exists at a time; see `copies`.
 
     At 784 x 500 and a batch of 100 most of it is additions of the contrast, bound by the cache as in
     `layers`. At 4096 x 4096 it is memory: W and its velocity are read and written and the transposed
@@ -234,22 +237,32 @@ def _climb(threads, plus, minus, p_plus, p_minus, zero, W, Wt, velocity, n_hidde
     """
     units, columns = W.shape
     parts = parts_of(threads, units)
-    for n in prange(parts):
-        low, high = part(n, parts, units)
+    largest, totals = sizes(threads, columns)
+    for task in prange(threads):
         gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        for top in range(low, high, TILE):
-            bottom = min(high, top + TILE)
-            picked = pick_tile(plus, minus, top, bottom)
-            for first in range(0, columns, WIDTH):
-                last = min(columns, first + WIDTH)
-                prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
-                for i in range(top, bottom):
-                    contrast_of_unit(
-                        plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient, other
-                    )
-                    w, v = W[i, first:last], velocity[i, first:last]
-                    move(w, v, gradient[first:last], rate, momentum, decay)
-        transpose(W, low, high, n_hidden, Wt)
+        for n in range(*share(task, threads, parts)):
+            low, high = part(n, parts, units)
+            for top in range(low, high, TILE):
+                bottom = min(high, top + TILE)
+                picked = pick_tile(plus, minus, top, bottom)
+                for first in range(0, columns, WIDTH):
+                    last = min(columns, first + WIDTH)
+                    prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
+                    for i in range(top, bottom):
+                        contrast_of_unit(
+                            plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient,
+                            other,
+                        )  # fmt: skip
+                        w, v = W[i, first:last], velocity[i, first:last]
+                        move(w, v, gradient[first:last], rate, momentum, decay)
+            write_copies(W, low, high, n_hidden, copies, largest[task], totals[task])
+    return of_all(largest, totals)
+
+
+@jit(parallel=True)
+def _means(threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean):
+    for n in prange(threads):
+        phase_means(n, threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean)
 
 
 @dataclass(eq=False)
@@ -265,6 +278,13 @@ class Contrast:
     p_plus: np.ndarray
     p_minus: np.ndarray
     written: np.ndarray | None = None
+
+    @classmethod
+    def with_means(cls, plus, minus, p_plus, p_minus, *biases: np.ndarray) -> "Contrast":
+        """The contrast of these rows, and what `phase_means` finds of them in the last four arrays."""
+        rows = plus, minus, p_plus, p_minus
+        launch_shared(_means, plus.size + minus.size + p_plus.size + p_minus.size, *rows, *biases)
+        return cls(*rows)
 
     @property
     def factors(self) -> tuple[np.ndarray, ...]:
@@ -289,6 +309,9 @@ class Contrast:
         """Write it to W, float32 [n_visible, padded]."""
         launch(_write, self.work, *self.factors, W)
 
-    def climb(self, *moved: Any) -> None:
-        """Add it to a model's W, which takes W, Wt, velocity, n_hidden, rate, momentum and decay."""
-        launch_shared(_climb, self.work, *self.factors, *moved)
+    def climb(self, *moved: Any) -> tuple[float, float]:
+        """Add it to a model's W: W, velocity, n_hidden, `Copies`, rate, momentum and decay.
+
+        Returns what `copies.of_all` says of W.
+        """
+        return launch_shared(_climb, self.work, *self.factors, *moved)

@@ -13,8 +13,11 @@ import numpy as np
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.emit import LANES
+from ebmbench.kernels.cpu.threads import launch
+from ebmbench.kernels.cpu.transpose import turn
 from ebmbench.models.rbm import RBM
 
+BINARY = np.dtype(np.uint8)  # of states; asked at each launch, where NumPy's own name takes 1 us
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 _WIDE = 64  # vectors from which on one more is cheap
 _MANY = 8  # ... where it is left out of the work
@@ -79,17 +82,32 @@ def store(values: np.ndarray, columns: Callable[[int], int] = padded) -> np.ndar
 
 @dataclass(eq=False)
 class Model:
-    """A model's device arrays: W [n_visible, padded], Wt [n_hidden, padded], b and c [padded]."""
+    """A model's device arrays: W [n_visible, padded], Wt [n_hidden, padded], b and c [padded].
+
+    stored: Wt as it was when it was last needed, stale since an update that wrote integers instead;
+    integers and what follows: see `standing`.
+    """
 
     n_visible: int
     n_hidden: int
     arithmetic: str
     W: np.ndarray
-    Wt: np.ndarray
+    stored: np.ndarray
     b: np.ndarray
     c: np.ndarray
     kind: str = RBM.kind
-    integers: tuple | None = None  # see `chain.standing`
+    stale: bool = False
+    integers: tuple | None = None
+    asked: bool = False
+    step: float = 0.0
+
+    @property
+    def Wt(self) -> np.ndarray:  # noqa: N802
+        """The transpose of W."""
+        if self.stale:
+            launch(turn, self.W.size, self.W, self.n_hidden, self.stored)
+            self.stale = False
+        return self.stored
 
     @property
     def to_hidden(self) -> np.ndarray:
@@ -132,9 +150,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
     "put_index": lambda index: index,
-    "take": lambda rows, index, first, count: rows[index[first : first + count]],
+    "take": lambda rows, index, first, count: rows.take(index[first : first + count], 0),
     "stack": lambda first, second: np.concatenate([first, second]),
-    "is_binary": lambda rows: rows.dtype == np.uint8,
+    "is_binary": lambda rows: rows.dtype == BINARY,
     "synchronize": lambda: None,
     "describe": lambda: {
         "device": "cpu",

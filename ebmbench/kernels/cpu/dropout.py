@@ -11,8 +11,8 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.threads import launch_shared, share
+from ebmbench.kernels.cpu.uniforms import fill_uniforms
 from ebmbench.models.dropout import Dropout
-from ebmbench.randomness import fill_uniforms
 
 
 @jit(parallel=True)

@@ -2,6 +2,7 @@
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 LANES = 16  # floats in a vector: one AVX-512 register, two AVX ones
 
@@ -47,3 +48,60 @@ def broadcast(builder, number):
     nothing = ir.Constant(kind, ir.Undefined)
     lane = builder.insert_element(nothing, number, ir.Constant(I32, 0))
     return builder.shuffle_vector(lane, nothing, ir.Constant(WORDS, None))
+
+
+def emit_unary(builder, name, vector):
+    """One of LLVM's functions of a float32, of a whole vector."""
+    kind = ir.FunctionType(vector.type, [vector.type])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
+    return builder.call(function, [vector])
+
+
+def in_blocks(builder, count, size, body):
+    """`body(at, None)` for each block of so many of `count` numbers, `body(at, left)` for what is left.
+
+    size: a power of two. Where `count` is a multiple of 4 nothing is left: the last block begins within
+    the one before, and must then find what that one found.
+    """
+
+    def constant(number):
+        return ir.Constant(I64, number)
+
+    whole = builder.and_(count, constant(-size))
+    fours = builder.icmp_signed("==", builder.and_(count, constant(3)), constant(0))
+    overlap = builder.and_(fours, builder.icmp_signed(">=", count, constant(size)))
+    end = builder.select(overlap, count, whole)
+    last = builder.sub(count, constant(size))
+    with cgutils.for_range_slice(builder, constant(0), end, constant(size)) as (at, _):
+        body(builder.select(builder.icmp_signed("<", at, last), at, last), None)
+    with builder.if_then(builder.icmp_signed("<", end, count), likely=False):
+        body(whole, builder.sub(count, whole))
+
+
+def _copied(builder, source, target, left, behind):
+    """Copy numbers from the pointer `source` to `target`: those of LANES that stand before `left`."""
+    count = builder.sub(left, ir.Constant(I64, behind))
+    few = builder.icmp_signed("<", count, ir.Constant(I64, LANES))
+    with cgutils.for_range(builder, builder.select(few, count, ir.Constant(I64, LANES))) as loop:
+        builder.store(builder.load(builder.gep(source, [loop.index])), builder.gep(target, [loop.index]))
+
+
+def load_first(builder, pointer, left, behind=0, kind=REALS):
+    """A vector from `behind` the pointer of which `left` numbers exist, all if None; 0 for the others."""
+    pointer = builder.gep(pointer, [ir.Constant(I64, behind)])
+    if left is None:
+        return load(builder, pointer, kind)
+    room = cgutils.alloca_once(builder, kind)
+    builder.store(ir.Constant(kind, None), room)
+    _copied(builder, pointer, builder.bitcast(room, pointer.type), left, behind)
+    return builder.load(room)
+
+
+def store_first(builder, vector, pointer, left, behind=0):
+    """Write a vector `behind` the pointer, no further than `left` numbers from there, all if None."""
+    pointer = builder.gep(pointer, [ir.Constant(I64, behind)])
+    if left is None:
+        store(builder, vector, pointer, 1 if vector.type == BYTES else 4)
+        return
+    room = cgutils.alloca_once_value(builder, vector)
+    _copied(builder, builder.bitcast(room, pointer.type), pointer, left, behind)

@@ -14,9 +14,12 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.chain import begin, follow, followed, groups, room
+from ebmbench.kernels.cpu import together
+from ebmbench.kernels.cpu.chain import begin, follow, followed, room
 from ebmbench.kernels.cpu.drawing import draw
+from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.layers import products
+from ebmbench.kernels.cpu.standing import for_states, groups, transposed
 from ebmbench.kernels.cpu.threads import count_pieces, launch, layer_work, piece, split
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
@@ -32,17 +35,14 @@ def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream,
         scratch = room(up, chains, max(b.size, c.size))
         xh = np.empty((chains, c.size), np.float32)
         xv = np.empty((chains, b.size), np.float32)
-        u = np.empty(max(b.size, c.size), np.float32)
         begun = begin(c, W, up, start[here], last_v, scratch, xh)
         for t in range(steps):
             now = step + np.uint64(t)
             if t > 0:
                 follow(c, W, up, vs, last_v, begun + t - 1, scratch, xh)
-            for r in range(chains):
-                draw(xh[r], beta, u[: c.size], hs[r], chain + first + r, now, seed, stream + HIDDEN)
+            draw(xh, 0, beta, hs, 0, hs.shape[1], chain + first, now, seed, stream + HIDDEN)
             follow(b, Wt, down, hs, last_h, t, scratch, xv)
-            for r in range(chains):
-                draw(xv[r], beta, u[: b.size], vs[r], chain + first + r, now, seed, stream + VISIBLE)
+            draw(xv, 0, beta, vs, 0, vs.shape[1], chain + first, now, seed, stream + VISIBLE)
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
@@ -53,9 +53,12 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
     up, down, size = groups(model, len(v), steps)
+    if together.serves(up, v):
+        together.sweeps(model, up, down, v, last, h, steps, key, beta)
+        return last, h
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.W, model.Wt, down, up, model.b, model.c, v, size, last, h,
+        _sweeps, work, model.W, transposed(model, down), down, up, model.b, model.c, v, size, last, h,
         steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h
@@ -67,16 +70,18 @@ def _half(matrix, bias, start, across, group, state, beta, seed, stream, step, c
     rows, units = state.shape
     for task in prange(count_pieces(rows, across, group)):
         left, right, top, bottom = piece(task, rows, bias.size, across, group)
-        x, u = np.empty((bottom - top, bias.size), np.float32), np.empty(right - left, np.float32)
+        x = np.empty((bottom - top, bias.size), np.float32)
         products(matrix, bias, start[top:bottom], left, right, x)
         end = max(left, min(right, units))
-        for r in range(top, bottom):
-            draw(x[r - top, left:end], beta, u, state[r, left:end], chain + r, step, seed, stream, left)
+        draw(x, 0, beta, state[top:bottom], left, end, chain + top, step, seed, stream)
 
 
-def _sampled(matrix, bias, states, units, layer, key: Key, beta: float):
+def _sampled(matrix, integers, bias, states, units, layer, key: Key, beta: float):
     """Units of a layer given the states of the other."""
     found = np.empty((len(states), units), np.uint8)
+    if integers is not NONE:
+        together.half(integers, bias, states, found, beta, key, layer)
+        return found
     work, parts = layer_work(len(states), *matrix.shape), split(len(states), bias.size)
     launch(
         _half, work, matrix, bias, states, *parts, found,
@@ -87,12 +92,14 @@ def _sampled(matrix, bias, states, units, layer, key: Key, beta: float):
 
 def sample_hidden(model, v, key: Key, beta: float):
     """See `Backend.sample_hidden`."""
-    return _sampled(model.to_hidden, model.c, v, model.n_hidden, HIDDEN, key, beta)
+    up, _ = for_states(model, v)
+    return _sampled(model.to_hidden, up, model.c, v, model.n_hidden, HIDDEN, key, beta)
 
 
 def sample_visible(model, h, key: Key, beta: float):
     """See `Backend.sample_visible`."""
-    return _sampled(model.Wt, model.b, h, model.n_visible, VISIBLE, key, beta)
+    _, down = for_states(model, h)
+    return _sampled(transposed(model, down), down, model.b, h, model.n_visible, VISIBLE, key, beta)
 
 
 JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}

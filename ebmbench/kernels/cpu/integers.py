@@ -1,12 +1,15 @@
 """Weights as integers: sums of them are exact, so no order of adding them up can change a bit.
 
-A column's weights are numbers of 23 bits and a sign times its step, a power of two. That rounds each by
-at most 2**-22 of the column's largest or, where hundreds are of one size, 2**-30 of the sum of their
-sizes, so a sum over units about as much as float32 additions would. Sums may be kept and changed by what
+Weights are numbers of 23 bits and a sign times a step, a power of two. All of a matrix have one step, as
+large as its largest weight needs (`common_step`); where sums of so many of their size would not fit 32
+bits, each column has its own. That rounds a weight by at most 2**-22 of the largest or, in a column whose
+hundreds are of one size, 2**-30 of the sum of their sizes, so a sum over units about as much as float32
+additions would. Sums may be kept and changed by what
 flips for as long as a chain walks, or be made anew by a matrix unit, for one chain or for many at once,
 all with the same bits. On the `grid` the step is the grid's or a part of it, and nothing is rounded.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -37,12 +40,13 @@ LARGEST = 0x7F7F00  # such an integer, and some to spare for rounding
 
 _ROOM = 2.0**30  # for a sum of sizes, with a bit to spare for its own rounding
 _LEAST_STEP = np.float32(2.0**-100)
+_LARGEST_SUM = 2.0**31 - 2.0**22  # of sizes, with some to spare for their own rounding
+_FEW = 1024  # units whose weights may on average be a quarter of the largest
 _ONE_OVER = np.uint32(254 << 23)  # less the bits of a power of two: the bits of 1 over it
 _MANTISSA, _EXPONENT = np.uint32(0x007FFFFF), np.uint32(0x7F800000)
 _SIGNS = 0x808080  # of three bytes
-_GROUP = 4  # units in a word
-_RANGE = ("<", 2.0**30), (">", -(2.0**30))  # of what is converted
-_HALF = UNITS // _GROUP * LANES  # words of half the columns of a block
+GROUP = 4  # units in a word
+HALF = UNITS // GROUP * LANES  # words of half the columns of a block
 
 
 class Integers(NamedTuple):
@@ -108,16 +112,12 @@ def _steps(W, first, last, step, inverse):
         inverse[first + j] = float32(_ONE_OVER - power)
 
 
-def _emit_integers(builder, weights, inverse):
-    """Weights in steps, rounded, ties away from 0."""
-    number = builder.fmul(weights, inverse)
-    half, below = splat(REALS, 0.5), splat(REALS, -0.5)
-    positive = builder.fcmp_ordered(">=", number, ir.Constant(REALS, None))
-    rounded = builder.fadd(number, builder.select(positive, half, below))
-    # A conversion of NaN and of what is too large is not defined, and LLVM's own that is takes a number
-    # at a time.
-    fits = builder.and_(*(builder.fcmp_ordered(sign, rounded, splat(REALS, end)) for sign, end in _RANGE))
-    return builder.fptosi(builder.select(fits, rounded, ir.Constant(REALS, None)), WORDS)
+def emit_integers(builder, weights, inverse):
+    """Weights in steps, rounded, ties to even; any number where it is NaN or does not fit."""
+    kind = ir.FunctionType(WORDS, [REALS])
+    name = f"llvm.lrint.v{LANES}i32.v{LANES}f32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [builder.fmul(weights, inverse)])
 
 
 @intrinsic
@@ -134,27 +134,34 @@ def _list_rows(typingctx, W, first, last, inverse, listed):
             with cgutils.for_range_slice(builder, first, last, ir.Constant(I64, LANES)) as (column, _):
                 at = builder.add(row, column)
                 factor = load(builder, builder.gep(inverse.data, [column]))
-                numbers = _emit_integers(builder, load(builder, builder.gep(W.data, [at])), factor)
+                numbers = emit_integers(builder, load(builder, builder.gep(W.data, [at])), factor)
                 store(builder, numbers, builder.gep(listed.data, [at]))
         return context.get_dummy_value()
 
     return types.void(W, types.intp, types.intp, inverse, listed), codegen
 
 
-def _emit_words(builder, W, column, group, factor):
-    """Of four units and a vector of columns: a vector of words for each plane, a unit's byte in each.
-
-    Each byte has a sign of its own: what it is above 127 goes to the next one.
-    """
+def emit_rows(builder, W, column, group):
+    """Vectors of weights of four units, 0 for units that do not exist."""
     units, columns = (builder.extract_value(W.shape, axis) for axis in (0, 1))
-    signs, words = splat(WORDS, _SIGNS), [ir.Constant(WORDS, None)] * PLANES
-    for member in range(_GROUP):
-        unit = builder.add(builder.mul(group, ir.Constant(I64, _GROUP)), ir.Constant(I64, member))
+    found = []
+    for member in range(GROUP):
+        unit = builder.add(builder.mul(group, ir.Constant(I64, GROUP)), ir.Constant(I64, member))
         real = builder.icmp_signed("<", unit, units)
         row = builder.select(real, unit, ir.Constant(I64, 0))
         weights = load(builder, builder.gep(W.data, [builder.add(builder.mul(row, columns), column)]))
-        weights = builder.select(real, weights, ir.Constant(REALS, None))
-        number = builder.xor(builder.add(_emit_integers(builder, weights, factor), signs), signs)
+        found.append(builder.select(real, weights, ir.Constant(REALS, None)))
+    return found
+
+
+def emit_words(builder, numbers):
+    """Of integers of four units: a vector of words for each plane, a unit's byte in each.
+
+    Each byte has a sign of its own: what it is above 127 goes to the next one.
+    """
+    signs, words = splat(WORDS, _SIGNS), [ir.Constant(WORDS, None)] * PLANES
+    for member, number in enumerate(numbers):
+        number = builder.xor(builder.add(number, signs), signs)
         for plane in range(PLANES):
             shift = 8 * (PLANES - 1 - plane) - 8 * member
             moved = (builder.lshr if shift > 0 else builder.shl)(number, splat(WORDS, abs(shift)))
@@ -165,72 +172,100 @@ def _emit_words(builder, W, column, group, factor):
 
 
 @intrinsic
-def _lay_rows(typingctx, W, first, last, inverse, planes):
-    """As `_list_rows`, as bytes, laid out as `Integers` says; first: a multiple of COLUMNS.
+def lay_rows(typingctx, W, first, last, inverse, planes, block):
+    """As `_list_rows`, as bytes, from a block on, laid out as `Integers` says; first: whole strips.
 
-    Four rows of W at a time, so that memory is read in the order in which it lies.
+    Four rows of W at a time, so that memory is read in the order in which it lies; 0 behind them.
     """
     if not (are_contiguous(types.float32, W, inverse) and are_contiguous(types.uint32, planes)):
         return None
     n = types.intp
 
     def codegen(context, builder, signature, args):
-        W, first, last, inverse, planes = opened(context, builder, signature, args)
+        W, first, last, inverse, planes, block = opened(context, builder, signature, args)
 
         def times(number, constant):
             return builder.mul(number, ir.Constant(I64, constant))
 
-        blocks = builder.extract_value(planes.shape, 2)
-        plane_size = times(blocks, 2 * _HALF)
-        with cgutils.for_range(builder, times(blocks, UNITS // _GROUP)) as loop:
+        groups = ir.Constant(I64, UNITS // GROUP)
+        units = builder.extract_value(W.shape, 0)
+        blocks = builder.udiv(builder.add(units, ir.Constant(I64, UNITS - 1)), ir.Constant(I64, UNITS))
+        plane_size = times(builder.extract_value(planes.shape, 2), 2 * HALF)
+        before = times(block, 2 * HALF)
+        with cgutils.for_range(builder, builder.mul(blocks, groups)) as loop:
             # A block's words of the other half lie between this block's and the next one's.
-            block = builder.udiv(loop.index, ir.Constant(I64, UNITS // _GROUP))
-            line = builder.add(times(loop.index, LANES), times(block, _HALF))
+            line = builder.add(times(loop.index, LANES), times(builder.udiv(loop.index, groups), HALF))
+            line = builder.add(before, line)
             with cgutils.for_range_slice(builder, first, last, ir.Constant(I64, LANES)) as (column, _):
                 vector = builder.udiv(column, ir.Constant(I64, LANES))
                 half = builder.and_(vector, ir.Constant(I64, 1))
                 strip = builder.lshr(vector, ir.Constant(I64, 1))
-                there = builder.add(line, times(half, _HALF))
+                there = builder.add(line, times(half, HALF))
                 there = builder.add(there, builder.mul(strip, times(plane_size, PLANES)))
                 factor = load(builder, builder.gep(inverse.data, [column]))
-                for word in _emit_words(builder, W, column, loop.index, factor):
+                weights = emit_rows(builder, W, column, loop.index)
+                numbers = [emit_integers(builder, four, factor) for four in weights]
+                for word in emit_words(builder, numbers):
                     store(builder, word, builder.gep(planes.data, [there]))
                     there = builder.add(there, plane_size)
         return context.get_dummy_value()
 
-    return types.void(W, n, n, inverse, planes), codegen
+    return types.void(W, n, n, inverse, planes, n), codegen
+
+
+def common_step(largest: float, total: float, units: int) -> float:
+    """The step that all weights of a matrix have, 0 where each column is to have its own.
+
+    largest: the largest size of a weight; total: that of all weights of a row or of a column; units: of
+    the larger layer. The integers of larger layers have fewer bits: hundreds of weights of the largest's
+    size do not add up to more.
+    """
+    if not math.isfinite(total):
+        return 0.0
+    least = max(largest / LARGEST, float(_LEAST_STEP)) * 2.0 ** max(0, math.ceil(math.log2(units / _FEW)))
+    mantissa, exponent = math.frexp(least)
+    step = 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
+    return step if total <= _LARGEST_SUM * step else 0.0
 
 
 @jit(parallel=True)
-def _convert(threads, W, step, listed, planes):
-    """Write the steps of W and its integers, in the form that has units."""
+def _convert(threads, W, common, step, listed, planes):
+    """Write the steps of W and its integers, in the form that has units; common: 0 for columns' own."""
     columns = W.shape[1]
     shares = (columns + COLUMNS - 1) // COLUMNS
     parts, inverse = min(threads, shares), np.empty(columns, np.float32)
     for n in prange(parts):
         begin, end = share(n, parts, shares)
         first, last = begin * COLUMNS, min(columns, end * COLUMNS)
-        _steps(W, first, last, step, inverse)
+        if common > 0:
+            step[first:last] = np.float32(common)
+            inverse[first:last] = np.float32(1.0 / common)
+        else:
+            _steps(W, first, last, step, inverse)
         if planes.shape[0] == 0:
             _list_rows(W, first, last, inverse, listed)
         else:
-            _lay_rows(W, first, last, inverse, planes)
+            lay_rows(W, first, last, inverse, planes, 0)
 
 
-def _converted(W, form: Integers) -> Integers:
-    launch_shared(_convert, 4 * W.size, W, *form)
+def _converted(W, common: float, form: Integers) -> Integers:
+    launch_shared(_convert, 4 * W.size, W, common, *form)
     return form
 
 
-def listed(W) -> Integers:
-    """W, float32 [units, columns], for sums of chosen rows."""
+def listed(W, common: float = 0.0) -> Integers:
+    """W, float32 [units, columns], for sums of chosen rows; common: see `common_step`."""
     step, numbers = np.empty(W.shape[1], np.float32), aligned_empty(*W.shape).view(np.int32)
-    return _converted(W, NONE._replace(step=step, listed=numbers))
+    return _converted(W, common, NONE._replace(step=step, listed=numbers))
 
 
-def laid_out(W) -> Integers:
-    """W, float32 [units, columns], for a matrix unit."""
-    units, columns = W.shape
-    shape = -(-columns // COLUMNS), PLANES, -(-units // UNITS), 2, UNITS // _GROUP, LANES
-    step, planes = np.empty(columns, np.float32), aligned_empty(*shape).view(np.uint32)
-    return _converted(W, NONE._replace(step=step, planes=planes))
+def empty_planes(units: int, columns: int) -> np.ndarray:
+    """Room for the planes of `Integers` of a matrix."""
+    shape = -(-columns // COLUMNS), PLANES, -(-units // UNITS), 2, UNITS // GROUP, LANES
+    return aligned_empty(*shape).view(np.uint32)
+
+
+def laid_out(W, common: float = 0.0) -> Integers:
+    """W, float32 [units, columns], for a matrix unit; common: see `common_step`."""
+    form = NONE._replace(step=np.empty(W.shape[1], np.float32), planes=empty_planes(*W.shape))
+    return _converted(W, common, form)

@@ -12,6 +12,7 @@ from numba import types
 from numba.extending import overload
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.rows import add_listed, add_weighted
@@ -95,3 +96,26 @@ def _choose(matrix, bias, states, left, right, out):
         path(matrix, bias, states, left, right, out)
 
     return call
+
+
+def inputs(matrix, integers, bias, states, left, right, out):
+    """`products`, by a matrix unit where the matrix has integers for one and states are binary.
+
+    integers: `Integers` of the matrix or `NONE`; left: whole strips of them; the rest as in `products`.
+    """
+    raise NotImplementedError
+
+
+@overload(inputs, jit_options={"error_model": "numpy"})
+def _choose_unit(matrix, integers, bias, states, left, right, out):
+    def binary(matrix, integers, bias, states, left, right, out):
+        if integers.planes.shape[0] > 0:
+            room = tiles.room(states.shape[0], states.shape[1])
+            tiles.multiply(bias, integers.step, integers.planes, states, left, right, room, out)
+        else:
+            products(matrix, bias, states, left, right, out)
+
+    def real(matrix, integers, bias, states, left, right, out):
+        products(matrix, bias, states, left, right, out)
+
+    return binary if states.dtype == types.uint8 else real

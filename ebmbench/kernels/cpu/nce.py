@@ -7,13 +7,9 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import NoiseContrast
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
+from ebmbench.kernels.cpu.means import contrast_means, mean_rows
 from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.statistics import (
-    SOFTPLUS_BLOCK,
-    contrast_means,
-    mean_rows,
-    sum_softplus,
-)
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.scalar import probability
 
@@ -74,7 +70,7 @@ def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
     plus = _Side(model, data, data_offset, 1.0, len(data))
     minus = _Side(model, noise, noise_offset, -1.0, len(data))
     b, b_mean = np.empty_like(model.b), np.empty_like(model.b)
-    contrast_means(data, noise, b, b_mean)
+    contrast_means(data, noise, 0, b.size, b, b_mean)
     return NoiseContrast(
         {"W": Contrast(data, noise, plus.p, minus.p), "b": plus.b - minus.b, "c": plus.c - minus.c},
         {"b": b_mean, "c": (plus.h + minus.h) / 2},

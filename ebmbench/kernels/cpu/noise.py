@@ -11,7 +11,8 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.threads import launch_shared, share
-from ebmbench.randomness import Key, fill_uniforms
+from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.randomness import Key
 from ebmbench.scalar import normal_about
 
 

@@ -9,11 +9,13 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty
-from ebmbench.kernels.cpu.large_batches import LargeContrast
-from ebmbench.kernels.cpu.layers import products
+from ebmbench.kernels.cpu.integers import NONE
+from ebmbench.kernels.cpu.layers import inputs, products
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import fill, product, total
+from ebmbench.kernels.cpu.standing import for_states, split_layer, transposed
 from ebmbench.kernels.cpu.threads import columns_of, count_pieces, launch, layer_work, piece, split
+from ebmbench.kernels.cpu.tiled_contrast import TiledContrast
 from ebmbench.scalar import exp64, probability
 
 SOFTPLUS_BLOCK = 512
@@ -28,8 +30,8 @@ def _inputs(matrix, bias, states, across, group, out):
 
 
 @jit
-def _probability(matrix, bias, states, beta, columns, left, right, out):
-    products(matrix, bias, states, left, right, out)
+def _probability(matrix, integers, bias, states, beta, columns, left, right, out):
+    inputs(matrix, integers, bias, states, left, right, out)
     end = max(left, min(right, columns))
     for r in range(out.shape[0]):
         x = out[r, left:end]
@@ -39,7 +41,7 @@ def _probability(matrix, bias, states, beta, columns, left, right, out):
 
 
 @jit(parallel=True)
-def _probabilities(matrix, bias, plus, minus, beta, columns, across, group, p_plus, p_minus):
+def _probabilities(matrix, integers, bias, plus, minus, beta, columns, across, group, p_plus, p_minus):
     """Of two sets of rows, so that the threads share all of them at once; across, group: of `split`."""
     over_plus = (plus.shape[0] + group - 1) // group
     groups = over_plus + (minus.shape[0] + group - 1) // group
@@ -49,10 +51,14 @@ def _probabilities(matrix, bias, plus, minus, beta, columns, across, group, p_pl
         top = g * group if g < over_plus else (g - over_plus) * group
         if g < over_plus:
             bottom = min(plus.shape[0], top + group)
-            _probability(matrix, bias, plus[top:bottom], beta, columns, left, right, p_plus[top:bottom])
+            _probability(
+                matrix, integers, bias, plus[top:bottom], beta, columns, left, right, p_plus[top:bottom]
+            )
         else:
             bottom = min(minus.shape[0], top + group)
-            _probability(matrix, bias, minus[top:bottom], beta, columns, left, right, p_minus[top:bottom])
+            _probability(
+                matrix, integers, bias, minus[top:bottom], beta, columns, left, right, p_minus[top:bottom]
+            )
 
 
 @jit
@@ -86,36 +92,6 @@ def _free_energies(W, b, c, v, n_hidden, out):
         out[r] = -energy
 
 
-@jit
-def _add_columns(rows, sums):
-    for r in range(rows.shape[0]):
-        for i in range(rows.shape[1]):
-            sums[i] += rows[r, i]
-
-
-@jit
-def contrast_means(plus, minus, contrast, mean):
-    """The means of the columns of plus minus those of minus, and half their sum; zero without rows."""
-    units = plus.shape[1]
-    contrast[units:] = mean[units:] = np.float32(0.0)
-    sums = np.zeros((2, units))
-    _add_columns(plus, sums[0])
-    _add_columns(minus, sums[1])
-    for i in range(units):
-        one, other = sums[0, i] / max(plus.shape[0], 1), sums[1, i] / max(minus.shape[0], 1)
-        contrast[i] = one - other
-        mean[i] = (one + other) / 2
-
-
-@jit
-def mean_rows(p, zero, out):
-    """The mean of the rows of p, zero where there is none; zero: as many zeros as p has columns."""
-    rows = p.shape[0]
-    add_rows(zero, p, np.ones(rows, np.uint8), np.empty(rows, np.int32), out)
-    for j in range(out.size):
-        out[j] /= np.float32(max(rows, 1))
-
-
 def padded_inputs(matrix, bias, states):
     """Bias + states @ matrix, float32 [B, padded]."""
     out = aligned_empty(len(states), bias.size)
@@ -134,31 +110,37 @@ def visible_input(model, h):
     return padded_inputs(model.Wt, model.b, h)[:, : model.n_visible]
 
 
-def padded_probability(matrix, bias, states, columns, beta=1.0):
-    """sigmoid(beta (bias + states @ matrix)), float32 [B, padded], zero beyond the first columns."""
-    return _padded_probabilities(matrix, bias, states, states[:0], columns, beta)[0]
+def padded_probability(matrix, bias, states, columns, beta=1.0, integers=NONE):
+    """sigmoid(beta (bias + states @ matrix)), float32 [B, padded], zero beyond the first columns.
+
+    integers: of the matrix, for binary states, or `NONE`.
+    """
+    return _padded_probabilities(matrix, integers, bias, states, states[:0], columns, beta)[0]
 
 
-def _padded_probabilities(matrix, bias, plus, minus, columns, beta=1.0):
+def _padded_probabilities(matrix, integers, bias, plus, minus, columns, beta=1.0):
     """As `padded_probability`, of two sets of rows."""
-    outs = [aligned_empty(len(states), bias.size) for states in (plus, minus)]
     rows = len(plus) + len(minus)
+    both = aligned_empty(rows, bias.size)
+    outs = both[: len(plus)], both[len(plus) :]
     launch(
-        _probabilities, layer_work(rows, *matrix.shape), matrix, bias, plus, minus, np.float32(beta),
-        columns, *split(rows, bias.size), *outs,
+        _probabilities, layer_work(rows, *matrix.shape), matrix, integers, bias, plus, minus,
+        np.float32(beta), columns, *split_layer(integers, rows, bias.size), *outs,
     )  # fmt: skip
     return outs
 
 
 def hidden_probability(model, v, beta):
     """See `Backend.hidden_probability`."""
-    p = padded_probability(model.to_hidden, model.c, v, model.n_hidden, beta)
+    up, _ = for_states(model, v)
+    p = padded_probability(model.to_hidden, model.c, v, model.n_hidden, beta, up)
     return np.ascontiguousarray(p[:, : model.n_hidden])
 
 
 def visible_probability(model, h, beta):
     """See `Backend.visible_probability`."""
-    p = padded_probability(model.Wt, model.b, h, model.n_visible, beta)
+    _, down = for_states(model, h)
+    p = padded_probability(transposed(model, down), model.b, h, model.n_visible, beta, down)
     return np.ascontiguousarray(p[:, : model.n_visible])
 
 
@@ -170,20 +152,24 @@ def free_energy(model, v):
     return out
 
 
-def phases(model, positive, negative, matrix, beta=1.0) -> Phases:
-    """`moments`, v times matrix being what hidden units see; a phase without rows counts as zero."""
-    p_plus, p_minus = _padded_probabilities(matrix, model.c, positive, negative, model.n_hidden, beta)
-    b, b_mean, c, c_mean = (np.empty_like(x) for x in (model.b, model.b, model.c, model.c))
-    contrast_means(positive, negative, b, b_mean)
-    contrast_means(p_plus, p_minus, c, c_mean)
-    kind = LargeContrast if LargeContrast.serves(positive, negative) else Contrast
-    W = kind(positive, negative, p_plus, p_minus)
+def phases(model, positive, negative, matrix, beta=1.0, integers=NONE) -> Phases:
+    """`moments`, v times matrix being what hidden units see; a phase without rows counts as zero.
+
+    integers: of the matrix, see `padded_probability`.
+    """
+    p_plus, p_minus = _padded_probabilities(
+        matrix, integers, model.c, positive, negative, model.n_hidden, beta
+    )
+    b, b_mean, c, c_mean = biases = [np.empty_like(x) for x in (model.b, model.b, model.c, model.c)]
+    kind = TiledContrast if TiledContrast.serves(positive, negative, model.W.size) else Contrast
+    W = kind.with_means(positive, negative, p_plus, p_minus, *biases)
     return Phases({"W": W, "b": b, "c": c}, {"b": b_mean, "c": c_mean})
 
 
 def moments(model, positive, negative, beta=1.0) -> Phases:
     """See `Backend.moments`; the gradient of W is not written down, see `Contrast`."""
-    return phases(model, positive, negative, model.W, beta)
+    up, _ = for_states(model, positive, negative)
+    return phases(model, positive, negative, model.W, beta, up)
 
 
 JOBS = {

@@ -7,11 +7,13 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.annealing import linear_gain
-from ebmbench.kernels.cpu.chain import follow, followed, room, standing
+from ebmbench.kernels.cpu.chain import follow, followed, room
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw, draw_between
+from ebmbench.kernels.cpu.standing import standing, transposed
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key, fill_uniforms
+from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key
 
 
 @jit
@@ -39,8 +41,6 @@ def _ladders(
         xh = np.empty((temperatures, c.size), np.float32)
         xv = np.empty((temperatures, b.size), np.float32)
         scratch = room(up, temperatures, max(b.size, c.size))
-        wide = np.empty(max(b.size, c.size), np.float32)
-        uh, uv = wide[: c.size], wide[: b.size]
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
         term = np.empty(v.shape[1])
         d = np.empty(temperatures)
@@ -50,11 +50,24 @@ def _ladders(
             now = step + np.uint64(sweep)
             for t in range(temperatures):
                 s, row = place[t], chain + first + t
-                draw(xh[s], np.float32(betas[t]), uh, h[s], row, now, seed, stream + HIDDEN)
+                draw(
+                    xh[s : s + 1],
+                    0,
+                    np.float32(betas[t]),
+                    h[s : s + 1],
+                    0,
+                    nh,
+                    row,
+                    now,
+                    seed,
+                    stream + HIDDEN,
+                )
             follow(b, Wt, down, h, last_h, sweep, scratch, xv)
             for t in range(temperatures):
                 s, row = place[t], chain + first + t
-                draw_between(base, xv[s], betas[t], uv, v[s], row, now, seed, stream + VISIBLE)
+                draw_between(
+                    base, xv[s : s + 1], betas[t], v[s : s + 1], row, now, seed, stream + VISIBLE
+                )
             follow(c, W, up, v, last_v, sweep + 1, scratch, xh)
             for s in range(temperatures):
                 gain = linear_gain(base, b, v[s], term)
@@ -76,8 +89,8 @@ def temper(model, base, betas, v, steps: int, key: Key):
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     up, down = standing(model, len(betas), steps)
     launch(
-        _ladders, work, model.W, model.Wt, down, up, model.b, model.c, base_row, betas, v, model.n_hidden,
-        steps, last, counts, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        _ladders, work, model.W, transposed(model, down), down, up, model.b, model.c, base_row, betas, v,
+        model.n_hidden, steps, last, counts, key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, counts.sum(axis=0)
 

@@ -16,12 +16,12 @@ import numba
 from numba import types
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.emit import LANES
 
 _WORTH = 50_000  # units of work, each one to two nanoseconds: less than 0.1 ms
 _LARGEST_GROUP = 64  # chains
 _GROUP = 128  # rows that are multiplied together: sums of 512 units are 256 KiB
 _SHARE = 512  # columns that are worth a thread of their own: see `split`
+LINE = 64  # columns: states of as many are a cache line, which two threads had better not both write
 
 
 # Numba's own functions of these names take fifteen times as long, and are asked at each launch.
@@ -84,16 +84,22 @@ def _even_group(rows: int, shares: int, largest: int) -> int:
     return max(1, -(-rows // (shares * max(1, rounds))))
 
 
-def split(rows: int, columns: int) -> tuple[int, int]:
+def split(rows: int, columns: int, worth: int = _SHARE, largest: int = _GROUP) -> tuple[int, int]:
     """Into how many shares of columns, and groups of how many rows, the threads divide a layer.
 
     A wide layer by columns: each entry of the matrix is then read by one thread alone and once for twice
     as many rows, which at 4096 x 4096 and 100 rows takes 0.85 of the time on two cores. At 784 x 500,
     which fits their caches, it takes 1.1 times as long.
+
+    worth: columns that are worth a thread of their own; largest: rows of a group.
     """
-    threads = count_threads()
-    across = max(n for n in range(1, threads + 1) if threads % n == 0 and n <= max(1, columns // _SHARE))
-    return across, _even_group(rows, threads // across, _GROUP)
+    return _split(count_threads(), rows, columns, worth, largest)
+
+
+@cache
+def _split(threads: int, rows: int, columns: int, worth: int, largest: int) -> tuple[int, int]:
+    across = max(n for n in range(1, threads + 1) if threads % n == 0 and n <= max(1, columns // worth))
+    return across, _even_group(rows, threads // across, largest)
 
 
 @jit(forceinline=True)
@@ -104,9 +110,9 @@ def share(number, shares, n):
 
 @jit(forceinline=True)
 def columns_of(number, shares, columns):
-    """Likewise of columns, whole vectors each."""
-    first, last = share(number, shares, columns // LANES)
-    return first * LANES, last * LANES
+    """Likewise of columns, whole cache lines of states each."""
+    first, last = share(number, shares, (columns + LINE - 1) // LINE)
+    return first * LINE, min(columns, last * LINE)
 
 
 @jit(forceinline=True)

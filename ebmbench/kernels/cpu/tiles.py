@@ -35,6 +35,7 @@ from ebmbench.kernels.cpu.simd import copy, fill
 HEIGHT = 32  # chains in two tiles
 BUILT = {"amx-tile", "amx-int8"} <= FEATURES and sys.platform == "linux"
 
+_LARGE = 2**16
 _TILE_BYTES, _LINE = 1024, 64
 _ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA = 158, 0x1023, 18  # Linux on x86-64: asm/prctl.h
 _BYTE = ir.IntType(8)
@@ -48,6 +49,11 @@ def allowed() -> bool:
         return False
     numbers = map(ctypes.c_long, (_ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA))
     return ctypes.CDLL(None).syscall(*numbers) == 0
+
+
+def worth(entries: int) -> bool:
+    """Whether a single product by a matrix of so many entries is worth that they become integers."""
+    return entries >= _LARGE and allowed()
 
 
 def _emit(builder, name, *arguments):
@@ -184,11 +190,17 @@ class Room(NamedTuple):
     sums: np.ndarray
 
 
+@jit(forceinline=True)
+def state_bytes(units):
+    """How many bytes a state of so many units takes as tiles hold it."""
+    return (units + UNITS - 1) // UNITS * UNITS
+
+
 @jit
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
-    size = (chains + HEIGHT) * ((units + UNITS - 1) // UNITS * UNITS) if chains > 0 else 0
-    states = np.zeros(size + _LINE, np.uint8)
+    size = (chains + HEIGHT) * state_bytes(units) if chains > 0 else 0
+    states = np.empty(size + _LINE, np.uint8)
     return Room(states[-states.ctypes.data % _LINE :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 
@@ -203,20 +215,37 @@ def _shape(rows):
 
 
 @jit
+def lay_out(states, laid):
+    """Write states, uint8 [chains, units], to `laid`, uint8, as tiles hold them."""
+    chains, units = states.shape
+    stride = state_bytes(units)
+    for r in range(chains):
+        # On cache lines, as loads that cross them take twice as long, and 0 behind the units.
+        line = laid[r * stride : (r + 1) * stride]
+        copy(states[r], line[:units])
+        fill(line[units:], np.uint8(0))
+
+
+@jit
 def multiply(bias, step, planes, states, left, right, room, x):
     """Columns [left, right) of x = bias + step (states times integers); left: a multiple of COLUMNS.
 
     bias, step: float32 [columns]; planes: uint32, of `Integers`; states: uint8 [chains, units] of 0 and
     1; room: of `room`; x: float32 [at least chains, columns].
     """
-    chains, units = states.shape
+    lay_out(states, room.states)
+    multiply_laid_out(bias, step, planes, room.states, states.shape[0], left, right, room.sums, x)
+
+
+@jit
+def multiply_laid_out(bias, step, planes, states, chains, left, right, sums, x):
+    """The same of states that lie as tiles hold them.
+
+    states: uint8 [at least (chains + HEIGHT) laid out units], on cache lines, of which the first chains
+    count, 0 behind the units; sums: of `Room`.
+    """
     blocks = planes.shape[2]
     stride, rows = blocks * UNITS, _tile_height(chains)
-    for r in range(chains):
-        # On cache lines, as loads that cross them take twice as long, and 0 behind the units.
-        line = room.states[r * stride : (r + 1) * stride]
-        copy(states[r], line[:units])
-        fill(line[units:], np.uint8(0))
     size = blocks * 2 * _TILE_BYTES // 4
     _configure(_shape(rows))
     for first in range(left, right, COLUMNS):
@@ -225,7 +254,7 @@ def multiply(bias, step, planes, states, left, right, room, x):
         for top in range(0, chains, 2 * rows):
             for plane in range(PLANES):
                 there = place + plane * size
-                _pair(room.states, top, stride, rows, planes, there, blocks, room.sums[plane])
+                _pair(states, top, stride, rows, planes, there, blocks, sums[plane])
             height = min(chains - top, 2 * rows)
-            _put_together(room.sums, height, bias, step, first, vectors, x, top)
+            _put_together(sums, height, bias, step, first, vectors, x, top)
     _release()

@@ -5,23 +5,27 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.contrast import Contrast, part, parts_of
+from ebmbench.kernels.cpu.copies import of_all, sizes, write_copies
 from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.simd import total
-from ebmbench.kernels.cpu.threads import launch, launch_shared
-from ebmbench.kernels.cpu.transpose import transpose
+from ebmbench.kernels.cpu.standing import rewritten, to_rewrite
+from ebmbench.kernels.cpu.threads import launch, launch_shared, share
 from ebmbench.scalar import LARGEST_PARAMETER
 
 
 @jit(parallel=True)
-def _update_weights(threads, gradient, W, Wt, velocity, n_hidden, rate, momentum, decay):
-    units = W.shape[0]
+def _update_weights(threads, gradient, W, velocity, n_hidden, copies, rate, momentum, decay):
+    units, columns = W.shape
     parts = parts_of(threads, units)
-    for n in prange(parts):
-        top, bottom = part(n, parts, units)
-        for i in range(top, bottom):
-            move(W[i], velocity[i], gradient[i], rate, momentum, decay)
-        transpose(W, top, bottom, n_hidden, Wt)
+    largest, totals = sizes(threads, columns)
+    for task in prange(threads):
+        for n in range(*share(task, threads, parts)):
+            top, bottom = part(n, parts, units)
+            for i in range(top, bottom):
+                move(W[i], velocity[i], gradient[i], rate, momentum, decay)
+            write_copies(W, top, bottom, n_hidden, copies, largest[task], totals[task])
+    return of_all(largest, totals)
 
 
 @jit
@@ -76,23 +80,19 @@ def centre(gradient, means, offsets, sliding, mask) -> None:
 
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`."""
-    model.integers = None  # they were of the weights before
-    return ascend(model, velocity, gradient, rate, momentum, decay)
-
-
-def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """`update` of what any kind of model keeps; what the gradient does not name stays as it is."""
+    """See `Backend.update`; what the gradient does not name stays as it is."""
     rate, momentum, decay = np.float32(rate), np.float32(momentum), np.float32(decay)
     healthy = True
     for name in gradient:
         v, g = velocity[name], gradient[name]
         if name == "W":
-            moved = model.W, model.Wt, v, model.n_hidden, rate, momentum, decay
+            copies = to_rewrite(model)
+            moved = model.W, v, model.n_hidden, copies, rate, momentum, decay
             if isinstance(g, Contrast) and g.written is None:
-                g.climb(*moved)
+                found = g.climb(*moved)
             else:
-                launch_shared(_update_weights, v.size, np.asarray(g), *moved)
+                found = launch_shared(_update_weights, v.size, np.asarray(g), *moved)
+            rewritten(model, copies, *found)
         else:
             healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
     return healthy

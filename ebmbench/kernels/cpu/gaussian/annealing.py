@@ -20,11 +20,10 @@ def _anneal(
 ):
     for r in prange(v.shape[0]):
         state, visible = v[r], stream + VISIBLE
-        h = np.empty(nh, np.uint8)
+        h = np.empty((1, nh), np.uint8)
         widest = max(b.size, c.size)
         index = np.empty(widest, np.int32)
-        xh, uh = np.empty(c.size, np.float32), np.empty(c.size, np.float32)
-        ph = np.empty(nh, np.float32)
+        xh, ph = np.empty(c.size, np.float32), np.empty((1, nh), np.float32)
         xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
         spread = np.empty(b.size, np.float32)
         factor, term = np.empty(nh), np.empty(state.size)
@@ -36,13 +35,13 @@ def _anneal(
             after, before = betas[k], betas[k - 1]
             add_rows(c, to_hidden, state, index, xh)
             fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
-            probabilities(xh, np.float32(after), ph)
-            weight += (after - before) * fall + gain(xh, ph, nh, after, before, factor)
+            probabilities(xh, np.float32(after), ph[0])
+            weight += (after - before) * fall + gain(xh, ph[0], nh, after, before, factor)
             if k == betas.size - 1:
                 break
             now = step + np.uint64(k)
-            draw_from(ph, uh, h, chain + r, now, seed, stream + HIDDEN)
-            add_rows(b, Wt, h, index, xv)
+            draw_from(ph, h, chain + r, now, seed, stream + HIDDEN)
+            add_rows(b, Wt, h[0], index, xv)
             draw_between(base, xv, precision, after, spread, uv, state, chain + r, now, seed, visible)
         log_weights[r] = weight
 

@@ -29,6 +29,15 @@ class Model:
     log_precision: np.ndarray
     precision: np.ndarray
     kind: str = GaussianRBM.kind
+    stale: bool = False
+    integers: None = None  # none for products with real rows, see `cpu.standing`
+    asked: bool = False
+    step: float = 0.0
+
+    @property
+    def stored(self) -> np.ndarray:
+        """Wt: nothing ever stands in for it."""
+        return self.Wt
 
 
 @jit(parallel=True)

@@ -8,7 +8,8 @@ from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gibbs import sample_hidden
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.randomness import HIDDEN, VISIBLE, Key, fill_uniforms
+from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.randomness import HIDDEN, VISIBLE, Key
 from ebmbench.scalar import normal_about, normal_between
 
 
@@ -36,14 +37,23 @@ def _sweeps(to_hidden, Wt, b, c, spread, start, v, h, steps, beta, seed, stream,
     for r in prange(v.shape[0]):
         widest = max(b.size, c.size)
         index = np.empty(widest, np.int32)
-        x = np.empty(widest, np.float32)
-        u = np.empty(widest, np.float32)
-        xh, uh, xv, uv = x[: c.size], u[: c.size], x[: b.size], u[: b.size]
-        add_rows(c, to_hidden, start[r], index, xh)
+        xh, xv, uv = np.empty((1, c.size), np.float32), np.empty_like(b), np.empty_like(b)
+        add_rows(c, to_hidden, start[r], index, xh[0])
         for t in range(steps):
             if t > 0:
-                add_rows(c, to_hidden, v[r], index, xh)
-            draw(xh, beta, uh, h[r], chain + r, step + np.uint64(t), seed, stream + HIDDEN)
+                add_rows(c, to_hidden, v[r], index, xh[0])
+            draw(
+                xh,
+                0,
+                beta,
+                h[r : r + 1],
+                0,
+                h.shape[1],
+                chain + r,
+                step + np.uint64(t),
+                seed,
+                stream + HIDDEN,
+            )
             add_rows(b, Wt, h[r], index, xv)
             draw_normal(xv, spread, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
 

@@ -11,9 +11,9 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_normal
+from ebmbench.kernels.cpu.means import mean_rows
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import total
-from ebmbench.kernels.cpu.statistics import mean_rows
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.randomness import VISIBLE, Key
 from ebmbench.scalar import sigmoid

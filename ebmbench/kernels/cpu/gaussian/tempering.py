@@ -10,7 +10,8 @@ from ebmbench.kernels.cpu.gaussian.statistics import quadratic
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.tempering import exchange
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key, fill_uniforms
+from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key
 
 
 @jit(parallel=True)
@@ -22,11 +23,10 @@ def _ladders(
     for ladder in prange(counts.shape[0]):
         first = ladder * temperatures
         v = last[first : first + temperatures].copy()
-        h = np.empty(nh, np.uint8)
+        h = np.empty((1, nh), np.uint8)
         index = np.empty(max(b.size, c.size), np.int32)
         # c + vBW of every slot: what the energy needs after a sweep is what the next sweep starts from.
         xh = np.empty((temperatures, c.size), np.float32)
-        uh = np.empty(c.size, np.float32)
         xv, uv, spread = np.empty(b.size, np.float32), np.empty(b.size, np.float32), np.empty_like(b)
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
         d, term = np.empty(temperatures), np.empty(v.shape[1])
@@ -38,15 +38,26 @@ def _ladders(
             for t in range(temperatures):
                 slot, row = place[t], chain + first + t
                 state, x = v[slot], xh[slot]
-                draw(x, np.float32(betas[t]), uh, h, row, now, seed, stream + HIDDEN)
-                add_rows(b, Wt, h, index, xv)
+                draw(
+                    xh[slot : slot + 1],
+                    0,
+                    np.float32(betas[t]),
+                    h,
+                    0,
+                    nh,
+                    row,
+                    now,
+                    seed,
+                    stream + HIDDEN,
+                )
+                add_rows(b, Wt, h[0], index, xv)
                 draw_between(
                     base, xv, precision, betas[t], spread, uv, state, row, now, seed, stream + VISIBLE
                 )
                 add_rows(c, to_hidden, state, index, x)
                 gain = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
                 for j in range(nh):
-                    gain += np.float64(x[j]) * h[j]
+                    gain += np.float64(x[j]) * h[0, j]
                 d[slot] = gain
             fill_uniforms(u, chain + first, now, seed, stream + SWAPS)
             exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])

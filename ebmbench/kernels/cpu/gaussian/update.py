@@ -3,10 +3,11 @@
 import numpy as np
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu import update as binary
 from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.gaussian.device import scale
 from ebmbench.kernels.cpu.threads import launch
-from ebmbench.kernels.cpu.update import apply_mask, ascend, put_mask
+from ebmbench.kernels.cpu.update import apply_mask, put_mask
 from ebmbench.models.gaussian_rbm import TREE
 from ebmbench.scalar import LARGEST_LOG, exp
 
@@ -35,7 +36,7 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
         launch(scale, model.W.size, gradient["W"], variance, steps["W"])
     if "b" in steps:
         steps["b"] = variance * gradient["b"]
-    healthy = ascend(model, velocity, steps, rate, momentum, decay)
+    healthy = binary.update(model, velocity, steps, rate, momentum, decay)
     if "log_precision" in gradient:
         healthy &= _exponentials(model.log_precision, model.precision)
     launch(scale, model.W.size, model.W, model.precision, model.to_hidden)
