@@ -100,6 +100,7 @@ class Model:
     integers: tuple | None = None
     asked: bool = False
     step: float = 0.0
+    spare: tuple = ()
 
     @property
     def Wt(self) -> np.ndarray:  # noqa: N802

@@ -253,7 +253,7 @@ def _converted(W, common: float, form: Integers) -> Integers:
     return form
 
 
-def listed(W, common: float = 0.0) -> Integers:
+def listed(W, common: float = 0.0, _into: Integers = NONE) -> Integers:
     """W, float32 [units, columns], for sums of chosen rows; common: see `common_step`."""
     step, numbers = np.empty(W.shape[1], np.float32), aligned_empty(*W.shape).view(np.int32)
     return _converted(W, common, NONE._replace(step=step, listed=numbers))
@@ -265,7 +265,11 @@ def empty_planes(units: int, columns: int) -> np.ndarray:
     return aligned_empty(*shape).view(np.uint32)
 
 
-def laid_out(W, common: float = 0.0) -> Integers:
-    """W, float32 [units, columns], for a matrix unit; common: see `common_step`."""
-    form = NONE._replace(step=np.empty(W.shape[1], np.float32), planes=empty_planes(*W.shape))
-    return _converted(W, common, form)
+def laid_out(W, common: float = 0.0, into: Integers = NONE) -> Integers:
+    """W, float32 [units, columns], for a matrix unit; common: see `common_step`.
+
+    into: such integers of a matrix of this shape, which are written over.
+    """
+    if into is NONE:
+        into = NONE._replace(step=np.empty(W.shape[1], np.float32), planes=empty_planes(*W.shape))
+    return _converted(W, common, into)

@@ -17,7 +17,7 @@ from ebmbench.kernels.cpu.integers import LARGEST, NONE, Integers, common_step
 from ebmbench.kernels.cpu.threads import group_size, split
 from ebmbench.models.rbm import GRID_STEP, RBM
 
-Form = Callable[[np.ndarray, float], Integers]
+Form = Callable[[np.ndarray, float, Integers], Integers]
 
 _LARGEST_TILED = 512  # chains: 1,000 of a 4096 x 4096 model take 1.5 times as long in groups of 64
 _MANY = 16  # chains in a group: a trained model gains from 20 on, one whose units flip more from 8 on
@@ -32,8 +32,9 @@ def _integers(model, form: Form) -> tuple[Integers, Integers]:
         model.step = common_step(largest, total, max(model.W.shape))
         if model.arithmetic == "grid" and model.step > GRID_STEP:
             model.step = 0.0
-        pair = (form(model.W, model.step), form(model.Wt, model.step)) if exact else (NONE, NONE)
-        model.integers = form, pair
+        room = model.spare or (NONE, NONE)
+        pair = [form(W, model.step, into) for W, into in zip((model.W, model.Wt), room, strict=True)]
+        model.integers = form, pair if exact else (NONE, NONE)
     model.asked = True
     return model.integers[1]
 
@@ -90,4 +91,6 @@ def rewritten(model, copies: Copies, largest: float, total: float) -> None:
     """Take note of what an update wrote, and of what W is now: see `copies.of_all`."""
     model.stale, model.asked = len(copies.Wt) == 0, False
     if not model.stale or common_step(largest, total, max(model.W.shape)) != model.step:
+        if len(copies.up) > 0:
+            model.spare = model.integers[1]  # whose memory the next ones take
         model.integers = None
