@@ -176,11 +176,11 @@ def test_steps_need_less_memory_than_w_and_leave_nothing(cpu, estimator, unit):
     """
     rows = random_rows(200, 256, seed=5)
     settings = {"chains": 20} if estimator == "sml" else {}
-    fit = Fit(cpu, random_rbm(256, 512, scale=0.01), rows, estimator, settings, SGD(), 100, 20)
+    fit = Fit(cpu, random_rbm(256, 512, scale=0.01), rows, estimator, settings, SGD(), 200, 20)
     tracemalloc.start()
     try:
-        fit.advance(110)
-        gc.collect()  # also Python's own lists of what is free
+        fit.advance(1500)  # Python and Numba keep some small objects for later, but no more of them
+        gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         fit.advance(100)
