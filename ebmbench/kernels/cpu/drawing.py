@@ -3,6 +3,9 @@
 u < sigmoid(x) is u (1 + e**-x) < 1. Nearly always an exponential good to four digits tells, with neither
 the division nor the polynomial of `scalar`, which takes three times as long; where it does not, within
 `_MARGIN` of 1, the exact comparison does. So the bits are those of the exact one.
+
+Floors of 16 units, two operations on vectors at a time: 35 operations of Philox, 17 of the comparison,
+6.3 ns at 4.1 GHz. Measured are 9.9, 6.1 of which make the uniforms.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Normal noise on rows.
 
-Floors of 784 units of 200 rows on a core of 2.6 GHz: 39,200 calls of Philox are 48 us, as in `dropout`; a
-normal variate is some 70 operations and two divisions and a root of 16 numbers in 30 cycles, 0.5 ns a
-number: 80 us; 1.3 MB read and written in its cache are 20 us.
+Floors of 784 units of 200 rows on a core of 4.1 GHz: uniforms are 42 us, as in `dropout`; of a vector of
+16 normal variates 70 operations and two divisions and a root in 30 cycles are 16 ns: 157 us; 1.3 MB read
+and written in its cache are 12 us. Measured are 276 us.
 """
 
 import numpy as np
