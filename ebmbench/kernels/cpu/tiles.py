@@ -8,7 +8,7 @@ products, which is still ten times the speed of vectors, and it is exact, in whi
 Two tiles of states and two of weights give four tiles of sums, so that four loads go with four products;
 a load takes half as long as a product where it finds its bytes in the core's own caches.
 
-Floors of a sweep of 100 chains of a 784 x 500 model, one of two cores having half of each layer's columns:
+Floors of a sweep of 100 chains of a 784 x 500 model, of which a core has half of each layer's columns:
 9,984 products of 13 chains are 37 us, as measured without loads; loads by themselves 26, where all lie in
 the innermost cache. Measured are 57: the two overlap but in part, and at each of 252 ends 150 cycles pass
 until a pair's sums are stored. With what makes pre-activations of sums it is 68. Where each core has half
