@@ -10,7 +10,8 @@ from conftest import complaint, needs_two_threads, random_rbm, random_rows
 from ebmbench.compile import jit
 from ebmbench.errors import DeviceError
 from ebmbench.kernels.cpu import tiles
-from ebmbench.kernels.cpu.contrast import Contrast, pick, scratch
+from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.kernels.cpu.picking import pick, scratch
 from ebmbench.kernels.cpu.tiled_contrast import TiledContrast
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key
@@ -21,8 +22,9 @@ SIZES = [
     (16, 16),
     (45, 37),
     (129, 257),
+    (70, 1024),
     (530, 1100),
-]  # whole tiles, ragged ones, and more columns than one piece
+]  # whole tiles, ragged ones, columns with a vector of padding, and more than one piece
 SETTINGS = 0.1, 0.5, 0.01  # rate, momentum, decay
 
 

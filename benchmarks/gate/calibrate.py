@@ -35,7 +35,10 @@ PLANTS = {
         "speed",
     ),
     "wrong-sign": Plant(
-        "kernels/cpu/statistics.py", "contrast[i] = one - other", "contrast[i] = other - one", "quality"
+        "kernels/cpu/means.py",
+        "contrast[first + i] = one - other",
+        "contrast[first + i] = other - one",
+        "quality",
     ),
 }
 

@@ -15,25 +15,28 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ebmbench.compile import jit
+from ebmbench.instructions import bits32, float32
 from ebmbench.kernels.cpu.emit import (
     I32,
     I64,
     LANES,
-    REALS,
     WORDS,
     are_contiguous,
     broadcast,
-    emit_unary,
     load,
     opened,
+    splat,
     store,
 )
 from ebmbench.kernels.cpu.integers import (
     COLUMNS,
     GROUP,
     HALF,
+    LARGEST_SUM,
     PLANES,
+    SUM_SHIFT,
     UNITS,
+    common_step,
     emit_integers,
     emit_rows,
     emit_words,
@@ -63,13 +66,20 @@ _MANY_BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
 
 
 def _larger(builder, one, other):
-    return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+    return builder.select(builder.icmp_unsigned(">", one, other), one, other)
 
 
 def _sum(builder, vectors):
     one, other, *rest = vectors
-    together = builder.fadd(one, other)
+    together = builder.add(one, other)
     return _sum(builder, [*rest, together]) if rest else together
+
+
+def _size(builder, number):
+    """Of integers, without the bits that sums do without."""
+    negative = builder.icmp_signed("<", number, ir.Constant(WORDS, None))
+    size = builder.select(negative, builder.neg(number), number)
+    return builder.lshr(size, splat(WORDS, SUM_SHIFT))
 
 
 def _turned(builder, words):
@@ -104,8 +114,8 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
     W: float32 [units, columns]; up, down: planes of W and of its transpose; largest, totals: a share's of
     `sizes`, and changed to what these rows make of them.
     """
-    reals = are_contiguous(types.float32, W, largest, totals)
-    if not (reals and are_contiguous(types.uint32, up, down)):
+    words = are_contiguous(types.uint32, up, down, largest, totals)
+    if not (words and are_contiguous(types.float32, W)):
         return None
 
     def codegen(context, builder, signature, args):
@@ -119,9 +129,12 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
 
         inverse = broadcast(builder, inverse)
         most, *sums = (
-            cgutils.alloca_once_value(builder, ir.Constant(REALS, None)) for _ in range(1 + LANES)
+            cgutils.alloca_once_value(builder, ir.Constant(WORDS, None)) for _ in range(1 + LANES)
         )
-        columns = builder.extract_value(W.shape, 1)
+        # Vectors of nothing but padding may lie behind the transpose's last block.
+        columns, end = builder.extract_value(W.shape, 1), builder.extract_value(down.shape, 2)
+        end = times(end, UNITS)
+        columns = builder.select(builder.icmp_signed("<", columns, end), columns, end)
         plane_up, plane_down = (
             times(builder.extract_value(planes.shape, 2), 2 * HALF) for planes in (up, down)
         )
@@ -141,13 +154,15 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
             together = []
             for n in range(_GROUPS):
                 rows = emit_rows(builder, W, column, builder.add(group, constant(n)))
-                sizes = [emit_unary(builder, "fabs", row) for row in rows]
-                together.append(_sum(builder, sizes))
-                for size, total in zip(sizes, sums[GROUP * n : GROUP * (n + 1)], strict=True):
-                    builder.store(builder.fadd(builder.load(total), size), total)
-                    builder.store(_larger(builder, size, builder.load(most)), most)
                 there = builder.add(at, constant(n * LANES))
                 numbers = [emit_integers(builder, row, inverse) for row in rows]
+                sizes = [_size(builder, number) for number in numbers]
+                together.append(_sum(builder, sizes))
+                for size, total in zip(sizes, sums[GROUP * n : GROUP * (n + 1)], strict=True):
+                    builder.store(builder.add(builder.load(total), size), total)
+                for row in rows:  # in the order of their bits, in which NaN comes last
+                    bits = builder.and_(builder.bitcast(row, WORDS), splat(WORDS, 0x7FFFFFFF))
+                    builder.store(_larger(builder, bits, builder.load(most)), most)
                 for plane, words in enumerate(emit_words(builder, numbers)):
                     store(builder, words, builder.gep(up.data, [there]))
                     there = builder.add(there, plane_up)
@@ -161,7 +176,7 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
                     store(builder, line, builder.gep(down.data, [place]))
                 there = builder.add(there, plane_down)
             place = builder.gep(totals.data, [column])
-            total = builder.fadd(load(builder, place), _sum(builder, together))
+            total = builder.add(load(builder, place, WORDS), _sum(builder, together))
             store(builder, total, place)
 
         def reduced(operation, room):
@@ -172,7 +187,7 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
             return found
 
         found = [reduced(partial(_larger, builder), most)]
-        found.append(reduce(partial(_larger, builder), [reduced(builder.fadd, room) for room in sums]))
+        found.append(reduce(partial(_larger, builder), [reduced(builder.add, room) for room in sums]))
         for n, number in enumerate(found):
             place = builder.gep(largest.data, [constant(n)])
             builder.store(_larger(builder, number, builder.load(place)), place)
@@ -196,42 +211,58 @@ def write_copies(W, low, high, n_hidden, copies, largest, totals):
 def sizes(shares, columns):
     """Of shares of W's rows, none yet: the largest of a weight and of a row's sum, and sums of columns.
 
-    Both float32, [shares, 2] and [shares, columns].
+    uint32, [shares, 2] and [shares, columns]: a weight's size as its bits, sums in steps, without their
+    last `SUM_SHIFT` bits. So neither depends on how rows are shared.
     """
-    return np.zeros((shares, 2), np.float32), np.zeros((shares, columns), np.float32)
+    return np.zeros((shares, 2), np.uint32), np.zeros((shares, columns), np.uint32)
 
 
 @jit
 def of_all(largest, totals):
-    """The largest size of a weight, and that of all weights of a row or a column; NaN where one is."""
-    weight, total, nothing = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    """The largest size of a weight, NaN where one is, and the largest sum of a row or a column."""
+    weight, total = np.uint32(0), np.uint32(0)
     for n in range(largest.shape[0]):
         weight, total = max(weight, largest[n, 0]), max(total, largest[n, 1])
     for j in range(totals.shape[1]):
-        column = np.float32(0.0)
+        column = np.uint32(0)
         for n in range(totals.shape[0]):
             column += totals[n, j]
         total = max(total, column)
-        nothing += column - column  # NaN where it is or the sum is infinite
-    return weight, total + nothing
+    return float32(weight), total
 
 
 @jit(parallel=True)
-def _measure(threads, W):
+def _find_largest(threads, W):
+    largest = np.zeros(threads, np.uint32)
+    for n in prange(threads):
+        for i in range(*share(n, threads, W.shape[0])):
+            row, most = W[i], np.uint32(0)
+            for j in range(row.size):
+                most = max(most, np.uint32(bits32(row[j]) & np.uint32(0x7FFFFFFF)))
+            largest[n] = max(largest[n], most)
+    return float32(largest.max())
+
+
+@jit(parallel=True)
+def _add_sizes(threads, W, inverse):
     largest, totals = sizes(threads, W.shape[1])
     for n in prange(threads):
         columns = totals[n]
         for i in range(*share(n, threads, W.shape[0])):
-            row, total, most = W[i], np.float32(0.0), np.float32(0.0)
+            row, total = W[i], np.uint32(0)
             for j in range(row.size):
-                size = abs(row[j])
+                size = np.uint32(abs(np.rint(np.float32(row[j] * inverse)))) >> np.uint32(SUM_SHIFT)
                 columns[j] += size
                 total += size
-                most = size if size > most else most
-            largest[n, 0], largest[n, 1] = max(largest[n, 0], most), max(largest[n, 1], total)
+            largest[n, 1] = max(largest[n, 1], total)
     return of_all(largest, totals)
 
 
-def measured(W: np.ndarray) -> tuple[float, float]:
-    """What `of_all` says of W, float32 [any, padded]."""
-    return launch_shared(_measure, W.size, W)
+def measured(W: np.ndarray) -> float:
+    """The common step of W, float32 [any, padded], 0 where its columns have their own."""
+    step = common_step(launch_shared(_find_largest, W.size, W), max(W.shape))
+    if step > 0:
+        _, total = launch_shared(_add_sizes, W.size, W, np.float32(1.0 / step))
+        if total > LARGEST_SUM:
+            return 0.0
+    return step

@@ -62,7 +62,8 @@ def _power(builder, x):
     for coefficient in _POWERS[-2::-1]:
         result = multiply_add(builder, result, rest, splat(REALS, float(coefficient)))
     exponent = builder.shl(builder.bitcast(shifted, WORDS), splat(WORDS, 23))
-    return builder.bitcast(builder.add(builder.bitcast(result, WORDS), exponent), REALS)
+    scale = builder.bitcast(builder.add(exponent, splat(WORDS, 0x3F800000)), REALS)
+    return builder.fmul(result, scale)
 
 
 def _compare(builder, u, z):

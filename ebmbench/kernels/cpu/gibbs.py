@@ -17,8 +17,8 @@ from ebmbench.kernels.cpu.chain import begin, follow, followed, room
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.layers import products
-from ebmbench.kernels.cpu.standing import for_states, groups, transposed
-from ebmbench.kernels.cpu.threads import count_pieces, launch, layer_work, piece, split
+from ebmbench.kernels.cpu.standing import for_states, groups, standing, transposed
+from ebmbench.kernels.cpu.threads import LINE, count_pieces, launch, layer_work, piece, split
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
@@ -50,10 +50,12 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
         return sample_visible(model, h, key, beta), h
     last = np.empty((len(v), model.n_visible), np.uint8)
     h = np.empty((len(v), model.n_hidden), np.uint8)
+    if together.serves(v):
+        up, down = standing(model, len(v), steps)
+        if len(up.planes) > 0:
+            together.sweeps(model, up, down, v, last, h, steps, key, beta)
+            return last, h
     up, down, size = groups(model, len(v), steps)
-    if together.serves(up, v):
-        together.sweeps(model, up, down, v, last, h, steps, key, beta)
-        return last, h
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
         _sweeps, work, model.W, transposed(model, down), down, up, model.b, model.c, v, size, last, h,
@@ -67,7 +69,7 @@ def _half(matrix, bias, start, across, group, state, beta, seed, stream, step, c
     """One layer given the other: what a sweep of `_sweeps` sums up and draws for it."""
     rows, units = state.shape
     for task in prange(count_pieces(rows, across, group)):
-        left, right, top, bottom = piece(task, rows, bias.size, across, group)
+        left, right, top, bottom = piece(task, rows, bias.size, across, group, LINE)
         x = np.empty((bottom - top, bias.size), np.float32)
         products(matrix, bias, start[top:bottom], left, right, x)
         end = max(left, min(right, units))

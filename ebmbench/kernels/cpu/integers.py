@@ -1,10 +1,10 @@
 """Weights as integers: sums of them are exact, so no order of adding them up can change a bit.
 
 Weights are numbers of 23 bits and a sign times a step, a power of two. All of a matrix have one step, as
-large as its largest weight needs (`common_step`); where sums of so many of their size would not fit 32
-bits, each column has its own. That rounds a weight by at most 2**-22 of the largest or, in a column whose
-hundreds are of one size, 2**-30 of the sum of their sizes, so a sum over units about as much as float32
-additions would. Sums may be kept and changed by what
+large as its largest weight needs (`common_step`); where that is large, or sums of so many of their size
+would not fit 32 bits, each column has its own. That rounds a weight by at most 2**-23 of the largest, of
+layers of 4,096 units 2**-21, or, in a column whose hundreds are of one size, 2**-30 of the sum of their
+sizes; so a sum over units about as much as float32 additions would. Sums may be kept and changed by what
 flips for as long as a chain walks, or be made anew by a matrix unit, for one chain or for many at once,
 all with the same bits. On the `grid` the step is the grid's or a part of it, and nothing is rounded.
 """
@@ -40,7 +40,9 @@ LARGEST = 0x7F7F00  # such an integer, and some to spare for rounding
 
 _ROOM = 2.0**30  # for a sum of sizes, with a bit to spare for its own rounding
 _LEAST_STEP = np.float32(2.0**-100)
-_LARGEST_SUM = 2.0**31 - 2.0**22  # of sizes, with some to spare for their own rounding
+_LARGEST_COMMON = 16.0  # beyond which a few weights would leave too little of the others
+SUM_SHIFT = 7  # bits that sums of sizes do without, so that 32 hold them; the same whatever their order
+LARGEST_SUM = (2**31 - 2**22) >> SUM_SHIFT  # of sizes at the common step, with 127 a unit to spare
 _FEW = 1024  # units whose weights may on average be a quarter of the largest
 _ONE_OVER = np.uint32(254 << 23)  # less the bits of a power of two: the bits of 1 over it
 _MANTISSA, _EXPONENT = np.uint32(0x007FFFFF), np.uint32(0x7F800000)
@@ -213,19 +215,17 @@ def lay_rows(typingctx, W, first, last, inverse, planes, block):
     return types.void(W, n, n, inverse, planes, n), codegen
 
 
-def common_step(largest: float, total: float, units: int) -> float:
-    """The step that all weights of a matrix have, 0 where each column is to have its own.
+def common_step(largest: float, units: int) -> float:
+    """The step that all weights of a matrix have, if sums fit; 0 where each column is to have its own.
 
-    largest: the largest size of a weight; total: that of all weights of a row or of a column; units: of
-    the larger layer. The integers of larger layers have fewer bits: hundreds of weights of the largest's
-    size do not add up to more.
+    largest: the largest size of a weight; units: of the larger layer. The integers of larger layers have
+    fewer bits: hundreds of weights of the largest's size do not add up to more.
     """
-    if not math.isfinite(total):
+    if not largest <= _LARGEST_COMMON:
         return 0.0
     least = max(largest / LARGEST, float(_LEAST_STEP)) * 2.0 ** max(0, math.ceil(math.log2(units / _FEW)))
     mantissa, exponent = math.frexp(least)
-    step = 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
-    return step if total <= _LARGEST_SUM * step else 0.0
+    return 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
 
 
 @jit(parallel=True)

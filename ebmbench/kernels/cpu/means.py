@@ -3,6 +3,7 @@
 import numpy as np
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.integers import COLUMNS
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import columns_of
 
@@ -35,8 +36,8 @@ def contrast_means(plus, minus, first, last, contrast, mean):
 @jit
 def phase_means(share, shares, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean):
     """`contrast_means` of a share of the columns of both layers."""
-    contrast_means(plus, minus, *columns_of(share, shares, b.size), b, b_mean)
-    contrast_means(p_plus, p_minus, *columns_of(share, shares, c.size), c, c_mean)
+    contrast_means(plus, minus, *columns_of(share, shares, b.size, COLUMNS), b, b_mean)
+    contrast_means(p_plus, p_minus, *columns_of(share, shares, c.size, COLUMNS), c, c_mean)
 
 
 @jit

@@ -12,10 +12,11 @@ from numba import prange, types
 from numba.extending import overload
 
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu.contrast import TILE, WIDTH, add_up, part, parts_of, pick, prepare, scratch
+from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.device import aligned_zeros, whole
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE, count_on
+from ebmbench.kernels.cpu.picking import TILE, WIDTH, add_up, pick, prepare, scratch
 from ebmbench.kernels.cpu.threads import launch_shared, layer_work
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ebmbench.kernels.cpu import integers, tiles
 from ebmbench.kernels.cpu.copies import Copies, measured
 from ebmbench.kernels.cpu.device import BINARY
-from ebmbench.kernels.cpu.integers import LARGEST, NONE, Integers, common_step
+from ebmbench.kernels.cpu.integers import LARGEST, LARGEST_SUM, NONE, Integers, common_step
 from ebmbench.kernels.cpu.threads import group_size, split
 from ebmbench.models.rbm import GRID_STEP, RBM
 
@@ -27,10 +27,10 @@ _SHARE = 128  # columns of integers that are worth a thread of their own
 def _integers(model, form: Form) -> tuple[Integers, Integers]:
     """W and its transpose, `NONE` on the grid where a weight is too large: a float32 is as exact."""
     if model.integers is None or model.integers[0] is not form:
-        largest, total = measured(model.W)
-        exact = model.arithmetic != "grid" or largest <= LARGEST * GRID_STEP
-        model.step = common_step(largest, total, max(model.W.shape))
-        if model.arithmetic == "grid" and model.step > GRID_STEP:
+        grid = model.arithmetic == "grid"
+        exact = not grid or np.abs(model.W).max() <= LARGEST * GRID_STEP
+        model.step = measured(model.W)
+        if grid and model.step > GRID_STEP:
             model.step = 0.0
         room = model.spare or (NONE, NONE)
         pair = [form(W, model.step, into) for W, into in zip((model.W, model.Wt), room, strict=True)]
@@ -40,13 +40,15 @@ def _integers(model, form: Form) -> tuple[Integers, Integers]:
 
 
 def standing(model, chains: int, sweeps: int) -> tuple[Integers, Integers]:
-    """W and its transpose for groups of so many chains and so many sweeps, `NONE` for sums of float32.
+    """W and its transpose for so many chains that walk together, so many sweeps; `NONE`: sums of float32.
 
     Those are where there is no matrix unit or where a single sweep would not repay that W is converted.
+    Few chains follow what flips, unless what the unit takes stands already.
     """
     if sweeps < 2 or not tiles.allowed():
         return NONE, NONE
-    return _integers(model, integers.laid_out if chains >= _MANY else integers.listed)
+    laid_out = model.integers is not None and model.integers[0] is integers.laid_out
+    return _integers(model, integers.laid_out if chains >= _MANY or laid_out else integers.listed)
 
 
 def groups(model, chains: int, sweeps: int) -> tuple[Integers, Integers, int]:
@@ -90,7 +92,8 @@ def to_rewrite(model) -> Copies:
 def rewritten(model, copies: Copies, largest: float, total: float) -> None:
     """Take note of what an update wrote, and of what W is now: see `copies.of_all`."""
     model.stale, model.asked = len(copies.Wt) == 0, False
-    if not model.stale or common_step(largest, total, max(model.W.shape)) != model.step:
+    right = common_step(largest, max(model.W.shape)) == model.step and total <= LARGEST_SUM
+    if not model.stale or not right:
         if len(copies.up) > 0:
             model.spare = model.integers[1]  # whose memory the next ones take
         model.integers = None

@@ -14,7 +14,15 @@ from ebmbench.kernels.cpu.layers import inputs, products
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import fill, product, total
 from ebmbench.kernels.cpu.standing import for_states, split_layer, transposed
-from ebmbench.kernels.cpu.threads import columns_of, count_pieces, launch, layer_work, piece, split
+from ebmbench.kernels.cpu.threads import (
+    LINE,
+    columns_of,
+    count_pieces,
+    launch,
+    layer_work,
+    piece,
+    split,
+)
 from ebmbench.kernels.cpu.tiled_contrast import TiledContrast
 from ebmbench.scalar import exp64, probability
 
@@ -46,7 +54,7 @@ def _probabilities(matrix, integers, bias, plus, minus, beta, columns, across, g
     over_plus = (plus.shape[0] + group - 1) // group
     groups = over_plus + (minus.shape[0] + group - 1) // group
     for task in prange(across * groups):
-        left, right = columns_of(task // groups, across, bias.size)
+        left, right = columns_of(task // groups, across, bias.size, LINE)
         g = task % groups
         top = g * group if g < over_plus else (g - over_plus) * group
         if g < over_plus:

@@ -16,6 +16,7 @@ import numba
 from numba import types
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.emit import LANES
 
 _WORTH = 50_000  # units of work, each one to two nanoseconds: less than 0.1 ms
 _LARGEST_GROUP = 64  # chains
@@ -109,10 +110,10 @@ def share(number, shares, n):
 
 
 @jit(forceinline=True)
-def columns_of(number, shares, columns):
-    """Likewise of columns, whole cache lines of states each."""
-    first, last = share(number, shares, (columns + LINE - 1) // LINE)
-    return first * LINE, min(columns, last * LINE)
+def columns_of(number, shares, columns, width=LANES):
+    """Likewise of columns, a multiple of so many each: `LINE` where states are written."""
+    first, last = share(number, shares, (columns + width - 1) // width)
+    return first * width, min(columns, last * width)
 
 
 @jit(forceinline=True)
@@ -122,10 +123,10 @@ def count_pieces(rows, across, group):
 
 
 @jit(forceinline=True)
-def piece(number, rows, columns, across, group):
+def piece(number, rows, columns, across, group, width=LANES):
     """Columns from and to, and rows from and to, of a piece; a thread gets those of a share first."""
     groups = (rows + group - 1) // group
-    left, right = columns_of(number // groups, across, columns)
+    left, right = columns_of(number // groups, across, columns, width)
     top = number % groups * group
     return left, right, top, min(rows, top + group)
 

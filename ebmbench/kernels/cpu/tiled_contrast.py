@@ -1,11 +1,11 @@
 """The contrast of batches of states in a processor's matrix unit.
 
 Each row of it is a product of states, transposed, with p(h|v) of both phases, the one positive and the
-other negative, which become integers as W does (see `integers`): rounded by 2**-23 where a phase has
-fewer than 512 rows, by as much of their mean as 2**-31 of their number where there are more, and summed
-exactly. A row of 4,096 units of which an eighth is on takes 2.1 million additions of vectors of 16 for a
-batch of 1,000 where chosen rows are added up; here it is 24,576 products of 16 cycles, and what is left
-is to read W and to write it.
+other negative, which become integers as W does (see `integers`) and are summed exactly: p is rounded by
+2**-23 where the smaller phase has fewer than 512 rows and else by its rows times 2**-32, and that of a
+larger phase by as many times more as it has more rows. Forming 16 rows of W's 4,096 columns for a batch
+of 1,000 is 24,576 products of 16 cycles, where the rows of states of which an eighth is on would be a
+million additions of vectors.
 """
 
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from ebmbench.kernels.cpu.transpose import transpose_bytes
 
 LEAST = 16  # rows of both phases from which on their transposes are worth it
 _CACHED = 2**20  # bytes of integers that stay in a core's own cache
+_MOST_UNEQUAL = 16  # phases: the larger one's integers have as many times fewer steps
 _MOST_BITS = 22  # of an integer below 1
 
 
@@ -53,7 +54,7 @@ def _prepare(threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean, factor
     """Planes of p times the factors, their steps, `phase_means`: each thread has some of the columns."""
     columns = p_plus.shape[1]
     for n in prange(threads):
-        left, right = columns_of(n, threads, columns)
+        left, right = columns_of(n, threads, columns, COLUMNS)
         inverse = np.empty(columns, np.float32)
         fill(inverse, np.float32(factors[0]))
         lay_rows(p_plus, left, right, inverse, planes, 0)
@@ -132,7 +133,8 @@ class TiledContrast(Contrast):
     @staticmethod
     def serves(plus: np.ndarray, minus: np.ndarray, entries: int) -> bool:
         """Whether rows of both phases and W's entries are so many and the processor has such a unit."""
-        many = min(len(plus), len(minus)) >= LEAST
+        fewest, most = sorted((len(plus), len(minus)))
+        many = fewest >= LEAST and most <= _MOST_UNEQUAL * fewest
         return many and plus.dtype == minus.dtype == BINARY and tiles.worth(entries)
 
     @classmethod

@@ -52,7 +52,7 @@ def _draw_piece(
 def _half(matrix, bias, given, across, group, drawn, beta, seed, stream, step, chain):
     rows = given.shape[0]
     for task in prange(count_pieces(rows, across, group)):
-        left, right, top, bottom = piece(task, rows, bias.size, across, group)
+        left, right, top, bottom = piece(task, rows, bias.size, across, group, LINE)
         room = tiles.room(bottom - top, given.shape[1])
         x = np.empty((bottom - top) * _width(bottom - top), np.float32)
         tiles.lay_out(given[top:bottom], room.states)
@@ -80,17 +80,17 @@ def _sweeps(
     flat_v, flat_h = states_v.reshape(states_v.size), states_h.reshape(states_h.size)
     pieces = count_pieces(rows, across, group)
     sums = np.empty((pieces, tiles.PLANES, tiles.HEIGHT, COLUMNS), np.int32)
-    x = np.empty((pieces, group * _width(group)), np.float32)
+    x = np.empty((pieces, max(_CACHED, group * LINE)), np.float32)  # groups may be of unequal sizes
     for t in range(steps):
         now = step + np.uint64(t)
         for task in prange(pieces):
-            left, right, top, bottom = piece(task, rows, c.size, across, group)
+            left, right, top, bottom = piece(task, rows, c.size, across, group, LINE)
             _draw_piece(
                 up, c, flat_v[top * states_v.shape[1] :], sums[task], x[task], left, right, nh,
                 beta, states_h[top:bottom], chain + top, now, seed, stream + HIDDEN,
             )  # fmt: skip
         for task in prange(pieces):
-            left, right, top, bottom = piece(task, rows, b.size, across, group)
+            left, right, top, bottom = piece(task, rows, b.size, across, group, LINE)
             _draw_piece(
                 down, b, flat_h[top * states_h.shape[1] :], sums[task], x[task], left, right, nv,
                 beta, states_v[top:bottom], chain + top, now, seed, stream + VISIBLE,
@@ -100,10 +100,9 @@ def _sweeps(
         copy(states_h[r], h[r])
 
 
-def serves(matrix, states: np.ndarray) -> bool:
-    """Whether `sweeps` is the way for chains with these states, `matrix` being what they walk by."""
-    binary = states.dtype == BINARY
-    return binary and matrix.planes.shape[0] > 0 and len(states) <= _CHAINS * count_threads()
+def serves(states: np.ndarray) -> bool:
+    """Whether `sweeps` is the way for chains with these states, given a matrix unit's integers."""
+    return states.dtype == BINARY and len(states) <= _CHAINS * count_threads()
 
 
 def sweeps(model, up, down, start, v, h, steps: int, key, beta: float) -> None:
