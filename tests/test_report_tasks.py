@@ -147,7 +147,7 @@ class TestPage:
         models = [f"model {i}" for i in range(20)]
         seen = page_of(tmp_path, synthetic.log_zs(models, seeds=1))
         assert "The first 12 of 20 models are drawn; the table has them all." in seen
-        assert "12 more models in the table below." in seen
+        assert "12 more in the table below." in seen
         assert len(list((tmp_path / "r" / "figures").glob("*.svg"))) == 12
 
     def test_names_are_escaped(self, tmp_path):

@@ -10,7 +10,6 @@ import pandas as pd
 from ebmbench.report.section import Cell
 from ebmbench.report.text import (
     MISSING,
-    count,
     duration,
     durations,
     listing,
@@ -44,7 +43,7 @@ def first(sentences: list[str]) -> list[str]:
     more = len(sentences) - _MOST_TOLD
     if more <= 1:
         return sentences
-    return [*sentences[:_MOST_TOLD], f"{count(more, 'more model')} in the table below."]
+    return [*sentences[:_MOST_TOLD], f"{more} more in the table below."]
 
 
 def ranked_by(winners: list[str]) -> str:

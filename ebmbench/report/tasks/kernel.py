@@ -95,8 +95,10 @@ def _answer(done: pd.DataFrame) -> Answer:
         rivals = group[group["ratio"].notna()]
         if len(rivals):
             near = rivals.sort_values("ratio").iloc[0]
+            verdict = _text(near["peer_verdict"]).partition(":")[0]
+            doubt = "" if verdict in ("", "verified") else f" ({verdict})"
             text += (
-                f"; nearest is {near['peer']} beside {near['arithmetic']}, "
+                f"; nearest is {near['peer']}{doubt} beside {near['arithmetic']}, "
                 f"{significant(near['ratio'])} times our time"
             )
         sentences.append(f"{text}.")
