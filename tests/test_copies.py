@@ -176,11 +176,12 @@ def test_the_step_depends_neither_on_threads_nor_on_how_w_came_about(k, threads)
 @needs_two_threads
 @pytest.mark.parametrize("rows", [1, 15, 33, 70, 103, 130])
 @pytest.mark.parametrize("size", [(45, 37), (300, 257), (64, 128), (784, 200)])
-def test_threads_share_columns_without_a_trace(monkeypatch, k, size, rows, threads):
-    """Chains walk together or in groups of their own, on one thread and on two: the same bits."""
+@pytest.mark.parametrize("share", [64, 10**6])
+def test_threads_share_columns_without_a_trace(monkeypatch, k, share, size, rows, threads):
+    """Or rows, in groups of unequal sizes; chains that walk in groups of their own: the same bits."""
     handle = k.put(random_rbm(*size, seed=3, scale=0.2))
     v = k.put_rows(random_rows(rows, size[0]))
-    monkeypatch.setattr(standing, "_SHARE", 64)
+    monkeypatch.setattr(standing, "_SHARE", share)
     found = []
     for chains, count in ((10**6, 1), (10**6, 2), (0, 2)):
         monkeypatch.setattr(together, "_CHAINS", chains)
