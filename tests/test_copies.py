@@ -9,7 +9,7 @@ from gaussian import random_gaussian
 
 from ebmbench.kernels import api
 from ebmbench.kernels.cpu import integers, standing, tiles, together
-from ebmbench.kernels.cpu.copies import measured
+from ebmbench.kernels.cpu.copies import step_of
 from ebmbench.kernels.cpu.integers import LARGEST, NONE, common_step, laid_out
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
@@ -162,7 +162,7 @@ def test_the_step_depends_neither_on_threads_nor_on_how_w_came_about(k, threads)
         steps = []
         for count in (1, 2):
             threads(count)
-            steps.append(measured(handle.W))
+            steps.append(step_of(handle.W))
             standing.for_states(handle, np.zeros((1, 784), np.uint8))
             if handle.step > 0:
                 moved(k, handle, np.zeros_like(handle.W))  # nowhere

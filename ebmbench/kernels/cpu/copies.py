@@ -258,7 +258,7 @@ def _add_sizes(threads, W, inverse):
     return of_all(largest, totals)
 
 
-def measured(W: np.ndarray) -> float:
+def step_of(W: np.ndarray) -> float:
     """The common step of W, float32 [any, padded], 0 where its columns have their own."""
     step = common_step(launch_shared(_find_largest, W.size, W), max(W.shape))
     if step > 0:

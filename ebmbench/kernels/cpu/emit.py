@@ -50,13 +50,6 @@ def broadcast(builder, number):
     return builder.shuffle_vector(lane, nothing, ir.Constant(WORDS, None))
 
 
-def emit_unary(builder, name, vector):
-    """One of LLVM's functions of a float32, of a whole vector."""
-    kind = ir.FunctionType(vector.type, [vector.type])
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
-    return builder.call(function, [vector])
-
-
 def in_blocks(builder, count, size, body):
     """`body(at, None)` for each block of so many of `count` numbers, `body(at, left)` for what is left.
 
@@ -86,14 +79,13 @@ def _copied(builder, source, target, left, behind):
         builder.store(builder.load(builder.gep(source, [loop.index])), builder.gep(target, [loop.index]))
 
 
-def load_first(builder, pointer, left, behind=0, kind=REALS):
-    """A vector from `behind` the pointer of which `left` numbers exist, all if None; 0 for the others."""
-    pointer = builder.gep(pointer, [ir.Constant(I64, behind)])
+def load_first(builder, pointer, left):
+    """A vector of float32, of which the first `left` exist, all if None; 0 in place of the others."""
     if left is None:
-        return load(builder, pointer, kind)
-    room = cgutils.alloca_once(builder, kind)
-    builder.store(ir.Constant(kind, None), room)
-    _copied(builder, pointer, builder.bitcast(room, pointer.type), left, behind)
+        return load(builder, pointer)
+    room = cgutils.alloca_once(builder, REALS)
+    builder.store(ir.Constant(REALS, None), room)
+    _copied(builder, pointer, builder.bitcast(room, pointer.type), left, 0)
     return builder.load(room)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ebmbench.kernels.cpu import integers, tiles
-from ebmbench.kernels.cpu.copies import Copies, measured
+from ebmbench.kernels.cpu.copies import Copies, step_of
 from ebmbench.kernels.cpu.device import BINARY
 from ebmbench.kernels.cpu.integers import LARGEST, LARGEST_SUM, NONE, Integers, common_step
 from ebmbench.kernels.cpu.threads import group_size, split
@@ -29,7 +29,7 @@ def _integers(model, form: Form) -> tuple[Integers, Integers]:
     if model.integers is None or model.integers[0] is not form:
         grid = model.arithmetic == "grid"
         exact = not grid or np.abs(model.W).max() <= LARGEST * GRID_STEP
-        model.step = measured(model.W)
+        model.step = step_of(model.W)
         if grid and model.step > GRID_STEP:
             model.step = 0.0
         room = model.spare or (NONE, NONE)
