@@ -45,6 +45,7 @@ class Stream(IntEnum):
     DATA = 16 * LAYERS  # binary rows of data that are probabilities
     DROPOUT = 17 * LAYERS  # units that a step leaves out of a network
     INSTANCE_NOISE = 18 * LAYERS  # what is added to all that a discriminator is shown
+    DAMAGE = 19 * LAYERS  # what is lost of rows that are to be restored
 
 
 class Key(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ebmbench.cli import compare, evaluate, facts, sample, suites, train, verify
+from ebmbench.cli import compare, evaluate, facts, restore, sample, suites, train, verify
 from ebmbench.errors import UserError
 
 _INTERRUPTED = 130  # 128 and SIGINT's number, as shells say it
@@ -47,6 +47,7 @@ for command in (
     train.train,
     evaluate.evaluate,
     sample.sample,
+    restore.restore,
     suites.report,
     compare.compare,
     facts.list_names,

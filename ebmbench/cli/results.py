@@ -65,6 +65,33 @@ def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     answer.print(CAVEAT)
 
 
+def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
+    """A `Restored`."""
+    if as_json:
+        scores = {
+            f"{name}_{field}": value
+            for name, score in (("model", found.model), ("independent", found.independent))
+            for field, value in score._asdict().items()
+        }
+        more = {"damaged_wrong": found.damaged, "counted": found.n_counted, "gain": found.gain}
+        print(json.dumps(scores | more | facts, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "bits wrong, %", "nats a bit"):
+        table.add_column(heading, justify="right" if heading else "left")
+    if found.damaged is not None:
+        table.add_row("as damaged", f"{100 * found.damaged:.2f}", "")
+    for name, score in (("base rates alone", found.independent), ("the model", found.model)):
+        wrong = f"{100 * score.wrong:.2f} +- {100 * score.std_error:.2f}"
+        table.add_row(name, wrong, f"{score.nats:.4f}")
+    print_table(table)
+    answer.print(
+        f"of {found.n_counted:,} bits of {len(found.probability):,} rows, {facts['sweeps']} sweeps"
+    )
+    if not found.gain:
+        answer.print("no gain: the model restores no more than base rates do")
+
+
 def _print(result: Any) -> None:
     from ebmbench.evaluation.bounds import Bound
 

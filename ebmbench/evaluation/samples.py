@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,12 @@ class PictureShape(NamedTuple):
 
     height: int
     width: int
-    order: str = "C"
+    order: Literal["C", "F"] = "C"
 
 
-def picture_shape(n_visible: int, shape: tuple[int, int] | None, order: str = "C") -> PictureShape:
+def picture_shape(
+    n_visible: int, shape: tuple[int, int] | None, order: Literal["C", "F"] = "C"
+) -> PictureShape:
     """`shape` if given, else a square where the number of units is one, else a single line.
 
     Raises `UserError` where the shape does not hold n_visible pixels.
@@ -130,12 +132,30 @@ def save(path: Path, rows: np.ndarray, shape: PictureShape) -> None:
         np.save(buffer, rows, allow_pickle=False)
     else:
         # Binary rows are black and white even where all are alike; real ones use their whole range.
-        low, high = (0.0, 1.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
-        _render(buffer, tiles(rows, shape), suffix[1:], low, high)
+        low, high = np.nanmin(rows), np.nanmax(rows)
+        if rows.dtype == np.uint8:
+            low, high = 0.0, 1.0
+        _render(buffer, tiles(rows, shape), suffix[1:], float(low), float(high))
     try:
         write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def save_triples(
+    path: Path, rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray, shape: PictureShape
+) -> None:
+    """A picture of rows [n, n_visible] in [0, 1] beside what is left of them and what was made of that.
+
+    NaN is drawn as what is missing. `UserError` as `save`.
+    """
+    height, width, order = shape
+    pictures = [
+        [one.reshape(height, width, order=order) for one in triple]
+        for triple in zip(rows.astype(float), damaged, restored, strict=True)
+    ]
+    beside = np.array([np.hstack(triple).ravel() for triple in pictures])
+    save(path, beside, PictureShape(height, 3 * width))
 
 
 def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str, low: float, high: float) -> None:

@@ -1,0 +1,97 @@
+"""`ebmbench restore`: rows of which something is lost, restored by a model, and how well."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ebmbench.cli.console import answer, steps
+from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
+from ebmbench.cli.results import show_restored
+from ebmbench.options import require
+
+
+def restore(
+    context: typer.Context,
+    model: ModelFile,
+    data: Annotated[
+        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
+    ],
+    flip: Annotated[
+        float | None, typer.Option(help="Turn each bit over with this probability, at most 0.5.")
+    ] = None,
+    missing: Annotated[
+        float | None, typer.Option(help="Lose each unit with this probability, at most 1.")
+    ] = None,
+    half: Annotated[
+        str | None, typer.Option(help="Lose half of each picture: upper, lower, left or right.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A picture (.png, .svg, .pdf) of rows as they were, damaged and restored, or all "
+            "rows' probabilities (.npz, .npy)."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Rows in that picture.")] = 24,
+    sweeps: Annotated[
+        int, typer.Option(help="Gibbs sweeps of each row; the first half is not used.")
+    ] = 200,
+    seed: Seed = 0,
+    backend: Backend = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Denoise binary rows, or fill in what is missing, by Gibbs sampling given what is left.
+
+    Says how many bits are restored wrongly, beside the base rates of pixels that know nothing of each
+    other. An RBM or a DBM of binary units restores.
+    """
+    from ebmbench import datasets
+    from ebmbench.evaluation import damage, samples
+    from ebmbench.evaluation.restoration import check_restores
+    from ebmbench.evaluation.restoration import restore as restored
+    from ebmbench.files import check_writable
+    from ebmbench.harness import gate
+    from ebmbench.kernels import api
+    from ebmbench.models.storage import load_model
+    from ebmbench.partition import base_rates
+
+    ways = [way is not None for way in (flip, missing, half)]
+    require(sum(ways) == 1, "say what is lost: one of --flip 0.1, --missing 0.5 and --half lower")
+    drawn = out is not None and out.suffix.lower() in samples.PICTURES
+    check_applicable(given(context), {"count": (drawn, "--out is a picture")})
+    require(count >= 1, f"the number of rows in the picture must be at least 1, but is {count}")
+    k, source = api.load(backend), load_model(model)
+    check_restores(source)
+    rows, data_set = datasets.read_rows(data)
+    shape = samples.picture_shape(
+        source.n_visible,
+        data_set.image_shape if data_set else None, data_set.image_order if data_set else "C",
+    )  # fmt: skip
+    if out is not None:
+        samples.check_suffix(out)
+        check_writable(out, model)
+    if flip is not None:
+        damaged = damage.flipped(rows, flip, seed)
+    elif missing is not None:
+        damaged = damage.missing(rows, missing, seed)
+    else:
+        damaged = damage.without_half(rows, str(half), shape)
+    base = base_rates(data_set.train if data_set else rows, "")
+    with steps(len(rows), "checking the kernels") as shown:
+        gate.demand(backend)
+        shown.now("restoring")
+        found = restored(k, source, rows, damaged, base, sweeps, seed, shown.advance)
+    facts: dict[str, Any] = {"sweeps": sweeps, "backend": backend, "seed": seed}
+    show_restored(found, facts, as_json)
+    if out is not None:
+        if drawn:
+            samples.save_triples(
+                out, rows[:count], damaged.seen[:count], found.probability[:count], shape
+            )
+        else:
+            samples.save(out, found.probability, shape)
+        if not as_json:
+            answer.print(
+                f"{out}: {'rows as they were, damaged and restored' if drawn else 'probabilities'}"
+            )

@@ -1,0 +1,62 @@
+"""Rows of bits of which something is lost, and the evidence that is left (see `samplers.posterior`)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ebmbench.discovery import unknown
+from ebmbench.evaluation.samples import PictureShape
+from ebmbench.models.rows import check_rows
+from ebmbench.options import require
+from ebmbench.randomness import Key, Stream, check_seed, uniforms
+
+HALVES = ("upper", "lower", "left", "right")
+
+
+class Damaged(NamedTuple):
+    """All [n_rows, n_visible].
+
+    seen: float64, what is left of the rows, NaN where a unit is missing; evidence: float64, log-odds of
+    each unit; counted: bool, the units that are to be restored.
+    """
+
+    seen: np.ndarray
+    evidence: np.ndarray
+    counted: np.ndarray
+
+
+def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
+    """Each bit turned over with probability `rate`, 0 < rate <= 1/2; any may be wrong, so all count."""
+    rows = check_rows(rows, binary=True)
+    require(0.0 < rate <= 0.5, f"bits are turned over at a rate above 0 and at most 0.5, not {rate:g}")
+    turned = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < rate
+    seen = np.where(turned, 1.0 - rows, rows)
+    odds = np.log1p(-rate) - np.log(rate)
+    return Damaged(seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
+
+
+def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
+    """Each unit is missing with probability `share`, 0 < share <= 1, whatever it was."""
+    rows = check_rows(rows, binary=True)
+    require(0.0 < share <= 1.0, f"the missing share must be above 0 and at most 1, but is {share:g}")
+    lost = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < share
+    require(bool(lost.any()), f"at a share of {share:g} no unit of these rows is missing")
+    return _without(rows, lost)
+
+
+def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
+    """The upper, lower, left or right half of each picture is missing; a line in the middle stays."""
+    rows = check_rows(rows, shape.height * shape.width, binary=True)
+    if half not in HALVES:
+        raise unknown("half", half, list(HALVES))
+    lines = shape.height if half in ("upper", "lower") else shape.width
+    require(lines >= 2, f"pictures of {shape.height}x{shape.width} have no {half} half")
+    lost = np.zeros((shape.height, shape.width), bool)
+    view = lost if half in ("upper", "lower") else lost.T
+    view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True
+    return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape))
+
+
+def _without(rows: np.ndarray, lost: np.ndarray) -> Damaged:
+    known = np.where(rows == 1, np.inf, -np.inf)
+    return Damaged(np.where(lost, np.nan, rows), np.where(lost, 0.0, known), lost)

@@ -1,0 +1,262 @@
+"""Denoising and imputation against the enumerated posterior, and what is said of how well they do."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import BACKENDS, FAMILY_ALPHA, all_states, backend, complaint, random_rbm
+from deep import random_dbm
+from scipy import stats
+from scipy.special import logit, softmax
+
+from ebmbench.evaluation import restoration
+from ebmbench.evaluation.damage import HALVES, Damaged, flipped, missing, without_half
+from ebmbench.evaluation.restoration import restore
+from ebmbench.evaluation.samples import PictureShape
+from ebmbench.models import enumerate as enumeration
+from ebmbench.models import rbm as models
+from ebmbench.models.dbm import DBM
+from ebmbench.models.rbm import free_energy
+from ebmbench.models.storage import save_model
+from ebmbench.partition import BaseRates
+from ebmbench.randomness import Key, Stream
+from ebmbench.samplers.posterior import posterior_means
+from ebmbench.training.initial import initial_network
+
+RBM = random_rbm(5, 4, seed=1, scale=1.2)
+ROW = np.array([[1, 0, 1, 1, 0]], np.uint8)
+FLAT = BaseRates(np.zeros(5), "none")
+
+
+def law(model):
+    """All states of the visible units and log p of each, up to a constant."""
+    if isinstance(model, DBM):
+        states, whole = all_states(model.bipartite.n_visible), model.bipartite
+        alone = all_states(model.n_visible)
+        value = -free_energy(whole, states)
+        of = (states[:, None, : model.n_visible] == alone[None]).all(axis=2)
+        return alone, np.log(np.exp(value) @ of)
+    states = all_states(model.n_visible)
+    return states, -free_energy(model, states)
+
+
+def exact_means(model, evidence):
+    """p(v_i = 1 | evidence) of each row by Bayes' rule over all states."""
+    states, log_p = law(model)
+    on, off = np.minimum(evidence, 0)[:, None], -np.maximum(evidence, 0)[:, None]
+    likely = np.where(states[None] == 1, on, off)
+    return softmax(log_p + likely.sum(axis=2), axis=1) @ states
+
+
+def telling(n_visible, n_hidden, scale):
+    """A model whose units are on half of the time each, so that only the others tell what one is."""
+    W = random_rbm(n_visible, n_hidden, seed=2, scale=scale).W
+    return models.RBM(W, -W.sum(axis=1) / 2, -W.sum(axis=0) / 2)
+
+
+EVIDENCE = {
+    "noise": np.array([[1.5, -1.5, 1.5, 1.5, -1.5]]),
+    "missing": np.array([[np.inf, -np.inf, 0.0, 0.0, -np.inf]]),
+    "nothing": np.zeros((1, 5)),
+    "all": np.array([[np.inf, -np.inf, np.inf, 2.0, 0.0]]),
+}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("kind", EVIDENCE)
+def test_means_are_those_of_the_posterior(name, kind):
+    """Two-sided z of 5 means over 2,000 chains of 120 sweeps, whose starts are long forgotten."""
+    evidence = np.repeat(EVIDENCE[kind], 2000, axis=0)
+    found = posterior_means(backend(name), RBM, evidence, FLAT.bias, 120, Key(7, Stream.SAMPLES))
+    exact = exact_means(RBM, EVIDENCE[kind])[0]
+    known = np.isinf(EVIDENCE[kind][0])
+    assert (found[:, known] == (EVIDENCE[kind][0] > 0)[known]).all()
+    spread = found.std(axis=0, ddof=1) / np.sqrt(len(found))
+    z = (found.mean(axis=0) - exact)[~known] / spread[~known]
+    assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
+    assert spread.max() < 0.01  # else anything would do
+
+
+def test_rows_go_their_own_ways():
+    """Each is a chain of its own number, whatever stands beside it."""
+    k, key = backend("cpu"), Key(3, Stream.SAMPLES)
+    evidence = np.concatenate([*EVIDENCE.values()])
+    whole = posterior_means(k, RBM, evidence, FLAT.bias, 10, key)
+    for n, row in enumerate(evidence):
+        alone = posterior_means(k, RBM, row[None], FLAT.bias, 10, key._replace(chain=n))
+        np.testing.assert_array_equal(alone[0], whole[n])
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_dbm_restores_what_its_visible_units_say(name):
+    """Its upper layers are summed out."""
+    model = random_dbm(5, 3, 2, seed=4, scale=1.5)
+    damaged = missing(np.repeat(ROW, 2000, axis=0), 0.6, seed=2)
+    found = restore(backend(name), model, np.repeat(ROW, 2000, axis=0), damaged, FLAT, sweeps=120)
+    exact = exact_means(model, damaged.evidence)
+    off = np.where(damaged.counted, found.probability - exact, np.nan)
+    z = np.nanmean(off, axis=0) / (np.nanstd(off, axis=0) / np.sqrt(damaged.counted.sum(axis=0)))
+    assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
+    assert np.nanstd(off) < 0.2
+
+
+def test_the_law_of_the_data_restores_as_well_as_can_be():
+    """Of draws of the model itself: its share of wrong bits is the enumerated posterior's, or nearly."""
+    model = telling(8, 4, 2.0)
+    rows = enumeration.draws(model, 4000, Key(2, Stream.EXACT))
+    damaged = flipped(rows, 0.2, seed=5)
+    rates = rows.mean(axis=0)
+    found = restore(backend("cpu"), model, rows, damaged, BaseRates(logit(rates), "rows"), sweeps=300)
+    best = ((exact_means(model, damaged.evidence) > 0.5) != rows).mean()
+    assert abs(found.model.wrong - best) < 0.004
+    assert found.damaged == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / rows.size))
+    assert found.gain
+    assert found.model.wrong + 3 * found.model.std_error < found.independent.wrong
+    assert found.independent.nats < found.model.nats < 0
+
+
+def test_scores_are_those_of_the_counted_bits():
+    """By hand: rows of one and of three missing bits, of which the base rates get one and two right."""
+    rows = np.array([[1, 0, 1, 1, 0], [1, 0, 1, 1, 0]], np.uint8)
+    lost = np.array([[1, 0, 0, 0, 0], [0, 0, 1, 1, 1]], bool)
+    evidence = np.where(lost, 0.0, np.where(rows == 1, np.inf, -np.inf))
+    damaged = Damaged(np.where(lost, np.nan, rows), evidence, lost)
+    p = np.array([0.9, 0.9, 0.8, 0.4, 0.1])
+    found = restore(backend("reference"), RBM, rows, damaged, BaseRates(logit(p), "given"), sweeps=2)
+    assert (found.n_counted, found.damaged) == (4, None)
+    assert found.independent.wrong == 0.25
+    assert found.independent.nats == pytest.approx(np.log([0.9, 0.8, 0.4, 0.9]).mean())
+    # Of the ratio 1/4: residuals 0 - 1/4 and 1 - 3/4.
+    assert found.independent.std_error == pytest.approx(np.sqrt((1 / 16 + 1 / 16) * 2) / 4)
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch):
+    rows = np.repeat(ROW, 7, axis=0)
+    damaged, k = missing(rows, 0.5, 1), backend("cpu")
+    whole = restore(k, RBM, rows, damaged, FLAT, sweeps=5)
+    told = []
+    monkeypatch.setattr(restoration, "_BLOCK", 3)
+    split = restore(k, RBM, rows, damaged, FLAT, sweeps=5, finished=told.append)
+    np.testing.assert_array_equal(split.probability, whole.probability)
+    assert told == [3, 3, 1]
+
+
+def test_flipped_bits():
+    rows = np.tile(ROW, (4000, 1))
+    seen, evidence, counted = flipped(rows, 0.1, seed=3)
+    assert counted.all()
+    assert (seen != rows).mean() == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / rows.size))
+    np.testing.assert_allclose(evidence, np.where(seen == 1, 1, -1) * np.log(9.0))
+    np.testing.assert_array_equal(flipped(rows, 0.1, seed=3).seen, seen)
+    assert (flipped(rows, 0.1, seed=4).seen != seen).any()
+    np.testing.assert_array_equal(flipped(rows, 0.5, seed=3).evidence, 0.0)
+
+
+def test_missing_units():
+    rows = np.tile(ROW, (4000, 1))
+    seen, evidence, counted = missing(rows, 0.3, seed=3)
+    assert counted.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / rows.size))
+    np.testing.assert_array_equal(np.isnan(seen), counted)
+    np.testing.assert_array_equal(seen[~counted], rows[~counted])
+    assert (evidence[counted] == 0).all()
+    np.testing.assert_array_equal(evidence[~counted], np.where(rows == 1, np.inf, -np.inf)[~counted])
+    assert missing(rows, 1.0, seed=3).counted.all()
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_halves(half, order):
+    """Of 3 x 5 pictures, whose middle row or column stays."""
+    rows = np.zeros((2, 15), np.uint8)
+    seen = without_half(rows, half, PictureShape(3, 5, order)).seen
+    lost = np.isnan(seen[0]).reshape(3, 5, order=order)
+    expected = np.zeros((3, 5), bool)
+    where = {"upper": np.s_[:1], "lower": np.s_[2:], "left": np.s_[:, :2], "right": np.s_[:, 3:]}
+    expected[where[half]] = True
+    np.testing.assert_array_equal(lost, expected)
+
+
+def test_mistakes():
+    grey, k = np.full((2, 5), 0.5), backend("reference")
+    assert "binarise" in complaint(flipped, grey, 0.1, 0)
+    for rate in (0.0, -0.1, 0.6, np.nan):
+        assert "turned over" in complaint(flipped, ROW, rate, 0)
+    for share in (0.0, 1.5, np.nan):
+        assert "missing share" in complaint(missing, ROW, share, 0)
+    assert "no unit" in complaint(missing, ROW, 1e-6, 0)
+    assert "upper, lower, left, right" in complaint(without_half, ROW, "top", PictureShape(1, 5))
+    assert "no upper half" in complaint(without_half, ROW, "upper", PictureShape(1, 5))
+    assert "columns" in complaint(without_half, ROW, "upper", PictureShape(2, 2))
+    damaged = missing(ROW, 1.0, 0)
+    assert "sweeps" in complaint(restore, k, RBM, ROW, damaged, FLAT, 1)
+    assert "columns" in complaint(restore, k, RBM, ROW[:, :4], damaged, FLAT)
+    assert "damaged rows" in complaint(restore, k, RBM, np.repeat(ROW, 2, axis=0), damaged, FLAT)
+    assert "seed" in complaint(restore, k, RBM, ROW, damaged, FLAT, 10, -1)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A model of 16 visible units, and draws of it."""
+    model = telling(16, 4, 4.0)
+    save_model(tmp_path / "model.npz", model, {})
+    np.save(tmp_path / "rows.npy", enumeration.draws(model, 200, Key(1, Stream.EXACT)).astype(np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize("way", ["--flip 0.2", "--missing 0.5", "--half lower"])
+def test_on_the_command_line(ebmbench, files, way):
+    line = f"restore model.npz --data rows.npy {way} --sweeps 40"
+    status, out, err = ebmbench(*line.split(), "--out", "a.png", "--count", 5)
+    assert status == 0, err
+    assert "the model" in out
+    assert ("as damaged" in out) == ("flip" in way)
+    assert (files / "a.png").read_bytes()[:4] == b"\x89PNG"
+    status, out, _ = ebmbench(*line.split(), "--out", "a.npy", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert set(found) == {
+        *(f"{who}_{what}" for who in ("model", "independent") for what in ("wrong", "std_error", "nats")),
+        "damaged_wrong", "counted", "gain", "sweeps", "backend", "seed",
+    }  # fmt: skip
+    assert found["gain"]
+    assert found["model_wrong"] < found["independent_wrong"]
+    probability = np.load(files / "a.npy")
+    assert probability.shape == (200, 16)
+    rows = np.load(files / "rows.npy")
+    lower = np.arange(16) >= 8
+    counted = {"--half lower": np.tile(lower, (200, 1)), "--flip 0.2": np.ones((200, 16), bool)}.get(way)
+    if counted is not None:
+        assert ((probability > 0.5) != rows)[counted].mean() == pytest.approx(found["model_wrong"])
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "one of --flip 0.1, --missing 0.5 and --half lower"),
+        ("--flip 0.1 --half lower", "one of"),
+        ("--flip 0.7", "0.7"),
+        ("--missing 2", "2"),
+        ("--half top", "upper, lower, left, right"),
+        ("--flip 0.1 --count 3", "--count"),
+        ("--flip 0.1 --out a.png --count 0", "at least 1"),
+        ("--flip 0.1 --out a.jpeg", "a.jpeg"),
+        ("--flip 0.1 --out model.npz", "model.npz"),
+        ("--flip 0.1 --sweeps 1", "sweeps"),
+        ("--flip 0.1 --data bars_and_stripes_3x3", "16 visible units"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_loses_nothing(ebmbench, files, line, named):
+    before = {path: path.read_bytes() for path in files.iterdir()}
+    data = "" if "--data" in line else "--data rows.npy"
+    status, out, err = ebmbench("restore", "model.npz", *data.split(), *line.split())
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert named in err
+    assert {path: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_other_models_say_that_they_do_not(ebmbench, files):
+    save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
+    status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
+    assert status == 2
+    assert "an RBM or a DBM of binary units, not by a mlp" in err
