@@ -35,6 +35,7 @@ _PUBLIC = {
     "classify": ("ebmbench.evaluation.classification", "classify"),
     "evaluate_gan": ("ebmbench.evaluation.adversarial", "evaluate_gan"),
     "restore": ("ebmbench.evaluation.restoration", "restore"),
+    "posterior_means": ("ebmbench.samplers.posterior", "posterior_means"),
     "flipped": ("ebmbench.evaluation.damage", "flipped"),
     "missing": ("ebmbench.evaluation.damage", "missing"),
     "without_half": ("ebmbench.evaluation.damage", "without_half"),

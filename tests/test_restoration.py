@@ -1,6 +1,7 @@
 """Denoising and imputation against the enumerated posterior, and what is said of how well they do."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from deep import random_dbm
 from scipy import stats
 from scipy.special import logit, softmax
 
-from ebmbench.evaluation import restoration
+from ebmbench.evaluation import restoration, samples
 from ebmbench.evaluation.damage import HALVES, Damaged, flipped, missing, without_half
-from ebmbench.evaluation.restoration import restore
+from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
+from ebmbench.harness import gate
 from ebmbench.models import enumerate as enumeration
 from ebmbench.models import rbm as models
 from ebmbench.models.dbm import DBM
@@ -92,7 +94,7 @@ def test_a_dbm_restores_what_its_visible_units_say(name):
     """Its upper layers are summed out."""
     model = random_dbm(5, 3, 2, seed=4, scale=1.5)
     damaged = missing(np.repeat(ROW, 2000, axis=0), 0.6, seed=2)
-    found = restore(backend(name), model, np.repeat(ROW, 2000, axis=0), damaged, FLAT, sweeps=120)
+    found = restore(backend(name), model, damaged, FLAT, sweeps=120)
     exact = exact_means(model, damaged.evidence)
     off = np.where(damaged.counted, found.probability - exact, np.nan)
     z = np.nanmean(off, axis=0) / (np.nanstd(off, axis=0) / np.sqrt(damaged.counted.sum(axis=0)))
@@ -106,13 +108,13 @@ def test_the_law_of_the_data_restores_as_well_as_can_be():
     rows = enumeration.draws(model, 4000, Key(2, Stream.EXACT))
     damaged = flipped(rows, 0.2, seed=5)
     rates = rows.mean(axis=0)
-    found = restore(backend("cpu"), model, rows, damaged, BaseRates(logit(rates), "rows"), sweeps=300)
+    found = restore(backend("cpu"), model, damaged, BaseRates(logit(rates), "rows"), sweeps=300)
     best = ((exact_means(model, damaged.evidence) > 0.5) != rows).mean()
     assert abs(found.model.wrong - best) < 0.004
     assert found.damaged == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / rows.size))
     assert found.gain
-    assert found.model.wrong + 3 * found.model.std_error < found.independent.wrong
-    assert found.independent.nats < found.model.nats < 0
+    assert found.model.wrong + 3 * found.model.wrong_std_error < found.base_rates.wrong
+    assert found.base_rates.nats < found.model.nats < 0
 
 
 def test_scores_are_those_of_the_counted_bits():
@@ -120,30 +122,59 @@ def test_scores_are_those_of_the_counted_bits():
     rows = np.array([[1, 0, 1, 1, 0], [1, 0, 1, 1, 0]], np.uint8)
     lost = np.array([[1, 0, 0, 0, 0], [0, 0, 1, 1, 1]], bool)
     evidence = np.where(lost, 0.0, np.where(rows == 1, np.inf, -np.inf))
-    damaged = Damaged(np.where(lost, np.nan, rows), evidence, lost)
+    damaged = Damaged(rows, np.where(lost, np.nan, rows), evidence, lost)
     p = np.array([0.9, 0.9, 0.8, 0.4, 0.1])
-    found = restore(backend("reference"), RBM, rows, damaged, BaseRates(logit(p), "given"), sweeps=2)
+    found = restore(backend("reference"), RBM, damaged, BaseRates(logit(p), "given"), sweeps=2)
     assert (found.n_counted, found.damaged) == (4, None)
-    assert found.independent.wrong == 0.25
-    assert found.independent.nats == pytest.approx(np.log([0.9, 0.8, 0.4, 0.9]).mean())
+    assert found.base_rates.wrong == 0.25
+    assert found.base_rates.nats == pytest.approx(np.log([0.9, 0.8, 0.4, 0.9]).mean())
     # Of the ratio 1/4: residuals 0 - 1/4 and 1 - 3/4.
-    assert found.independent.std_error == pytest.approx(np.sqrt((1 / 16 + 1 / 16) * 2) / 4)
+    assert found.base_rates.wrong_std_error == pytest.approx(np.sqrt((1 / 16 + 1 / 16) * 2) / 4)
+
+
+def test_a_gain_is_beyond_three_standard_errors_of_what_each_row_gains():
+    """Chains of W = 0 say what the biases say; rows gain 2, 2, 2, 0 and -2 of their 2 bits."""
+    b = np.array([4.0, -4.0])
+    model = models.RBM(np.zeros((2, 1)), b, np.zeros(1))
+    rows = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [0, 1]], np.uint8)
+    k, damaged = backend("reference"), missing(rows, 1.0, 0)
+    found = restore(k, model, damaged, BaseRates(-b, "turned over"), sweeps=2)
+    assert (found.model.wrong, found.base_rates.wrong) == (0.3, 0.7)
+    assert found.fewer == pytest.approx(0.4)
+    gains = np.array([2, 2, 2, 0, -2]) - 0.4 * 2
+    assert found.fewer_std_error == pytest.approx(np.sqrt((gains**2).sum() * 5 / 4) / 10)
+    assert not found.gain
+    other = BaseRates(-b, "turned over")
+    assert restore(k, model, missing(np.repeat(rows, 20, axis=0), 1.0, 0), other, 2).gain
+    found = restore(k, model, missing(rows[:1], 1.0, 0), other, 2)
+    assert (found.fewer, found.fewer_std_error, found.gain) == (1.0, None, False)
+    same = restore(k, model, damaged, BaseRates(b, "its own"), sweeps=2)
+    assert (same.fewer, same.fewer_std_error, same.gain) == (0.0, 0.0, False)
+
+
+def test_chains_start_from_base_rates():
+    """From there alone: evidence that knows nothing, and weights that let no chain leave a mode."""
+    W = np.full((4, 1), 40.0)
+    model, k = models.RBM(W, np.full(4, -20.0), np.full(1, -80.0)), backend("reference")
+    for bias in (-5.0, 5.0):
+        found = posterior_means(k, model, np.zeros((50, 4)), np.full(4, bias), 10, Key(1, Stream.SAMPLES))
+        assert (found.mean(axis=1) > 0.5).mean() == (bias > 0)
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch):
     rows = np.repeat(ROW, 7, axis=0)
     damaged, k = missing(rows, 0.5, 1), backend("cpu")
-    whole = restore(k, RBM, rows, damaged, FLAT, sweeps=5)
+    whole = restore(k, RBM, damaged, FLAT, sweeps=5)
     told = []
     monkeypatch.setattr(restoration, "_BLOCK", 3)
-    split = restore(k, RBM, rows, damaged, FLAT, sweeps=5, finished=told.append)
+    split = restore(k, RBM, damaged, FLAT, sweeps=5, finished=told.append)
     np.testing.assert_array_equal(split.probability, whole.probability)
     assert told == [3, 3, 1]
 
 
 def test_flipped_bits():
     rows = np.tile(ROW, (4000, 1))
-    seen, evidence, counted = flipped(rows, 0.1, seed=3)
+    _, seen, evidence, counted = flipped(rows, 0.1, seed=3)
     assert counted.all()
     assert (seen != rows).mean() == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / rows.size))
     np.testing.assert_allclose(evidence, np.where(seen == 1, 1, -1) * np.log(9.0))
@@ -154,7 +185,7 @@ def test_flipped_bits():
 
 def test_missing_units():
     rows = np.tile(ROW, (4000, 1))
-    seen, evidence, counted = missing(rows, 0.3, seed=3)
+    _, seen, evidence, counted = missing(rows, 0.3, seed=3)
     assert counted.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / rows.size))
     np.testing.assert_array_equal(np.isnan(seen), counted)
     np.testing.assert_array_equal(seen[~counted], rows[~counted])
@@ -186,12 +217,13 @@ def test_mistakes():
     assert "no unit" in complaint(missing, ROW, 1e-6, 0)
     assert "upper, lower, left, right" in complaint(without_half, ROW, "top", PictureShape(1, 5))
     assert "no upper half" in complaint(without_half, ROW, "upper", PictureShape(1, 5))
-    assert "columns" in complaint(without_half, ROW, "upper", PictureShape(2, 2))
+    assert "no pictures of 2x2" in complaint(without_half, ROW, "upper", PictureShape(2, 2))
     damaged = missing(ROW, 1.0, 0)
-    assert "sweeps" in complaint(restore, k, RBM, ROW, damaged, FLAT, 1)
-    assert "columns" in complaint(restore, k, RBM, ROW[:, :4], damaged, FLAT)
-    assert "damaged rows" in complaint(restore, k, RBM, np.repeat(ROW, 2, axis=0), damaged, FLAT)
-    assert "seed" in complaint(restore, k, RBM, ROW, damaged, FLAT, 10, -1)
+    assert "sweeps" in complaint(restore, k, RBM, damaged, FLAT, 1)
+    assert "columns" in complaint(restore, k, random_rbm(4, 2), damaged, FLAT)
+    assert "base rates [4]" in complaint(restore, k, RBM, damaged, BaseRates(np.zeros(4), "none"))
+    assert "seed" in complaint(restore, k, RBM, damaged, FLAT, 10, -1)
+    assert "sweeps" in complaint(posterior_means, k, RBM, np.zeros((1, 5)), FLAT.bias, 1, Key(0, 0))
 
 
 @pytest.fixture
@@ -208,18 +240,19 @@ def test_on_the_command_line(ebmbench, files, way):
     line = f"restore model.npz --data rows.npy {way} --sweeps 40"
     status, out, err = ebmbench(*line.split(), "--out", "a.png", "--count", 5)
     assert status == 0, err
-    assert "the model" in out
+    assert re.search(r"\n model +\d", out)
     assert ("as damaged" in out) == ("flip" in way)
     assert (files / "a.png").read_bytes()[:4] == b"\x89PNG"
     status, out, _ = ebmbench(*line.split(), "--out", "a.npy", "--json")
     found = json.loads(out)
     assert status == 0
     assert set(found) == {
-        *(f"{who}_{what}" for who in ("model", "independent") for what in ("wrong", "std_error", "nats")),
-        "damaged_wrong", "counted", "gain", "sweeps", "backend", "seed",
+        *(f"{who}_{what}" for who in ("model", "base_rates") for what in Score._fields),
+        "fewer", "fewer_std_error", "gain", "damaged_wrong", "counted", "base", "sweeps", "backend",
+        "seed",
     }  # fmt: skip
     assert found["gain"]
-    assert found["model_wrong"] < found["independent_wrong"]
+    assert found["model_wrong"] == pytest.approx(found["base_rates_wrong"] - found["fewer"])
     probability = np.load(files / "a.npy")
     assert probability.shape == (200, 16)
     rows = np.load(files / "rows.npy")
@@ -227,6 +260,32 @@ def test_on_the_command_line(ebmbench, files, way):
     counted = {"--half lower": np.tile(lower, (200, 1)), "--flip 0.2": np.ones((200, 16), bool)}.get(way)
     if counted is not None:
         assert ((probability > 0.5) != rows)[counted].mean() == pytest.approx(found["model_wrong"])
+
+
+def test_the_picture(tmp_path, monkeypatch):
+    """Three pictures side by side, columns first, with gaps; black is 0 and white 1, whatever occurs."""
+    drawn = []
+    monkeypatch.setattr(samples, "_render", lambda file, sheet, *how: drawn.append((sheet, how)))
+    rows, restored = np.array([[0, 1, 0, 0]], np.uint8), np.array([[0.1, 0.9, 0.2, 0.3]])
+    samples.save_triples(
+        tmp_path / "a.png", rows, np.array([[0, 1, np.nan, 0]]), restored, PictureShape(2, 2, "F")
+    )
+    sheet, how = drawn[0]
+    nan = np.nan
+    expected = [[0, 0, nan, 0, 0.5, nan, 0.1, 0.2], [1, 0, nan, 1, 0, nan, 0.9, 0.3]]
+    np.testing.assert_array_equal(sheet, expected)
+    assert how == ("png", 0.0, 1.0)
+
+
+def test_one_row_and_no_gain_on_the_command_line(ebmbench, files):
+    np.save(files / "one.npy", np.load(files / "rows.npy")[:1])
+    line = "restore model.npz --data one.npy --flip 0.2 --sweeps 4"
+    status, out, _ = ebmbench(*line.split())
+    assert status == 0
+    assert "inf" not in out
+    assert out.endswith("those of the rows given\nno gain beyond three standard errors\n")
+    _, out, _ = ebmbench(*line.split(), "--json")
+    assert json.loads(out)["fewer_std_error"] is None
 
 
 @pytest.mark.parametrize(
@@ -241,12 +300,15 @@ def test_on_the_command_line(ebmbench, files, way):
         ("--flip 0.1 --out a.png --count 0", "at least 1"),
         ("--flip 0.1 --out a.jpeg", "a.jpeg"),
         ("--flip 0.1 --out model.npz", "model.npz"),
+        ("--flip 0.1 --out rows.npy", "rows.npy"),
+        ("--half lower --seed -1", "seed"),
         ("--flip 0.1 --sweeps 1", "sweeps"),
         ("--flip 0.1 --data bars_and_stripes_3x3", "16 visible units"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_loses_nothing(ebmbench, files, line, named):
+def test_a_mistake_is_one_sentence_and_loses_nothing(ebmbench, files, monkeypatch, line, named):
     before = {path: path.read_bytes() for path in files.iterdir()}
+    monkeypatch.setattr(gate, "demand", lambda backend: pytest.fail("kernels first"))
     data = "" if "--data" in line else "--data rows.npy"
     status, out, err = ebmbench("restore", "model.npz", *data.split(), *line.split())
     assert (status, out) == (2, "")
@@ -259,4 +321,4 @@ def test_other_models_say_that_they_do_not(ebmbench, files):
     save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
     status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
     assert status == 2
-    assert "an RBM or a DBM of binary units, not by a mlp" in err
+    assert "an RBM or a DBM of binary units, not by the kind mlp" in err

@@ -1,7 +1,7 @@
 """`ebmbench restore`: rows of which something is lost, restored by a model, and how well."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -35,7 +35,7 @@ def restore(
     ] = None,
     count: Annotated[int, typer.Option(help="Rows in that picture.")] = 24,
     sweeps: Annotated[
-        int, typer.Option(help="Gibbs sweeps of each row; the first half is not used.")
+        int, typer.Option(help="Gibbs sweeps of each row's chain; their second half counts.")
     ] = 200,
     seed: Seed = 0,
     backend: Backend = "cpu",
@@ -47,9 +47,7 @@ def restore(
     other. An RBM or a DBM of binary units restores.
     """
     from ebmbench import datasets
-    from ebmbench.evaluation import damage, samples
-    from ebmbench.evaluation.restoration import check_restores
-    from ebmbench.evaluation.restoration import restore as restored
+    from ebmbench.evaluation import damage, restoration, samples
     from ebmbench.files import check_writable
     from ebmbench.harness import gate
     from ebmbench.kernels import api
@@ -61,37 +59,35 @@ def restore(
     drawn = out is not None and out.suffix.lower() in samples.PICTURES
     check_applicable(given(context), {"count": (drawn, "--out is a picture")})
     require(count >= 1, f"the number of rows in the picture must be at least 1, but is {count}")
-    k, source = api.load(backend), load_model(model)
-    check_restores(source)
-    rows, data_set = datasets.read_rows(data)
-    shape = samples.picture_shape(
-        source.n_visible,
-        data_set.image_shape if data_set else None, data_set.image_order if data_set else "C",
-    )  # fmt: skip
     if out is not None:
         samples.check_suffix(out)
-        check_writable(out, model)
+        check_writable(out, model, Path(data.removesuffix(":test").removesuffix(":train")))
+    k, source = api.load(backend), load_model(model)
+    restoration.check_restores(source)
+    rows, data_set = datasets.read_rows(data)
+    shape = samples.picture_shape(source.n_visible, data_set)
     if flip is not None:
         damaged = damage.flipped(rows, flip, seed)
     elif missing is not None:
         damaged = damage.missing(rows, missing, seed)
     else:
         damaged = damage.without_half(rows, str(half), shape)
-    base = base_rates(data_set.train if data_set else rows, "")
+    trained = data_set.train if data_set else rows
+    base = base_rates(trained, f"the train split of {data_set.name}" if data_set else "the rows given")
+    restoration.check(source, damaged, base, sweeps, seed)
     with steps(len(rows), "checking the kernels") as shown:
         gate.demand(backend)
         shown.now("restoring")
-        found = restored(k, source, rows, damaged, base, sweeps, seed, shown.advance)
-    facts: dict[str, Any] = {"sweeps": sweeps, "backend": backend, "seed": seed}
+        found = restoration.restore(k, source, damaged, base, sweeps, seed, shown.advance)
+    facts = {"base": base.source, "sweeps": sweeps, "backend": backend, "seed": seed}
     show_restored(found, facts, as_json)
-    if out is not None:
-        if drawn:
-            samples.save_triples(
-                out, rows[:count], damaged.seen[:count], found.probability[:count], shape
-            )
-        else:
-            samples.save(out, found.probability, shape)
-        if not as_json:
-            answer.print(
-                f"{out}: {'rows as they were, damaged and restored' if drawn else 'probabilities'}"
-            )
+    if out is None:
+        return
+    what = "probabilities"
+    if drawn:
+        what = "rows as they were, damaged and restored"
+        samples.save_triples(out, rows[:count], damaged.seen[:count], found.probability[:count], shape)
+    else:
+        samples.save(out, found.probability, shape)
+    if not as_json:
+        answer.print(f"{out}: {what}")

@@ -1,4 +1,4 @@
-"""How `ebmbench evaluate` shows what it found: a table and a sentence, or JSON."""
+"""How `ebmbench evaluate` and `restore` show what they found: a table and a sentence, or JSON."""
 
 import json
 from typing import Any
@@ -66,30 +66,38 @@ def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
 
 
 def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
-    """A `Restored`."""
+    """A `Restored`; facts: what else JSON says, `base` and `sweeps` among it."""
+    scores = {"base_rates": found.base_rates, "model": found.model}
     if as_json:
-        scores = {
+        fields = {
             f"{name}_{field}": value
-            for name, score in (("model", found.model), ("independent", found.independent))
-            for field, value in score._asdict().items()
-        }
-        more = {"damaged_wrong": found.damaged, "counted": found.n_counted, "gain": found.gain}
-        print(json.dumps(scores | more | facts, indent=2))
+            for name, score in scores.items() for field, value in score._asdict().items()
+        } | {
+            "fewer": found.fewer, "fewer_std_error": found.fewer_std_error, "gain": found.gain,
+            "damaged_wrong": found.damaged, "counted": found.n_counted,
+        }  # fmt: skip
+        print(json.dumps(fields | facts, indent=2))
         return
     table = Table(box=None, header_style="bold")
     for heading in ("", "bits wrong, %", "nats a bit"):
         table.add_column(heading, justify="right" if heading else "left")
     if found.damaged is not None:
         table.add_row("as damaged", f"{100 * found.damaged:.2f}", "")
-    for name, score in (("base rates alone", found.independent), ("the model", found.model)):
-        wrong = f"{100 * score.wrong:.2f} +- {100 * score.std_error:.2f}"
-        table.add_row(name, wrong, f"{score.nats:.4f}")
+    for name, score in scores.items():
+        wrong = _per_cent(score.wrong, score.wrong_std_error)
+        table.add_row(name.replace("_", " "), wrong, f"{score.nats:.4f}")
     print_table(table)
-    answer.print(
-        f"of {found.n_counted:,} bits of {len(found.probability):,} rows, {facts['sweeps']} sweeps"
-    )
+    rows = len(found.probability)
+    answer.print(f"of {found.n_counted:,} bits in {rows:,} rows; {facts['sweeps']} sweeps a row")
+    fewer = _per_cent(found.fewer, found.fewer_std_error)
+    answer.print(f"{fewer} % of the bits are gained over base rates, those of {facts['base']}")
     if not found.gain:
-        answer.print("no gain: the model restores no more than base rates do")
+        answer.print("no gain beyond three standard errors")
+
+
+def _per_cent(share: float, std_error: float | None) -> str:
+    told = f"{100 * share:.2f}"
+    return told if std_error is None else f"{told} +- {100 * std_error:.2f}"
 
 
 def _print(result: Any) -> None:

@@ -43,9 +43,7 @@ def sample(
     check_applicable(given(context), {"sweeps": (walks, "the model is sampled by chains")})
     real = source.visible in ("Gaussian", "real")
     like = datasets.load(dataset, real=real) if dataset else None
-    shape = picture_shape(
-        source.n_visible, like.image_shape if like else None, like.image_order if like else "C"
-    )
+    shape = picture_shape(source.n_visible, like)
     check_suffix(out)
     check_writable(out, model)
     how = f"after {sweeps} sweeps" if walks else "of noise"

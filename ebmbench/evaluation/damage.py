@@ -16,27 +16,31 @@ HALVES = ("upper", "lower", "left", "right")
 class Damaged(NamedTuple):
     """All [n_rows, n_visible].
 
-    seen: float64, what is left of the rows, NaN where a unit is missing; evidence: float64, log-odds of
-    each unit; counted: bool, the units that are to be restored.
+    rows: binary, as they were; seen: float64, what is left of them, NaN where a unit is missing;
+    evidence: float64, of each unit; counted: bool, the units that are to be restored.
     """
 
+    rows: np.ndarray
     seen: np.ndarray
     evidence: np.ndarray
     counted: np.ndarray
 
 
 def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
-    """Each bit turned over with probability `rate`, 0 < rate <= 1/2; any may be wrong, so all count."""
+    """Each bit turned over with probability `rate`, 0 < rate <= 1/2; any may be wrong, so all count.
+
+    The evidence knows the rate.
+    """
     rows = check_rows(rows, binary=True)
     require(0.0 < rate <= 0.5, f"bits are turned over at a rate above 0 and at most 0.5, not {rate:g}")
     turned = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < rate
     seen = np.where(turned, 1.0 - rows, rows)
     odds = np.log1p(-rate) - np.log(rate)
-    return Damaged(seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
+    return Damaged(rows, seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
 
 
 def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
-    """Each unit is missing with probability `share`, 0 < share <= 1, whatever it was."""
+    """Each unit is missing, completely at random, with probability `share`, 0 < share <= 1."""
     rows = check_rows(rows, binary=True)
     require(0.0 < share <= 1.0, f"the missing share must be above 0 and at most 1, but is {share:g}")
     lost = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < share
@@ -46,11 +50,14 @@ def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
 
 def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
     """The upper, lower, left or right half of each picture is missing; a line in the middle stays."""
-    rows = check_rows(rows, shape.height * shape.width, binary=True)
+    rows = check_rows(rows, binary=True)
+    size = f"{shape.height}x{shape.width}"
+    fits = rows.shape[1] == shape.height * shape.width
+    require(fits, f"rows of {rows.shape[1]} units are no pictures of {size}")
     if half not in HALVES:
         raise unknown("half", half, list(HALVES))
     lines = shape.height if half in ("upper", "lower") else shape.width
-    require(lines >= 2, f"pictures of {shape.height}x{shape.width} have no {half} half")
+    require(lines >= 2, f"pictures of {size} have no {half} half")
     lost = np.zeros((shape.height, shape.width), bool)
     view = lost if half in ("upper", "lower") else lost.T
     view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True
@@ -59,4 +66,4 @@ def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
 
 def _without(rows: np.ndarray, lost: np.ndarray) -> Damaged:
     known = np.where(rows == 1, np.inf, -np.inf)
-    return Damaged(np.where(lost, np.nan, rows), np.where(lost, 0.0, known), lost)
+    return Damaged(rows, np.where(lost, np.nan, rows), np.where(lost, 0.0, known), lost)

@@ -19,50 +19,66 @@ from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
-from ebmbench.randomness import Key, Stream
-from ebmbench.samplers.posterior import posterior_means
+from ebmbench.randomness import Key, Stream, check_seed
+from ebmbench.samplers.posterior import check_sweeps, posterior_means
 
 _BLOCK = 500  # rows whose chains walk at a time
 _LEAST = 2.0**-52  # a probability of what came true, so that its log is finite
 
 
 class Score(NamedTuple):
-    """wrong: the share of the counted bits that are restored wrongly, and its standard error over rows.
+    """wrong: the share of the counted bits that are restored wrongly.
 
-    nats: mean log probability of the right value of a counted bit.
+    wrong_std_error: of that share over rows, None of a single row; nats: mean log probability of the
+    right value of a counted bit. Both suffer where a model's chains are short or stay in a wrong mode.
     """
 
     wrong: float
-    std_error: float
+    wrong_std_error: float | None
     nats: float
 
 
 class Restored(NamedTuple):
     """probability: of a bit being 1 given what is left, float64 [n_rows, n_visible].
 
-    model, independent: scores of the model and of the base rates; damaged: the share of the counted bits
-    that were wrong before, None where they were missing; n_counted: bits; gain: whether the model is
-    wrong less often than the base rates, by three standard errors of the difference.
+    model, base_rates: their scores; fewer, fewer_std_error: by how much the model's share of wrong bits
+    is below that of the base rates, each row against itself; damaged: the share of the counted bits that
+    were wrong before, None where they were missing; n_counted: bits.
     """
 
     probability: np.ndarray
     model: Score
-    independent: Score
+    base_rates: Score
+    fewer: float
+    fewer_std_error: float | None
     damaged: float | None
     n_counted: int
-    gain: bool
+
+    @property
+    def gain(self) -> bool:
+        """Whether the model is wrong less often than the base rates, by three standard errors."""
+        return self.fewer_std_error is not None and self.fewer > 3.0 * self.fewer_std_error
 
 
 def check_restores(model: Model | DBM) -> None:
     """`UserError` for a model that has no Gibbs sampler of binary visible units."""
-    fits = isinstance(model, RBM | DBM)
-    require(fits, f"rows are restored by an RBM or a DBM of binary units, not by a {model.kind}")
+    sentence = f"rows are restored by an RBM or a DBM of binary units, not by the kind {model.kind}"
+    require(isinstance(model, RBM | DBM), sentence)
+
+
+def check(model: RBM | DBM, damaged: Damaged, base: BaseRates, sweeps: int, seed: int) -> None:
+    """`UserError` for what `restore` cannot do."""
+    check_restores(model)
+    check_rows(damaged.rows, model.n_visible, binary=True)
+    fits = base.bias.shape == (model.n_visible,)
+    require(fits, f"base rates {list(base.bias.shape)} do not fit {model.n_visible} visible units")
+    check_sweeps(sweeps)
+    check_seed(seed)
 
 
 def restore(
     k: Backend,
     model: RBM | DBM,
-    rows: np.ndarray,
     damaged: Damaged,
     base: BaseRates,
     sweeps: int = 200,
@@ -71,36 +87,31 @@ def restore(
 ) -> Restored:
     """What the model makes of damaged rows, held against the rows as they were.
 
-    rows: binary [n_rows, n_visible]; base: of units by themselves, where chains start, too; sweeps: of
-    each row's chain, see `posterior_means`; finished: told of rows as they are done.
-    Raises `UserError` for what does not fit.
+    base: of units by themselves, where chains start, too; sweeps: of each row's chain, see
+    `posterior_means`; finished: told of rows as they are done. Raises `UserError` for what does not fit.
     """
-    check_restores(model)
-    rows = check_rows(rows, model.n_visible, binary=True)
-    require(damaged.seen.shape == rows.shape, "the damaged rows are not those that are given")
+    check(model, damaged, base, sweeps, seed)
+    rows, seen, evidence, counted = damaged
     # Of a DBM nothing is known of the other even layers.
     whole = model.bipartite if isinstance(model, DBM) else model
-    unknown = whole.n_visible - model.n_visible
-    bias = np.pad(base.bias, (0, unknown))
+    others = 0, whole.n_visible - model.n_visible
+    bias, evidence_of_all = np.pad(base.bias, others), np.pad(evidence, ((0, 0), others))
     found = []
     for first in range(0, len(rows), _BLOCK):
-        evidence = np.pad(damaged.evidence[first : first + _BLOCK], ((0, 0), (0, unknown)))
+        here = evidence_of_all[first : first + _BLOCK]
         key = Key(seed, Stream.SAMPLES, chain=first)
-        found.append(posterior_means(k, whole, evidence, bias, sweeps, key)[:, : model.n_visible])
-        finished(len(evidence))
+        found.append(posterior_means(k, whole, here, bias, sweeps, key)[:, : model.n_visible])
+        finished(len(here))
     probability = np.concatenate(found)
-    alone = expit(base.bias + damaged.evidence)
-    missing = np.isnan(damaged.seen[damaged.counted]).any()
-    by_model, by_base = (_wrong(p, rows, damaged.counted) for p in (probability, alone))
-    counts = damaged.counted.sum(axis=1)
-    fewer, std_error = _share(by_base - by_model, counts)
+    alone, counts = expit(base.bias + evidence), counted.sum(axis=1)
+    by_model, by_base = (_wrong(p, rows, counted) for p in (probability, alone))
     return Restored(
         probability,
-        Score(*_share(by_model, counts), _nats(probability, rows, damaged.counted)),
-        Score(*_share(by_base, counts), _nats(alone, rows, damaged.counted)),
-        None if missing else float((damaged.seen != rows)[damaged.counted].mean()),
+        Score(*_share(by_model, counts), _nats(probability, rows, counted)),
+        Score(*_share(by_base, counts), _nats(alone, rows, counted)),
+        *_share(by_base - by_model, counts),
+        None if np.isnan(seen[counted]).any() else float((seen != rows)[counted].mean()),
         int(counts.sum()),
-        fewer > 3.0 * std_error,
     )
 
 
@@ -109,11 +120,13 @@ def _wrong(p: np.ndarray, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return (((p > 0.5) != rows) & counted).sum(axis=1)
 
 
-def _share(numbers: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+def _share(numbers: np.ndarray, counts: np.ndarray) -> tuple[float, float | None]:
     """Sum of numbers over that of counts, both [n_rows], and its standard error over rows: a ratio's."""
-    share, n = numbers.sum() / counts.sum(), len(counts)
-    spread = np.sqrt(((numbers - share * counts) ** 2).sum() * n / (n - 1)) if n > 1 else np.inf
-    return float(share), float(spread / counts.sum())
+    share, n = float(numbers.sum() / counts.sum()), len(counts)
+    if n == 1:
+        return share, None
+    spread = np.sqrt(((numbers - share * counts) ** 2).sum() * n / (n - 1))
+    return share, float(spread / counts.sum())
 
 
 def _nats(p: np.ndarray, rows: np.ndarray, counted: np.ndarray) -> float:

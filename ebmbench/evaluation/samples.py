@@ -32,13 +32,12 @@ class PictureShape(NamedTuple):
     order: Literal["C", "F"] = "C"
 
 
-def picture_shape(
-    n_visible: int, shape: tuple[int, int] | None, order: Literal["C", "F"] = "C"
-) -> PictureShape:
-    """`shape` if given, else a square where the number of units is one, else a single line.
+def picture_shape(n_visible: int, like: Any = None) -> PictureShape:
+    """That of a data set's pictures if it has one, else a square if n_visible is one, else a line.
 
-    Raises `UserError` where the shape does not hold n_visible pixels.
+    like: a `Dataset` or None. Raises `UserError` where its shape does not hold n_visible pixels.
     """
+    shape: tuple[int, int] | None = like.image_shape if like else None
     if shape is None:
         side = int(np.sqrt(n_visible))
         shape = (side, side) if side * side == n_visible else (1, n_visible)
@@ -46,7 +45,7 @@ def picture_shape(
         raise UserError(
             f"pictures of {shape[0]}x{shape[1]} do not fit a model of {n_visible} visible units"
         )
-    return PictureShape(*shape, order)
+    return PictureShape(*shape, like.image_order if like else "C")
 
 
 def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarray:
@@ -125,21 +124,14 @@ def save(path: Path, rows: np.ndarray, shape: PictureShape) -> None:
     """Write rows as a picture or as an array, by the suffix of the path; `UserError` if unknown."""
     check_suffix(path)
     suffix = path.suffix.lower()
-    buffer = io.BytesIO()
-    if suffix == ".npz":
-        np.savez_compressed(buffer, x=rows)
-    elif suffix == ".npy":
-        np.save(buffer, rows, allow_pickle=False)
-    else:
+    if suffix in PICTURES:
         # Binary rows are black and white even where all are alike; real ones use their whole range.
-        low, high = np.nanmin(rows), np.nanmax(rows)
-        if rows.dtype == np.uint8:
-            low, high = 0.0, 1.0
-        _render(buffer, tiles(rows, shape), suffix[1:], float(low), float(high))
-    try:
-        write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+        low, high = (0.0, 1.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
+        _write(path, lambda file: _render(file, tiles(rows, shape), suffix[1:], low, high))
+    elif suffix == ".npz":
+        _write(path, lambda file: np.savez_compressed(file, x=rows))
+    else:
+        _write(path, lambda file: np.save(file, rows, allow_pickle=False))
 
 
 def save_triples(
@@ -147,15 +139,25 @@ def save_triples(
 ) -> None:
     """A picture of rows [n, n_visible] in [0, 1] beside what is left of them and what was made of that.
 
-    NaN is drawn as what is missing. `UserError` as `save`.
+    NaN, what is missing, is drawn in a grey. `UserError` as `save`.
     """
     height, width, order = shape
-    pictures = [
-        [one.reshape(height, width, order=order) for one in triple]
-        for triple in zip(rows.astype(float), damaged, restored, strict=True)
-    ]
-    beside = np.array([np.hstack(triple).ravel() for triple in pictures])
-    save(path, beside, PictureShape(height, 3 * width))
+    gap = np.full((height, 1), np.nan)
+    beside = []
+    for triple in zip(rows.astype(float), np.nan_to_num(damaged, nan=0.5), restored, strict=True):
+        first, second, third = (one.reshape(height, width, order=order) for one in triple)
+        beside.append(np.hstack([first, gap, second, gap, third, gap, gap]).ravel())
+    sheet = tiles(np.array(beside), PictureShape(height, 3 * width + 4))[:, :-2]
+    _write(path, lambda file: _render(file, sheet, path.suffix.lower()[1:], 0.0, 1.0))
+
+
+def _write(path: Path, fill: Callable[[io.BytesIO], Any]) -> None:
+    buffer = io.BytesIO()
+    fill(buffer)
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _render(buffer: io.BytesIO, sheet: np.ndarray, kind: str, low: float, high: float) -> None:

@@ -24,8 +24,8 @@ class Chains(NamedTuple):
 def independent(k: Backend, model: Model, count: int, key: Key, bias: np.ndarray | None = None) -> Rows:
     """`count` states v of units without weights, with the uniforms of layer START.
 
-    bias: that of binary units, v_i ~ sigmoid(bias_i), [n_visible]; mean and precision of Gaussian
-    ones, [2, n_visible]; by default the model's own.
+    bias: that of binary units, v_i ~ sigmoid(bias_i), [n_visible], or of each row its own, [count,
+    n_visible]; mean and precision of Gaussian ones, [2, n_visible]; by default the model's own.
     """
     if isinstance(model, GaussianRBM):
         mean, precision = (model.b, model.precision) if bias is None else bias
