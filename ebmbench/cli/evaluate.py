@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ebmbench.cli.console import steps
-from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
+from ebmbench.cli.options import Backend, Data, ModelFile, Seed, check_applicable, given
 from ebmbench.cli.results import show, show_classified, show_compared
 from ebmbench.errors import UserError
 
@@ -13,9 +13,7 @@ from ebmbench.errors import UserError
 def evaluate(
     context: typer.Context,
     model: ModelFile,
-    data: Annotated[
-        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
-    ],
+    data: Data,
     method: Annotated[
         list[str] | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ebmbench.cli.console import answer, steps
-from ebmbench.cli.options import Backend, ModelFile, Seed, check_applicable, given
+from ebmbench.cli.options import Backend, Data, ModelFile, Seed, check_applicable, given
 from ebmbench.cli.results import show_restored
 from ebmbench.options import require
 
@@ -14,9 +14,7 @@ from ebmbench.options import require
 def restore(
     context: typer.Context,
     model: ModelFile,
-    data: Annotated[
-        str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
-    ],
+    data: Data,
     flip: Annotated[
         float | None, typer.Option(help="Turn each bit over with this probability, at most 0.5.")
     ] = None,

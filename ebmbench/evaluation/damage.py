@@ -33,8 +33,7 @@ def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
     """
     rows = check_rows(rows, binary=True)
     require(0.0 < rate <= 0.5, f"bits are turned over at a rate above 0 and at most 0.5, not {rate:g}")
-    turned = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < rate
-    seen = np.where(turned, 1.0 - rows, rows)
+    seen = np.where(_hit(rows, rate, seed), 1.0 - rows, rows)
     odds = np.log1p(-rate) - np.log(rate)
     return Damaged(rows, seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
 
@@ -43,7 +42,7 @@ def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
     """Each unit is missing, completely at random, with probability `share`, 0 < share <= 1."""
     rows = check_rows(rows, binary=True)
     require(0.0 < share <= 1.0, f"the missing share must be above 0 and at most 1, but is {share:g}")
-    lost = uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < share
+    lost = _hit(rows, share, seed)
     require(bool(lost.any()), f"at a share of {share:g} no unit of these rows is missing")
     return _without(rows, lost)
 
@@ -62,6 +61,11 @@ def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
     view = lost if half in ("upper", "lower") else lost.T
     view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True
     return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape))
+
+
+def _hit(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
+    """Which units damage strikes, each for itself."""
+    return uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < probability
 
 
 def _without(rows: np.ndarray, lost: np.ndarray) -> Damaged:
