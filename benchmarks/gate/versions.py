@@ -24,13 +24,9 @@ class Version(NamedTuple):
     def measure(self, what: str, names: Sequence[str]) -> dict[str, Any] | str:
         """What `benchmarks.gate.measure` prints in a process of its own, or why it printed nothing.
 
-        Machine code is kept in a folder of this version's own: Numba's cache does not see that a helper
-        in another file has changed.
+        Versions whose kernels have the same sources share their machine code (see `ebmbench.compile`).
         """
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join((str(self.folder), str(ROOT))),
-            "NUMBA_CACHE_DIR": str(self.folder / "cache"),
-        }
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(self.folder), str(ROOT)))}
         command = [sys.executable, "-P", "-m", "benchmarks.gate.measure", what, *names]
         try:
             done = subprocess.run(

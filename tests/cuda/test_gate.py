@@ -28,10 +28,14 @@ def sizes_of(job):
     return LONG_SIZES if job.startswith(LONG) else SIZES
 
 
+# What takes seconds in the simulator at a larger size, as each thread of a block is one of Python's.
+SLOW = ("train", "moments", "pseudolikelihood", "ratio_matching", "score_matching")
+
+
 def cases():
     """Every job at its sizes; where there is no GPU, one size of each is enough for most runs."""
     for job in (*JOBS, *ROUNDED):
-        slow = SIMULATED and (job.startswith("train_masked") or "network" in job)
+        slow = SIMULATED and (job.startswith(SLOW) or "network" in job)
         for size in sizes_of(job):
             long = "bfloat16" in job or size != ((1, 7, 3) if slow else (31, 33, 7))
             yield pytest.param(job, size, id=f"{job}-{size}", marks=pytest.mark.long if long else ())
