@@ -10,6 +10,8 @@ from typing import Any
 _PUBLIC = {
     "RBM": ("ebmbench.models.rbm", "RBM"),
     "GaussianRBM": ("ebmbench.models.gaussian_rbm", "GaussianRBM"),
+    "BoltzmannMachine": ("ebmbench.models.boltzmann", "BoltzmannMachine"),
+    "BayesNet": ("ebmbench.models.bayes_net", "BayesNet"),
     "DBN": ("ebmbench.models.dbn", "DBN"),
     "DBM": ("ebmbench.models.dbm", "DBM"),
     "MLP": ("ebmbench.models.mlp", "MLP"),
@@ -25,6 +27,8 @@ _PUBLIC = {
     "Checkpoint": ("ebmbench.training.checkpoint", "Checkpoint"),
     "initial_model": ("ebmbench.training.fit", "initial_model"),
     "initial_gaussian_model": ("ebmbench.training.fit", "initial_gaussian_model"),
+    "initial_boltzmann_machine": ("ebmbench.training.initial", "initial_boltzmann_machine"),
+    "initial_bayes_net": ("ebmbench.training.initial", "initial_bayes_net"),
     "initial_dbm": ("ebmbench.training.joint", "initial_dbm"),
     "initial_network": ("ebmbench.training.initial", "initial_network"),
     "initial_gan": ("ebmbench.training.initial", "initial_gan"),

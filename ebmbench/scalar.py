@@ -228,6 +228,22 @@ def log(x):
 
 
 @jit(forceinline=True)
+def logit(u):
+    """The log odds at which a unit is on with probability u, for u of `unit_interval`.
+
+    u < sigmoid(x) where logit(u) < x, which many units of a chain that wait for each other are told
+    beforehand.
+    """
+    return _F32(log(u) - log(_F32(_ONE - u)))
+
+
+@jit(forceinline=True)
+def between(rest, base, beta, x):
+    """The path from base to x: (1 - beta) base + beta x, rest = 1 - beta."""
+    return _F32(mul(rest, base) + mul(beta, x))
+
+
+@jit(forceinline=True)
 def normal(u):
     """The standard normal variate whose distribution function is u, for u of `unit_interval`.
 

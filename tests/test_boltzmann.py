@@ -10,7 +10,6 @@ from scipy.special import logsumexp
 from test_gibbs import g_test
 
 from ebmbench import estimators
-from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import load
 from ebmbench.models import boltzmann
 from ebmbench.models.boltzmann import BoltzmannMachine
@@ -383,10 +382,3 @@ def test_what_cannot_be_is_said_in_one_sentence():
     assert "grid" in complaint(K.put, MODEL, "grid")
     centred = Fit(K, MODEL, ROWS, "exact", None, SGD(centred=True))
     assert "no centre for boltzmann_machine" in complaint(centred.advance, 1)
-
-
-def test_a_backend_without_it_says_so():
-    message = complaint(load("cpu").put, MODEL)
-    assert message == "backend cpu has no put for boltzmann_machine"
-    with pytest.raises(Unavailable):
-        load("cpu").log_z(MODEL)

@@ -20,9 +20,10 @@ from ebmbench.randomness import Key, Stream
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SEEDS = range(6)
-BACKENDS = {"rbm": "cpu", "boltzmann_machine": "reference", "gaussian": "cpu"}
+BACKENDS = dict.fromkeys(truths.FAMILIES, "cpu")
 SETTINGS = {
     "rbm": {"centred": True, "updates": 200},
+    "bayes_net": {"updates": 300},
     "boltzmann_machine": {"updates": 200},
     "gaussian": {"updates": 200},
 }
@@ -70,6 +71,11 @@ def test_the_divergence_from_an_rbm_falls_with_the_rows(estimator):
 def test_the_error_of_a_boltzmann_machine_falls_with_the_square_root(estimator):
     """The norm of 21 errors spreads by 0.2 in its logarithm, a median of six by 0.1, a slope by 0.06."""
     assert slope("boltzmann_machine", estimator, 300, 3000) == pytest.approx(-0.5, abs=0.2)
+
+
+def test_the_error_of_a_bayes_net_falls_with_the_square_root():
+    """As of the Boltzmann machine: it has as many parameters."""
+    assert slope("bayes_net", "exact", 300, 3000) == pytest.approx(-0.5, abs=0.2)
 
 
 @pytest.mark.parametrize("noise", [0.0, DENOISING])
@@ -197,14 +203,14 @@ def test_a_suite_makes_rows(tmp_path):
     path.write_text(
         "[[consistency]]\nfamily = 'boltzmann_machine'\nbackend = 'reference'\nupdates = 20\n"
         "estimator = [{ name = 'exact' }, { name = 'nce', ratio = 2 }]\nn = [50, 100]\n"
-        "[[consistency]]\nfamily = 'boltzmann_machine'\nbackend = 'cpu'\n"
-        "estimator = { name = 'exact' }\nn = 50\n"
+        "[[consistency]]\nfamily = 'gaussian'\nbackend = 'cpu'\n"
+        "estimator = { name = 'pseudolikelihood' }\nn = 50\n"
     )
     suite = spec.load(str(path))
     harness.run(suite, tmp_path / "out")
     rows = table.load_table(tmp_path / "out").rows
     assert list(rows["status"]) == ["done"] * 4 + ["unavailable"]
-    assert rows["reason"].iloc[-1] == "backend cpu has no put for boltzmann_machine"
+    assert "pseudolikelihood needs binary visible units" in rows["reason"].iloc[-1]
     done = rows[:4]
     assert list(done["task"]) == ["consistency"] * 4
     assert sorted(zip(done["estimator"], done["n"], strict=True)) == [
@@ -224,7 +230,7 @@ def test_the_suite_of_the_package_is_sound():
     assert {case.seed for case in suite.cases} == set(range(8))
     kinds = {(case.family, case.estimator["name"]) for case in suite.cases}
     wanted = {(family, name) for family in ("rbm", "boltzmann_machine") for name in RATES}
-    assert kinds == wanted | {("gaussian", "score_matching")}
+    assert kinds == wanted | {("gaussian", "score_matching"), ("bayes_net", "exact")}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ JOBS = [
     "mean_field (grid)",
     *(f"{job} (gaussian)" for job in ("gibbs", "temper", "anneal", "score_matching")),
     "ratio_matching (float)",
+    *(f"{job} (undirected)" for job in ("gibbs", "temper", "anneal", "nce", "pseudolikelihood")),
 ]
 
 

@@ -19,6 +19,7 @@ COMPILED = {"kernels.api", "models.rbm.RBM", "models.rbm.GRID_STEP", "models.ari
     *("models.mlp.MLP", "models.mlp.Activations", "models.dropout.Dropout"),
     *(f"models.enumerate.{name}" for name in ("MOST_UNITS", "Moments", "check_enumerable")),
     *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
+    *("models.boltzmann.BoltzmannMachine", "models.boltzmann.PairMoments", "models.bayes_net.BayesNet"),
 }
 
 # A module may import BASE, its own layer, and what its layer names here. The longest prefix counts.

@@ -41,6 +41,7 @@ def evaluate(
 ) -> None:
     """Estimate log Z and the mean log-likelihood (of Gaussian units: log density) of data, in nats a row.
 
+    A Bayesian network comes normalised: its log-likelihood is exact.
     Of a DBN or a DBM a lower bound on it, of a classifier the share of rows that it tells wrong, and of
     a GAN, which has no likelihood, how its samples compare with the data.
 
@@ -50,6 +51,8 @@ def evaluate(
     from ebmbench.evaluation import sandwich
     from ebmbench.kernels import api
     from ebmbench.models.augmented import AugmentedMLP
+    from ebmbench.models.dbm import DBM
+    from ebmbench.models.dbn import DBN
     from ebmbench.models.gan import GAN
     from ebmbench.models.mlp import MLP
     from ebmbench.models.storage import load_model
@@ -71,7 +74,9 @@ def evaluate(
         check_applicable(names, energies)
         networks[source.kind](k, source, data, facts, as_json)
         return
-    check_applicable(names, _applicable(methods or sandwich.DEFAULT, settings, source))
+    deep = isinstance(source, DBN | DBM)
+    used = methods or (sandwich.DEFAULT if deep else sandwich.default_methods(source))
+    check_applicable(names, _applicable(used, settings, source))
     _weigh(k, source, data, methods, settings, samples, facts, as_json)
 
 
@@ -115,13 +120,10 @@ def _weigh(
     from ebmbench.harness import gate
     from ebmbench.models.dbm import DBM
     from ebmbench.models.dbn import DBN
-    from ebmbench.models.rbm import TwoLayers
     from ebmbench.models.rows import check_states
-    from ebmbench.options import require
     from ebmbench.partition import base_rates
 
     deep, seed = isinstance(model, DBN | DBM), facts["seed"]
-    require(deep or isinstance(model, TwoLayers), f"a model of the kind {model.kind} has no log Z")
     rows, source = datasets.read_rows(data, real=model.visible == "Gaussian")
     if deep:
         bounds.checked(rows, model)

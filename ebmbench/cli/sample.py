@@ -25,13 +25,14 @@ def sample(
 ) -> None:
     """Sample from a model by block Gibbs sampling, and draw or save what comes.
 
-    Of a DBN the top RBM is sampled, and what comes passes down through the other layers. A GAN makes
-    its samples of noise.
+    Of a DBN the top RBM is sampled, and what comes passes down through the other layers. A Bayesian
+    network is drawn unit after unit, each given its parents, and a GAN makes its samples of noise.
     """
     from ebmbench import datasets
     from ebmbench.evaluation.samples import check_kind, check_suffix, draw, picture_shape, save
     from ebmbench.files import check_writable
     from ebmbench.kernels import api
+    from ebmbench.models.bayes_net import BayesNet
     from ebmbench.models.gan import GAN
     from ebmbench.models.storage import load_model
     from ebmbench.randomness import check_seed
@@ -39,14 +40,15 @@ def sample(
     loaded = api.load(backend)
     source = load_model(model)
     check_kind(source)
-    walks = source.kind != GAN.kind
+    how = {GAN.kind: "of noise", BayesNet.kind: "each drawn by itself"}.get(source.kind)
+    walks = how is None
     check_applicable(given(context), {"sweeps": (walks, "the model is sampled by chains")})
     real = source.visible in ("Gaussian", "real")
     like = datasets.load(dataset, real=real) if dataset else None
     shape = picture_shape(source.n_visible, like)
     check_suffix(out)
     check_writable(out, model)
-    how = f"after {sweeps} sweeps" if walks else "of noise"
+    how = how or f"after {sweeps} sweeps"
     with busy(f"{count} samples {how}"):
         rows = draw(loaded, source, count, sweeps, check_seed(seed))
     save(out, rows, shape)

@@ -11,11 +11,20 @@ from ebmbench.cli.options import Backend, Seed, check_applicable, given
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Option(help="What to train: rbm, dbn, dbm, mlp or gan.")] = "rbm",
+    model: Annotated[
+        str, typer.Option(help="What to train: rbm, boltzmann_machine, bayes_net, dbn, dbm, mlp or gan.")
+    ] = "rbm",
     dataset: Annotated[str, typer.Option(help="A data set's name, or an .npz, .npy or .csv file.")] = (
         "digits"
     ),
-    estimator: Annotated[str, typer.Option(help="How to train rbm and dbn; see `ebmbench list`.")] = "cd",
+    estimator: Annotated[
+        str,
+        typer.Option(
+            help="How to train models of energies; see `ebmbench list`.  "
+            "[cd; boltzmann_machine: pseudolikelihood; bayes_net: exact]",
+            show_default=False,
+        ),
+    ] = "cd",
     hidden: Annotated[
         list[str] | None,
         typer.Option(help="Hidden units; of several layers as 500,1000, or given several times.  [64]"),
@@ -102,6 +111,9 @@ def train(
     ] = 0.0,
 ) -> int:
     """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
+
+    Or a model without hidden units: a Boltzmann machine, or a Bayesian network in the order of the data's
+    columns, each unit a logistic regression on those before it.
 
     A DBM's layers are trained one upon the other for --epochs, 0 for none, and then together. A GAN's
     discriminator has the generator's hidden layers the other way about.

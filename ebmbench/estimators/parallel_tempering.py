@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows, Tree
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.tempering import (
@@ -49,7 +49,7 @@ class Config:
         return f"PT-{self.k}"
 
 
-def init(k: Backend, model: TwoLayers, config: Config, key: Key, base: np.ndarray) -> Ladders:
+def init(k: Backend, model: Model, config: Config, key: Key, base: np.ndarray) -> Ladders:
     """Ladders between the data's base rates and the model."""
     betas = spaced(config.temperatures)
     return start(k, model, config.chains, betas, base, key._replace(stream=Stream.CHAINS))

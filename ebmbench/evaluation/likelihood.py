@@ -8,7 +8,7 @@ import numpy as np
 
 from ebmbench import partition
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.models.rows import check_states
 from ebmbench.partition import BaseRates, LogZ, base_rates
 from ebmbench.randomness import check_seed
@@ -26,14 +26,14 @@ class Likelihood:
     what: ClassVar[str] = "log-likelihood"
 
 
-def mean_free_energy(k: Backend, model: TwoLayers, rows: np.ndarray) -> float:
+def mean_free_energy(k: Backend, model: Model, rows: np.ndarray) -> float:
     """Mean F(v) of rows, nats."""
     return float(k.free_energy(k.put(model), k.put_rows(rows)).mean())
 
 
 def evaluate(
     k: Backend,
-    model: TwoLayers,
+    model: Model,
     rows: np.ndarray,
     method: str = "ais",
     settings: dict[str, Any] | None = None,
@@ -57,7 +57,7 @@ def evaluate(
 
 
 def prepared(
-    model: TwoLayers, rows: np.ndarray, base: BaseRates | None, seed: int
+    model: Model, rows: np.ndarray, base: BaseRates | None, seed: int
 ) -> tuple[np.ndarray, BaseRates]:
     """The rows, checked against the model, and where annealing starts: by default at their rates."""
     rows = check_states(rows, model)

@@ -10,15 +10,18 @@ import numpy as np
 from ebmbench.errors import UserError
 from ebmbench.evaluation.adversarial import generate
 from ebmbench.files import write_atomically
-from ebmbench.kernels.api import Backend
+from ebmbench.kernels.api import Backend, Rows
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import RBM, TwoLayers
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
-from ebmbench.samplers.gibbs import advance, start
+from ebmbench.samplers.gibbs import Chains, advance, start
 
 PICTURES = (".png", ".svg", ".pdf")
 ARRAYS = (".npz", ".npy")
@@ -52,27 +55,39 @@ def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarr
     """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
 
     uint8 for binary units; for Gaussian ones float32, with their noise. A DBM's chains are those of all
-    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once. A
-    GAN makes each row, float32, of noise, whatever the sweeps.
+    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once.
+    Whatever the sweeps, a Bayesian network's rows are independent draws, and a GAN makes each, float32,
+    of noise.
     """
     require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
     check_kind(model)
     return _DRAWS[model.kind](k, model, count, sweeps, Key(seed, Stream.SAMPLES))
 
 
-def _chains(k: Backend, model: TwoLayers, count: int, sweeps: int, key: Key) -> np.ndarray:
-    return _of_dbn(k, DBN((model,)), count, sweeps, key)
+def _chains(k: Backend, model: Model, count: int, sweeps: int, key: Key) -> np.ndarray:
+    return _states(k, model, _advanced(k, model, count, sweeps, key).v)
+
+
+def _advanced(k: Backend, model: Model, count: int, sweeps: int, key: Key) -> Chains:
+    return advance(k, k.put(model), start(k, model, count, key), sweeps)
+
+
+def _states(k: Backend, model: Model, rows: Rows) -> np.ndarray:
+    """The model's visible units on the host."""
+    return k.get_rows(rows).astype(np.float32 if isinstance(model, GaussianRBM) else np.uint8)
 
 
 def _of_dbn(k: Backend, model: DBN, count: int, sweeps: int, key: Key) -> np.ndarray:
     """Ancestral sampling (Hinton, Osindero & Teh 2006); the steps after the chains' go downwards."""
-    top = model.layers[-1]
-    chains = advance(k, k.put(top), start(k, top, count, key), sweeps)
-    rows, now = chains.v, chains.key
+    rows, now = _advanced(k, model.layers[-1], count, sweeps, key)
     for layer in reversed(model.layers[:-1]):
         rows, now = k.sample_visible(k.put(layer), rows, now), now.advance(1)
-    gaussian = isinstance(model.layers[0], GaussianRBM)
-    return k.get_rows(rows).astype(np.float32 if gaussian else np.uint8)
+    return _states(k, model.layers[0], rows)
+
+
+def _ancestral(k: Backend, model: BayesNet, count: int, sweeps: int, key: Key) -> np.ndarray:
+    """One sweep is an independent draw, so that no more are needed."""
+    return _chains(k, model, count, 1, key)
 
 
 def _of_dbm(k: Backend, model: DBM, count: int, sweeps: int, key: Key) -> np.ndarray:
@@ -88,6 +103,8 @@ def _of_gan(k: Backend, model: GAN, count: int, sweeps: int, key: Key) -> np.nda
 _DRAWS: dict[str, Callable[..., np.ndarray]] = {
     RBM.kind: _chains,
     GaussianRBM.kind: _chains,
+    BoltzmannMachine.kind: _chains,
+    BayesNet.kind: _ancestral,
     DBN.kind: _of_dbn,
     DBM.kind: _of_dbm,
     GAN.kind: _of_gan,

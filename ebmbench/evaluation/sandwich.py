@@ -17,7 +17,7 @@ from ebmbench import partition
 from ebmbench.evaluation.likelihood import Likelihood, mean_free_energy, prepared
 from ebmbench.kernels.api import Backend
 from ebmbench.models.enumerate import enumerable
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.partition import BaseRates, LogZ, ais, bridge, exact, reverse_ais
 from ebmbench.partition._works import Walks, forward, reverse
 
@@ -84,14 +84,16 @@ class Sandwich:
         return f"{said}; reverse AIS started from {back.start}"
 
 
-def default_methods(model: TwoLayers) -> list[str]:
-    """`DEFAULT`, and the exact value where the model allows it."""
+def default_methods(model: Model) -> list[str]:
+    """`DEFAULT`, and the exact value where the model allows it; that alone where nothing is summed."""
+    if model.summed_units == 0:
+        return [exact.NAME]
     return [*DEFAULT, *([exact.NAME] if enumerable(model) else [])]
 
 
 def sandwich(
     k: Backend,
-    model: TwoLayers,
+    model: Model,
     rows: np.ndarray,
     methods: list[str] | None = None,
     settings: dict[str, Any] | None = None,
@@ -116,7 +118,7 @@ def check(methods: list[str], settings: dict[str, Any]) -> Any:
 
 def estimates(
     k: Backend,
-    model: TwoLayers,
+    model: Model,
     rows: np.ndarray,
     methods: list[str] | None = None,
     settings: dict[str, Any] | None = None,
@@ -133,7 +135,7 @@ def estimates(
 
 def log_zs(
     k: Backend,
-    model: TwoLayers,
+    model: Model,
     methods: list[str] | None,
     settings: dict[str, Any] | None,
     base: BaseRates,
@@ -152,7 +154,7 @@ class _Shared:
     """Walks that are run when the first method needs them."""
 
     k: Backend
-    model: TwoLayers
+    model: Model
     methods: list[str]
     config: Any
     base: BaseRates

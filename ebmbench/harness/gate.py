@@ -17,6 +17,7 @@ import numpy as np
 
 from ebmbench.harness.gate_binary import PRODUCTS, BinaryJobs
 from ebmbench.harness.gate_gaussian import GaussianJobs
+from ebmbench.harness.gate_graphs import DirectedJobs, UndirectedJobs
 from ebmbench.harness.gate_networks import NetworkJobs
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.api import ARITHMETICS, Backend, load
@@ -33,6 +34,8 @@ SIZES = (
 )  # fmt: skip
 _ARITHMETICS = {(31, 33, 7): ARITHMETICS, _MANY_CHAINS: ("bfloat16", "bfloat16x2")}
 _ENUMERABLE = 12
+_JOINED = 200  # units that are all joined with each other; of 1,100 some would lie within rounding
+GRAPHS = {"directed": DirectedJobs, "undirected": UndirectedJobs}
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ def findings(
         if "float" in arithmetics:
             gaussian = [GaussianJobs(k, model, v) for k in both]
             yield from _compare(gaussian, "gaussian", size, n_hidden, only)
+        if "float" in arithmetics and n_visible <= _JOINED:
+            for label, kind in GRAPHS.items():
+                graphs = [kind(k, v) for k in both]
+                yield from _compare(graphs, label, size, graphs[0].host.summed_units, only)
         networks = [NetworkJobs(k, size, v) for k in both]
         yield from _compare(networks, "network", size, 0, only)
 
@@ -88,6 +95,7 @@ def labels() -> list[str]:
         name: PRODUCTS if name.startswith("bfloat16") else BinaryJobs.tolerances for name in ARITHMETICS
     }
     jobs["gaussian"] = GaussianJobs.tolerances
+    jobs |= {label: graphs.tolerances for label, graphs in GRAPHS.items()}
     jobs["network"] = NetworkJobs.tolerances
     return [f"{job} ({name})" for name, names in jobs.items() for job in names]
 

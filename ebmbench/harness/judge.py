@@ -11,7 +11,8 @@ from ebmbench.evaluation.mixture import baselines, gaussian_baselines
 from ebmbench.evaluation.sandwich import sandwich
 from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
-from ebmbench.models.rbm import RBM, TwoLayers
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.partition import ais, base_rates, reverse_ais
 from ebmbench.randomness import Key, Stream, states
 from ebmbench.training.fit import Fit
@@ -65,7 +66,7 @@ class Judge:
             "ess": z.ess,
         }
 
-    def resolve(self, model: TwoLayers) -> dict[str, Any]:
+    def resolve(self, model: Model) -> dict[str, Any]:
         """What reverse annealing says of a model judged by ais: see `evaluation.sandwich`."""
         methods = [ais.NAME, reverse_ais.NAME]
         found = sandwich(self.k, model, self.data.test, methods, self.settings, self.base, self.seed)

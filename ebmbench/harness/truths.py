@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.models import boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models import bayes_net, boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM, free_energy
@@ -53,6 +54,13 @@ def boltzmann_machine() -> Truth:
     return Truth(model, boltzmann.draws, boltzmann.log_z, "parameter_error", parameter_error)
 
 
+def bayes() -> Truth:
+    """6 units, each with all those before it as parents. Judged as the Boltzmann machine."""
+    machine = boltzmann_machine().model
+    model = BayesNet(machine.R, -machine.R.sum(axis=0) / 2)
+    return Truth(model, bayes_net.draws, bayes_net.log_z, "parameter_error", parameter_error)
+
+
 def gaussian() -> Truth:
     """3 independent normals: a Gaussian RBM without weights. Judged by means and precisions."""
     mean, precision = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 1.0, 2.0])
@@ -61,7 +69,12 @@ def gaussian() -> Truth:
     return Truth(model, draws, log_z, "parameter_error", parameter_error, ("W", "c"))
 
 
-FAMILIES = {"rbm": rbm, "boltzmann_machine": boltzmann_machine, "gaussian": gaussian}
+FAMILIES = {
+    "rbm": rbm,
+    "boltzmann_machine": boltzmann_machine,
+    "bayes_net": bayes,
+    "gaussian": gaussian,
+}
 
 
 def noised(model: Any, noise: float) -> Any:

@@ -6,7 +6,7 @@ x_i = b_i + sum_j (R + Rᵀ)_ij v_j. Its parameters are identifiable: no two mac
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -39,22 +39,17 @@ class BoltzmannMachine(Named):
     names: ClassVar[tuple[str, ...]] = ("R", "b")
 
     def __post_init__(self) -> None:
-        for name in self.names:
-            object.__setattr__(self, name, real_array(name, getattr(self, name)))
-        if self.R.ndim != 2 or self.R.shape[0] != self.R.shape[1] or self.R.size == 0:
-            raise UserError(f"R must be [n_visible, n_visible] and not empty, not {self.R.shape}")
-        if np.tril(self.R).any():
-            raise UserError(
-                "R must be strictly upper triangular, since each pair of units counts once, "
-                "but holds a value on or below its diagonal"
-            )
-        if self.b.shape != (self.n_visible,):
-            raise UserError(f"b must have shape ({self.n_visible},) to fit R, but has {self.b.shape}")
+        check_couplings(self, "since each pair of units counts once")
 
     @property
     def n_visible(self) -> int:
         """Number of units."""
         return self.R.shape[0]
+
+    @property
+    def square(self) -> Array:
+        """R + Rᵀ."""
+        return square(self)
 
     @property
     def n_hidden(self) -> int:
@@ -65,6 +60,27 @@ class BoltzmannMachine(Named):
     def summed_units(self) -> int:
         """All units are summed over."""
         return self.n_visible
+
+
+def check_couplings(model: Any, reason: str) -> None:
+    """Turn a model's parameters, couplings among its units and b, into float64 arrays.
+
+    `UserError` where the couplings are not strictly upper triangular, which has this reason, shapes
+    disagree, there is no unit or a value is not finite.
+    """
+    for name in model.names:
+        object.__setattr__(model, name, real_array(name, getattr(model, name)))
+    name = model.names[0]
+    couplings, b = getattr(model, name), model.b
+    if couplings.ndim != 2 or couplings.shape[0] != couplings.shape[1] or couplings.size == 0:
+        raise UserError(f"{name} must be [n_visible, n_visible] and not empty, not {couplings.shape}")
+    if np.tril(couplings).any():
+        raise UserError(
+            f"{name} must be strictly upper triangular, {reason}, "
+            "but holds a value on or below its diagonal"
+        )
+    if b.shape != couplings.shape[:1]:
+        raise UserError(f"b must have shape ({len(couplings)},) to fit {name}, but has {b.shape}")
 
 
 class PairMoments(NamedTuple):
@@ -79,9 +95,14 @@ def energy(model: BoltzmannMachine, v: Array) -> Array:
     return -(v @ model.b) - np.einsum("bi,ij,bj->b", v, model.R, v)
 
 
+def square(model: BoltzmannMachine) -> Array:
+    """R + Rᵀ: its row i is what unit i adds to the inputs of all others."""
+    return model.R + model.R.T
+
+
 def unit_input(model: BoltzmannMachine, v: Array) -> Array:
     """x_i = b_i + sum_j (R + Rᵀ)_ij v_j of every unit, [B, n_visible]."""
-    return model.b + v @ (model.R + model.R.T)
+    return model.b + v @ square(model)
 
 
 def unit_probability(model: BoltzmannMachine, v: Array, beta: float = 1.0) -> Array:

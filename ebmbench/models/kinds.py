@@ -13,6 +13,7 @@ import numpy as np
 from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 from ebmbench.models.augmented import AugmentedMLP
+from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
@@ -119,4 +120,5 @@ _MAKERS: dict[str, Callable[[Arrays], Any]] = {
     AugmentedMLP.kind: _augmented,
     GAN.kind: lambda arrays: GAN(_mlp(arrays, "G"), _mlp(arrays, "D")),
     BoltzmannMachine.kind: lambda arrays: BoltzmannMachine(_get(arrays, "R"), _get(arrays, "b")),
+    BayesNet.kind: lambda arrays: BayesNet(_get(arrays, "W"), _get(arrays, "b")),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -42,7 +42,7 @@ def check_rows(
     return rows
 
 
-def check_states(rows: np.ndarray, model: TwoLayers) -> np.ndarray:
+def check_states(rows: np.ndarray, model: Model) -> np.ndarray:
     """Rows to which the model gives a probability, or a density: as `check_rows`."""
     real = isinstance(model, GaussianRBM)
     return check_rows(rows, model.n_visible, binary=not real, real=real)

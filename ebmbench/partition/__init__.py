@@ -13,7 +13,8 @@ from ebmbench import options
 from ebmbench.discovery import registry, unknown
 from ebmbench.models.gaussian_enumerate import log_normaliser
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import RBM, TwoLayers, softplus
+from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM, softplus
 
 # The least variance of a column beside the mean of all: with less a constant column would be alone
 # with a precision that neither chains nor gradients can follow.
@@ -49,7 +50,7 @@ def base_rates(rows: np.ndarray, source: str, kind: str = RBM.kind) -> BaseRates
     return BaseRates(np.log(p) - np.log1p(-p), source)
 
 
-def log_z_base(model: TwoLayers, base: BaseRates) -> float:
+def log_z_base(model: Model, base: BaseRates) -> float:
     """Log Z of the base model, nats: n_hidden log 2 and that of its independent visible units.
 
     It has the model's units, but no weights and no hidden biases.

@@ -5,14 +5,16 @@ mode it may fall below, so how it started is part of every result.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models import enumerate, gaussian_enumerate
+from ebmbench.models import boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
 from ebmbench.partition._schedule import Annealing
@@ -20,6 +22,7 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
 
 AUTO, EXACT, TEMPERING, CHAIN = "auto", "exact", "parallel_tempering", "chain"
+_EXACT = {GaussianRBM.kind: gaussian_enumerate, BoltzmannMachine.kind: boltzmann}
 STARTS = (AUTO, EXACT, TEMPERING, CHAIN)
 _SOON = 20  # units of the smaller layer up to which exact draws take seconds
 
@@ -45,7 +48,7 @@ class Beginning(Annealing):
         require(self.sweeps >= 1, f"the number of sweeps must be at least 1, but is {self.sweeps}")
         tempering.spaced(self.temperatures)
 
-    def start_of(self, model: TwoLayers) -> str:
+    def start_of(self, model: Model) -> str:
         """The start that is taken with this model."""
         if self.start != AUTO:
             return self.start
@@ -59,7 +62,7 @@ def draws(
     model, key = k.get(handle), Key(seed, Stream.BURN_IN)
     start = config.start_of(model)
     if start == EXACT:
-        exact = gaussian_enumerate if isinstance(model, GaussianRBM) else enumerate
+        exact: Any = _EXACT.get(model.kind, enumerate)
         return k.put_rows(exact.draws(model, count, key._replace(stream=Stream.EXACT))), "exact draws"
     if start == TEMPERING:
         betas = tempering.spaced(config.temperatures)

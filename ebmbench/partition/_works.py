@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.partition import BaseRates, LogZ, log_z_base
 from ebmbench.partition._adaptive import anneal_to_error
 from ebmbench.partition._schedule import Annealing, Schedule
@@ -40,7 +40,7 @@ class Walks(NamedTuple):
 
 
 def forward(
-    k: Backend, model: TwoLayers, config: Annealing, base: BaseRates, seed: int, chains: int
+    k: Backend, model: Model, config: Annealing, base: BaseRates, seed: int, chains: int
 ) -> Walks:
     """Walks from the base to the model. An adaptive schedule is found with all of config.chains."""
     handle, offset = k.put(model, config.arithmetic), log_z_base(model, base)
@@ -54,7 +54,7 @@ def forward(
 
 def reverse(
     k: Backend,
-    model: TwoLayers,
+    model: Model,
     config: Beginning,
     base: BaseRates,
     seed: int,

@@ -9,7 +9,7 @@ of every result.
 from dataclasses import dataclass
 
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.partition import BaseRates, LogZ
 from ebmbench.partition._schedule import Annealing
 from ebmbench.partition._weights import summarise
@@ -23,7 +23,7 @@ class Config(Annealing):
     """See `Annealing`."""
 
 
-def estimate(k: Backend, model: TwoLayers, config: Config, base: BaseRates, seed: int) -> LogZ:
+def estimate(k: Backend, model: Model, config: Config, base: BaseRates, seed: int) -> LogZ:
     """Log Z from `config.chains` chains on backend k."""
     return of_walks(forward(k, model, config, base, seed, config.chains), base)
 

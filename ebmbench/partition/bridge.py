@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import log_expit
 
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, LogZ
 from ebmbench.partition._start import Beginning
@@ -29,7 +29,7 @@ class Config(Beginning):
         require(self.chains >= 4, f"bridge needs at least 4 chains, but is given {self.chains}")
 
 
-def estimate(k: Backend, model: TwoLayers, config: Config, base: BaseRates, seed: int) -> LogZ:
+def estimate(k: Backend, model: Model, config: Config, base: BaseRates, seed: int) -> LogZ:
     """Log Z from half of `config.chains` chains each way on backend k."""
     half = config.chains // 2
     there = forward(k, model, config, base, seed, half)

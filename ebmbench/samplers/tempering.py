@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.model import Model
 from ebmbench.options import like, require
 from ebmbench.randomness import Key, check_seed
 from ebmbench.samplers.gibbs import independent
@@ -38,9 +38,7 @@ def spaced(temperatures: int) -> np.ndarray:
     return np.linspace(0.0, 1.0, temperatures)
 
 
-def start(
-    k: Backend, model: TwoLayers, count: int, betas: np.ndarray, base: np.ndarray, key: Key
-) -> Ladders:
+def start(k: Backend, model: Model, count: int, betas: np.ndarray, base: np.ndarray, key: Key) -> Ladders:
     """`count` ladders whose first states are all drawn from the base rates (see `gibbs.independent`)."""
     require(count >= 1, f"the number of ladders must be at least 1, but is {count}")
     betas = np.asarray(betas, np.float64)

@@ -1,14 +1,22 @@
-"""Where networks start: weights whose size keeps that of the activations from layer to layer."""
+"""Where networks start: weights whose size keeps that of the activations from layer to layer.
+
+And where models of joined units do: independent of each other.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gan import GAN
 from ebmbench.models.mlp import MLP
+from ebmbench.models.rows import check_rows
 from ebmbench.options import require
+from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.scalar import LEAK
 
@@ -33,6 +41,24 @@ def initial_network(sizes: Sequence[int], activations: Sequence[str], seed: int,
         for n, ((below, above), name) in enumerate(zip(pairwise(sizes), activations, strict=True))
     ]
     return MLP(tuple(weights), tuple(np.zeros(n) for n in sizes[1:]), tuple(activations))
+
+
+def initial_boltzmann_machine(rows: np.ndarray) -> BoltzmannMachine:
+    """Units that are independent and on as often as in the rows [n, n_visible] (see `base_rates`).
+
+    Nothing is random about it: exact learning and pseudolikelihood climb a concave objective.
+    """
+    return _independent(BoltzmannMachine, rows)
+
+
+def initial_bayes_net(rows: np.ndarray) -> BayesNet:
+    """As `initial_boltzmann_machine`: units without parents; the log-likelihood is concave."""
+    return _independent(BayesNet, rows)
+
+
+def _independent(kind: Any, rows: np.ndarray) -> Any:
+    bias = base_rates(check_rows(rows), "data").bias
+    return kind(np.zeros((len(bias), len(bias))), bias)
 
 
 def initial_gan(

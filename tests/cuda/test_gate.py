@@ -12,11 +12,14 @@ JOBS = [
     *(f"{job} ({arithmetic})" for arithmetic in ("float", "grid") for job in BinaryJobs.tolerances),
     *(f"{job} (gaussian)" for job in GaussianJobs.tolerances),
     *(f"{job} (network)" for job in NetworkJobs.tolerances),
+    *(f"{job} ({label})" for label, jobs in gate.GRAPHS.items() for job in jobs.tolerances),
 ]
 ROUNDED = [f"{job} ({arithmetic})" for arithmetic in ("bfloat16", "bfloat16x2") for job in PRODUCTS]
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)]
 # Walks of 300 temperatures; without a GPU they would take a minute each at the larger sizes.
 LONG = ("anneal_slowly", "anneal_back")
+# Drawn unit after unit, with a barrier at each that changes.
+GRAPHS = ("gibbs (directed)", "gibbs (undirected)", "temper (undirected)", "anneal (undirected)")
 LONG_SIZES = SIZES if ON_GPU else [(7, 1, 1)]
 
 
@@ -35,7 +38,7 @@ SLOW = ("train", "moments", "pseudolikelihood", "ratio_matching", "score_matchin
 def cases():
     """Every job at its sizes; where there is no GPU, one size of each is enough for most runs."""
     for job in (*JOBS, *ROUNDED):
-        slow = SIMULATED and (job.startswith(SLOW) or "network" in job)
+        slow = SIMULATED and (job.startswith(SLOW) or job in GRAPHS or "network" in job)
         for size in sizes_of(job):
             long = "bfloat16" in job or size != ((1, 7, 3) if slow else (31, 33, 7))
             yield pytest.param(job, size, id=f"{job}-{size}", marks=pytest.mark.long if long else ())

@@ -1,13 +1,15 @@
 """Train a model with one estimator; evaluation at its checkpoints stays off the clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
+from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
@@ -17,14 +19,30 @@ from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.partition import ais, exact
 from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
+from ebmbench.training.initial import initial_bayes_net, initial_boltzmann_machine
 from ebmbench.training.sgd import SGD
 
 NAME = "train"
+
+
+class Graph(NamedTuple):
+    """A family without hidden units: its name on a page, and where a model of rows begins."""
+
+    title: str
+    initial: Callable[[np.ndarray], Any]
+
+
+GRAPHS = {
+    BoltzmannMachine.kind: Graph("Boltzmann machine", initial_boltzmann_machine),
+    BayesNet.kind: Graph("Bayes net", initial_bayes_net),
+}
 SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
 
@@ -33,7 +51,9 @@ _SAMPLE_SWEEPS = 2_000
 class Case(OfEstimator):
     """One training run and how it is judged.
 
-    estimator: a table with `name` and the estimator's settings; visible: binary or gaussian units;
+    family: of models, `rbm`, or without hidden units `boltzmann_machine` or `bayes_net`; hidden: hidden
+    units, 0 of those; estimator: a table with `name` and the estimator's settings; visible: binary or
+    gaussian units;
     precision: of gaussian ones, learned or fixed at that of the data's columns; evaluate: a method of
     `partition`; checkpoints: how often the model is looked at; spacing: whether they are evenly spaced in
     the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a test row whose first
@@ -51,6 +71,7 @@ class Case(OfEstimator):
 
     dataset: str
     estimator: dict[str, Any] = field(hash=False)
+    family: str = "rbm"
     visible: str = "binary"
     precision: str = "learned"
     hidden: int = 64
@@ -71,7 +92,8 @@ class Case(OfEstimator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_positive("hidden", "epochs", "batch_size", "checkpoints")
+        self.require_positive("epochs", "batch_size", "checkpoints")
+        self._check_family()
         self.check_estimator("{ name = 'cd', k = 1 }")
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
@@ -83,10 +105,32 @@ class Case(OfEstimator):
         )
         _ = self.optimiser
 
+    def _check_family(self) -> None:
+        if self.family == "rbm":
+            self.require_positive("hidden")
+            return
+        if self.family not in GRAPHS:
+            raise unknown("family", self.family, ["rbm", *GRAPHS])
+        require(self.hidden == 0, f"a {self.family} has no hidden units: write hidden = 0")
+        require(self.visible == "binary", f"the units of a {self.family} are binary")
+
+    @property
+    def label(self) -> str:
+        """The estimator, and the family where it is no RBM."""
+        found = super().label
+        return found if self.family == "rbm" else f"{GRAPHS[self.family].title}, {found}"
+
     @property
     def heading(self) -> str:
         """Data set, estimator and size."""
-        return f"{self.dataset} {self.label}, {self.hidden} hidden,"
+        size = f" {self.hidden} hidden," if self.hidden else ""
+        return f"{self.dataset} {self.label},{size}"
+
+    def start(self, rows: np.ndarray) -> Any:
+        """The model that training begins with."""
+        if self.family != "rbm":
+            return GRAPHS[self.family].initial(rows)
+        return STARTS[self.visible](rows, self.hidden, self.seed)
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -133,7 +177,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "ceiling": data.ceiling if case.visible == "binary" else None,  # of a probability, not a density
         **judge.baselines_of(case.dataset, case.visible),
     }
-    model = STARTS[case.visible](data.train, case.hidden, case.seed)
+    model = case.start(data.train)
     gate.demand(judge.BACKEND)
     trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
     row["compile_s"] += warm_up(k, lambda: trial.advance(1))
@@ -187,7 +231,7 @@ def _learned(info: dict[str, Any]) -> dict[str, Any]:
     return learned | (tasks.swap_facts(info["swap_rates"]) if "swap_rates" in info else {})
 
 
-def _fit(k: Backend, case: Case, data: Dataset, model: TwoLayers) -> Fit:
+def _fit(k: Backend, case: Case, data: Dataset, model: Model) -> Fit:
     return Fit(
         k,
         model,

@@ -10,6 +10,7 @@ from ebmbench.kernels.cpu import (
     flips,
     gaussian,
     gibbs,
+    graph,
     losses,
     meanfield,
     nce,
@@ -19,6 +20,8 @@ from ebmbench.kernels.cpu import (
     update,
 )
 from ebmbench.kernels.cpu.room import explained
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
@@ -35,6 +38,8 @@ BACKEND = explained(
             RBM.kind: _BINARY,
             GaussianRBM.kind: gaussian.FILES,
             MLP.kind: (dense, losses, adam),
+            BoltzmannMachine.kind: graph.UNDIRECTED,
+            BayesNet.kind: graph.DIRECTED,
         },
     )
 )

@@ -1,5 +1,7 @@
 """Noise-contrastive estimation: a classifier's gradient, weighted moments of data and of noise."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -41,8 +43,33 @@ def _weigh(v, p, weight, sums):
             sums[i] += w * v[r, i]
 
 
+class Answers(NamedTuple):
+    """What the classifier says to the rows of one side, as shares of a mean over data.
+
+    value: log probability of the right answers; weight: probability of the wrong ones; curvature: the sum
+    of what both have as their product; weights, float64 [rows]: wrong ones of each row, as a `Contrast`
+    takes them, which divides by the side's own number of rows.
+    """
+
+    value: float
+    weight: float
+    curvature: float
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, right: np.ndarray, rows: int) -> "Answers":
+        """Of each row's log odds of the right answer, float64, and the number of rows of data."""
+        wrong = np.exp(-np.logaddexp(0.0, right))  # sigmoid(-right), exact in both tails
+        return cls(
+            -float(np.logaddexp(0.0, -right).sum()) / rows,
+            float(wrong.sum()) / rows,
+            float((wrong * -np.expm1(-np.logaddexp(0.0, right))).sum()) / rows,
+            wrong * (len(right) / rows),
+        )
+
+
 class _Side:
-    """One side of the classifier: sign +1 for data, -1 for noise; weights sum to a mean over data."""
+    """One side of the classifier: sign +1 for data, -1 for noise."""
 
     def __init__(self, model, v, offset, sign: float, rows: int) -> None:
         self.v = v
@@ -50,19 +77,20 @@ class _Side:
         g = np.empty(len(v))
         work = layer_work(len(v), *model.W.shape)
         launch(_log_odds, work, model.W, model.b, model.c, v, offset, model.n_hidden, self.p, g)
-        right = sign * g
-        self.value = -float(np.logaddexp(0.0, -right).sum()) / rows
-        wrong = np.exp(-np.logaddexp(0.0, right))  # sigmoid(-right), exact in both tails
-        self.weight = float(wrong.sum()) / rows
-        self.curvature = float((wrong * -np.expm1(-np.logaddexp(0.0, right))).sum()) / rows
+        self.answers = Answers.of(sign * g, rows)
         self.h = np.empty_like(model.c)
         mean_rows(self.p, aligned_zeros(model.c.size), self.h)
         self.b = np.zeros_like(model.b)
-        # A `Contrast` divides by the side's own number of rows.
-        _weigh(v, self.p, wrong * (len(v) / rows), self.b)
+        _weigh(v, self.p, self.answers.weights, self.b)
         self.b /= np.float32(len(v))
         self.c = np.empty_like(model.c)
         mean_rows(self.p, aligned_zeros(model.c.size), self.c)
+
+
+def outcome(plus: Answers, minus: Answers) -> tuple[float, float, float]:
+    """The objective, and log Z's derivatives, as `NoiseContrast` has them."""
+    value, curvature = plus.value + minus.value, plus.curvature + minus.curvature
+    return value, minus.weight - plus.weight, curvature
 
 
 def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
@@ -74,9 +102,7 @@ def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
     return NoiseContrast(
         {"W": Contrast(data, noise, plus.p, minus.p), "b": plus.b - minus.b, "c": plus.c - minus.c},
         {"b": b_mean, "c": (plus.h + minus.h) / 2},
-        plus.value + minus.value,
-        minus.weight - plus.weight,
-        plus.curvature + minus.curvature,
+        *outcome(plus.answers, minus.answers),
     )
 
 

@@ -29,7 +29,8 @@ def _update_weights(threads, gradient, W, velocity, n_hidden, copies, rate, mome
 
 
 @jit
-def _update_bias(bias, velocity, gradient, rate, momentum):
+def update_bias(bias, velocity, gradient, rate, momentum):
+    """Move biases, which do not decay; whether all stay within bounds."""
     healthy = True
     for j in range(bias.size):
         velocity[j] = momentum * velocity[j] + rate * gradient[j]
@@ -94,7 +95,7 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
                 found = launch_shared(_update_weights, v.size, np.asarray(g), *moved)
             rewritten(model, copies, *found)
         else:
-            healthy &= _update_bias(getattr(model, name), v, g, rate, momentum)
+            healthy &= update_bias(getattr(model, name), v, g, rate, momentum)
     return healthy
 
 

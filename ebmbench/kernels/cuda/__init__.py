@@ -6,6 +6,8 @@ from typing import Any
 from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
 from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
@@ -21,6 +23,7 @@ def _backend() -> Backend:
         flips,
         gaussian,
         gibbs,
+        graph,
         meanfield,
         nce,
         noise,
@@ -47,6 +50,8 @@ def _backend() -> Backend:
             ),
             GaussianRBM.kind: gaussian.FILES,
             MLP.kind: (dense,),
+            BoltzmannMachine.kind: graph.UNDIRECTED,
+            BayesNet.kind: graph.DIRECTED,
         },
     )
 

@@ -118,7 +118,7 @@ def take(rows: Array, index: Any, first: int, count: int) -> Array:
     return out
 
 
-@kernel("uint8[:,::1], float32[:,::1]")
+@kernel("rows[:,::1], float32[:,::1]")
 def _widen(rows, out):
     columns = out.shape[1]
     for n in range(cuda.grid(1), out.size, cuda.gridsize(1)):
@@ -126,14 +126,17 @@ def _widen(rows, out):
         out[r, n - r * columns] = rows[r, n - r * columns]
 
 
-def as_float(rows: Array) -> Array:
-    """As float32, which they may be already."""
-    if rows.dtype == np.float32:
-        return rows
+def floats(rows: Array) -> Array:
+    """A copy as float32."""
     out = empty(rows.shape)
     if out.size:
         _widen(blocks(out.size, _widen.threads), rows, out)
     return out
+
+
+def as_float(rows: Array) -> Array:
+    """As float32, which they may be already."""
+    return rows if rows.dtype == np.float32 else floats(rows)
 
 
 def alike(first: Array, second: Array) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from numba import cuda
 from ebmbench.compile import jit
 from ebmbench.kernels.cuda.launch import device
 from ebmbench.philox import four_uniforms
-from ebmbench.scalar import mul, sigmoid
+from ebmbench.scalar import between, sigmoid
 
 _F32 = np.float32
 _U8 = np.uint8
@@ -61,12 +61,6 @@ def uniform(unit, at, stream):
     low = b if word & _U32(1) else a
     high = d if word & _U32(1) else c
     return high if word & _U32(2) else low
-
-
-@jit(forceinline=True)
-def between(rest, base, beta, x):
-    """The path from base to x: (1 - beta) base + beta x, rest = 1 - beta."""
-    return _F32(mul(rest, base) + mul(beta, x))
 
 
 @device

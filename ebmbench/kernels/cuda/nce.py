@@ -12,7 +12,7 @@ from numba import cuda
 from ebmbench.kernels.api import NoiseContrast
 from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.device import blocks
-from ebmbench.kernels.cuda.launch import kernel
+from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
 from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.statistics import minus_free_energy_part, phases
@@ -22,6 +22,21 @@ from ebmbench.scalar import LINEAR, exp64, sigmoid, softplus64
 _THREADS = 128
 _ZERO, _HALF = np.float32(0.0), np.float32(0.5)
 _VALUE, _LOG_Z, _CURVATURE = at(0), at(1), at(2)  # of a row's terms
+
+
+@device
+def answer(right, sign, scale, rows, terms):
+    """Note a row's terms of the objective and of log Z's derivatives; its share in a mean over data.
+
+    right: log odds of the right answer, float64; sign: 1 for data, -1 for noise; scale: rows of its side
+    over rows of data, `rows`; terms: float64 [3], of which one thread writes each.
+    """
+    wrong = 1.0 / (1.0 + exp64(right))
+    if cuda.threadIdx.x == 0:
+        terms[_VALUE] = -softplus64(-right) / rows
+        terms[_LOG_Z] = -sign * wrong / rows
+        terms[_CURVATURE] = wrong / (1.0 + exp64(-right)) / rows
+    return np.float32(scale * wrong)
 
 
 @kernel(
@@ -43,16 +58,11 @@ def _classify(p, b, data, noise, offset, n_hidden, weighted, terms):
         sign, scale, states, own = -1.0, np.float64(noise.shape[0]) / np.float64(rows), noise, r - rows
     part = minus_free_energy_part(p, r, n_hidden, b, states, own)
     right = sign * (block_sum(part, room) - offset[r])
-    wrong = 1.0 / (1.0 + exp64(right))
-    share = np.float32(scale * wrong)
+    share = answer(right, sign, scale, rows, terms[r])
     for j in range(at(cuda.threadIdx.x), at(p.shape[1]), at(cuda.blockDim.x)):
         on = sigmoid(p[r, j]) if j < n_hidden else _ZERO
         p[r, j] = on
         weighted[r, j] = share * on
-    if cuda.threadIdx.x == 0:
-        terms[r, _VALUE] = -softplus64(-right) / rows
-        terms[r, _LOG_Z] = -sign * wrong / rows
-        terms[r, _CURVATURE] = wrong / (1.0 + exp64(-right)) / rows
 
 
 @kernel(

@@ -35,7 +35,8 @@ _NAMES = ("W", "b", "c")
 
 
 @device
-def _move(parameters, velocity, gradient, n, rate, momentum, health):
+def move(parameters, velocity, gradient, n, rate, momentum, health):
+    """Move one number that does not decay, and note where it leaves all bounds."""
     velocity[n] = momentum * velocity[n] + rate * gradient[n]
     parameters[n] += velocity[n]
     if not abs(parameters[n]) < _LARGEST:  # NaN too
@@ -70,10 +71,10 @@ def _ascend(W, Wt, vW, gW, b, vb, gb, c, vc, gc, n_hidden, with_W, with_b, with_
                 Wt[j, i] = moved[e % _SIDE, e // _SIDE]
     if with_b and column == at(0):
         for n in range(row + t, min(row + _SIDE, at(b.size)), threads):
-            _move(b, vb, gb, n, rate, momentum, health)
+            move(b, vb, gb, n, rate, momentum, health)
     if with_c and row == at(0):
         for n in range(column + t, min(column + _SIDE, at(c.size)), threads):
-            _move(c, vc, gc, n, rate, momentum, health)
+            move(c, vc, gc, n, rate, momentum, health)
 
 
 @kernel(

@@ -3,6 +3,7 @@
 from ebmbench.kernels.api import assemble
 from ebmbench.kernels.reference import (
     annealing,
+    bayes_net,
     boltzmann,
     dense,
     device,
@@ -16,6 +17,7 @@ from ebmbench.kernels.reference import (
     tempering,
     update,
 )
+from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP
@@ -39,6 +41,7 @@ BACKEND = assemble(
         ),
         GaussianRBM.kind: gaussian.FILES,
         BoltzmannMachine.kind: (device, boltzmann),
+        BayesNet.kind: (device, bayes_net),
         MLP.kind: (dense,),
     },
 )

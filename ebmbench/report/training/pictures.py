@@ -13,11 +13,15 @@ _MOST = 64  # pictures in a figure
 
 @dataclass(frozen=True)
 class Model:
-    """A model's weights as images [n, height, width] and the samples it drew, likewise."""
+    """A model's weights as images [n, height, width] and the samples it drew, likewise.
+
+    units: how many have such weights; hidden: whether those are hidden, or each a pixel itself.
+    """
 
     filters: np.ndarray
     samples: np.ndarray
-    n_hidden: int
+    units: int
+    hidden: bool
 
     @property
     def binary(self) -> bool:
@@ -37,6 +41,8 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
     """
     if arrays is None:
         return "its file is missing or cannot be read"
+    if "R" in arrays:  # what each unit of a Boltzmann machine hears from all others
+        arrays = arrays | {"W": arrays["R"] + arrays["R"].T}
     missing = [name for name in ("W", "samples", "image_shape") if name not in arrays]
     if missing:
         return f"its file lacks {', '.join(missing)}"
@@ -57,6 +63,7 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
         images_of(weights.T[largest], shape, order),
         images_of(samples[:_MOST], shape, order),
         weights.shape[1],
+        hidden="c" in arrays,
     )
 
 

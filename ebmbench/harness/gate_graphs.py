@@ -1,0 +1,147 @@
+# ruff: noqa: D102 (each method is the job of its name in kernels.api)
+"""The gate's jobs for models whose units are joined among themselves: directed and undirected ones.
+
+The tolerances are those of `gate`. A unit is drawn by comparing its log odds with those of its uniform,
+whose float32 logarithms are off by 4e-6 at most, and so its probability by 1e-6 more than elsewhere.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ebmbench.kernels.api import Backend, Rows
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.randomness import Key, Stream, normals, uniforms
+
+_KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
+
+
+def _couplings(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strictly upper triangular ones and biases whose probabilities are spread out."""
+    key = Key(12, Stream.INITIAL_PARAMETERS)
+    return np.triu(normals(key, n, n), 1) * 3.0 / np.sqrt(n), normals(key._replace(chain=n), 1, n)[0]
+
+
+class _GraphJobs:
+    """Every job on one backend from fixed inputs; each gives a list of host arrays."""
+
+    kind: Any
+    tolerances: dict[str, float]
+
+    def __init__(self, k: Backend, v: np.ndarray) -> None:
+        self.k, self.host = k, self.kind(*_couplings(v.shape[1]))
+        self.model = k.put(self.host)
+        self.rows, self.others = k.put_rows(v), k.put_rows(1 - v)
+        self.grey = k.put_rows(uniforms(Key(6, 0), *v.shape))
+        self.base = np.linspace(-1.0, 1.0, v.shape[1])
+
+    def free_energy(self) -> list:
+        return [self.k.free_energy(self.model, rows) for rows in (self.rows, self.grey)]
+
+    def gibbs(self) -> list:
+        """The last for so long that sums which follow the units start anew."""
+        walks = [(self.rows, 3, 1.0), (self.grey, 2, 0.6), (self.rows[:2], 66, 1.0)]
+        return [
+            self.k.get_rows(self.k.gibbs(self.model, v, steps, _KEY, beta)[0]) for v, steps, beta in walks
+        ]
+
+    def moments(self) -> list:
+        pairs = [(self.rows, self.rows[:1]), (self.grey, self.rows), (self.rows, self.others)]
+        return [part for pair in pairs for part in self._trees(self.k.moments(self.model, *pair))]
+
+    def exact_gradient(self) -> list:
+        phases, log_z = self.k.exact_gradient(self.model, self.rows)
+        return [*self._trees(phases), log_z * 1e-2]
+
+    def log_z(self) -> list:
+        return [self.k.log_z(self.host)]
+
+    def train(self) -> list:
+        """Four updates, the last of which leaves the biases as they are."""
+        k = self.k
+        model = k.put(self.host)
+        velocity = k.zeros(model)
+        for step in range(4):
+            gradient, _ = k.moments(model, self.grey, self.rows)
+            if step == 3:
+                del gradient["b"]
+            if not k.update(model, velocity, gradient, 0.1, 0.5, 0.01):
+                return [np.nan]
+        tree = k.put_tree(model, k.get_tree(model, velocity))
+        k.update(model, tree, k.zeros(model), 0.1, 1.0, 0.0)
+        # What units hear must have followed from both sides.
+        return [*k.get(model).parameters.values(), k.free_energy(model, self.rows) / self.host.n_visible]
+
+    def _trees(self, phases: tuple) -> list:
+        trees = [self.k.get_tree(self.model, tree) for tree in phases]
+        return [tree[name] for tree in trees for name in sorted(tree)]
+
+
+class DirectedJobs(_GraphJobs):
+    """Of a Bayesian network."""
+
+    kind = BayesNet
+    tolerances = {
+        "free_energy": 1e-4,
+        "gibbs": 0.0,
+        "moments": 1e-5,
+        "exact_gradient": 1e-5,
+        "log_z": 0.0,
+        "train": 1e-5,
+    }
+
+
+class UndirectedJobs(_GraphJobs):
+    """Of a Boltzmann machine."""
+
+    kind = BoltzmannMachine
+    tolerances = {
+        "free_energy": 1e-4,
+        "gibbs": 0.0,
+        "moments": 1e-5,
+        "pseudolikelihood": 1e-5,
+        "ratio_matching": 1e-5,
+        "exact_gradient": 1e-5,
+        "log_z": 1e-9,
+        "nce": 1e-5,
+        "temper": 0.0,
+        "anneal": 2e-4,
+        "anneal_slowly": 5e-4,
+        "train": 1e-5,
+    }
+
+    def pseudolikelihood(self) -> list:
+        return self._flips(self.k.pseudolikelihood)
+
+    def ratio_matching(self) -> list:
+        return self._flips(self.k.ratio_matching)
+
+    def _flips(self, job: Callable) -> list:
+        one = np.arange(len(self.rows)) % self.host.n_visible
+        found = [job(self.model, self.rows, bits) for bits in (None, one)]
+        size = 1 / self.host.n_visible
+        return [size * array for phases, value in found for array in (*self._trees(phases), value)]
+
+    def nce(self) -> list:
+        offsets = [np.linspace(-3.0, 3.0, len(rows)) for rows in (self.rows, self.rows[:1])]
+        found = self.k.nce(self.model, self.rows, self.rows[:1], *offsets)
+        return [*self._trees(found[:2]), *found[2:]]
+
+    def temper(self) -> list:
+        ladders = self.k.put_rows(np.tile(self.k.get_rows(self.rows), (3, 1)))
+        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, 3, _KEY)
+        return [self.k.get_rows(found.v), found.accepted]
+
+    def anneal(self) -> list:
+        """To the model, and from given rows back to the base, which stay as they are."""
+        there, back = np.linspace(0.0, 1.0, 5), np.linspace(1.0, 0.0, 5)
+        return [*self._anneal(there, 4), *self._anneal(back, self.rows), self.k.get_rows(self.rows)]
+
+    def anneal_slowly(self) -> list:
+        return self._anneal(np.linspace(0.0, 1.0, 300), 2)
+
+    def _anneal(self, betas: np.ndarray, start: int | Rows) -> list:
+        annealed = self.k.anneal(self.model, self.base, betas, start, Key(4, Stream.ANNEALING))
+        return [annealed.log_weights, self.k.get_rows(annealed.v)]
