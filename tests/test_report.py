@@ -30,7 +30,7 @@ MACHINE = {
         "blas": [{"internal_api": "openblas", "version": "0.3.30"}],
     }
 }
-MIXTURE = "The best RBM {} the mixture of 10 Bernoullis on the test rows"
+MIXTURE = "The best model {} the mixture of 10 Bernoullis on the test rows"
 
 
 def case(log_likelihood=-10.0, samples=(1e-4, 2e-4, 3e-4), **fields):
@@ -96,6 +96,7 @@ def fill(folder: Path, rows, points=None, models=()):
             W=np.random.default_rng(0).normal(size=(6, 5)),
             samples=np.eye(6, dtype=np.uint8),
             image_shape=np.array((2, 3)),
+            c=np.zeros(4),
             image_order=np.array("C"),
         )
     return folder
@@ -461,7 +462,7 @@ class TestPictures:
         arrays = {"W": np.ones((4, 100)), "samples": np.ones((100, 4)), "image_shape": [2, 2]}
         found = read({name: np.asarray(array) for name, array in arrays.items()})
         assert isinstance(found, Model)
-        assert (len(found.filters), len(found.samples), found.n_hidden) == (64, 64, 100)
+        assert (len(found.filters), len(found.samples), found.units) == (64, 64, 100)
 
     def test_a_mosaic_keeps_every_picture_in_its_place(self):
         images = np.arange(5 * 2 * 3).reshape(5, 2, 3)

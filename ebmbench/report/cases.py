@@ -198,13 +198,14 @@ def _labels(
 ) -> "pd.Series[str]":
     """The method and as many settings as it takes to tell its cases on one thing apart.
 
-    `first` is named wherever it varies, for whatever method.
+    `first` is named wherever it varies, for whatever method, unless it is 0: what there is none of.
     """
     labels = rows[method].astype(str)
     for column, word in words.items():
         alike = [rows[name] for name in within] + ([] if column == first else [labels])
         counts = rows.groupby(alike, sort=False, dropna=False)[column].transform("nunique", dropna=False)
-        labels = labels.where(counts <= 1, labels + f", {word} " + rows[column].map(plain))
+        told = (counts > 1) & ~((rows[column] == 0) if column == first else False)
+        labels = labels.where(~told, labels + f", {word} " + rows[column].map(plain))
     return labels
 
 

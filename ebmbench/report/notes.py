@@ -92,7 +92,9 @@ def _evaluation(cases: pd.DataFrame) -> list[str]:
     for way, group in cases.groupby("evaluate", sort=False):
         where = listing([str(name) for name in group["dataset"].unique()])
         if way == "exact":
-            lines.append(f"On {where}, log Z is exact, by enumeration of the smaller layer.")
+            lines.append(
+                f"On {where}, log Z is exact: by enumeration, or 0 of models that come normalised."
+            )
         elif way == "ais":
             lines.append(
                 f"On {where}, log Z is estimated by annealed importance sampling (AIS) from the base "

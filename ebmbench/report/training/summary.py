@@ -66,7 +66,7 @@ def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
         if len(compared) > 1:
             where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
             sentences.append(
-                f"The best RBM beats {mixture} on the test rows of "
+                f"The best model beats {mixture} on the test rows of "
                 f"{len(beaten)} of {count(len(compared), 'data set')}{where}."
             )
     return sentences
@@ -171,10 +171,10 @@ def _against(top: Result, value: float, name: str) -> str:
     gap = top.lower - value
     figures = f"({number(top.lower)}{_way(top)} against {number(value)})"
     if gap > 0:
-        text = f"The best RBM beats {name} on the test rows by {number(gap)} nats {figures}"
+        text = f"The best model beats {name} on the test rows by {number(gap)} nats {figures}"
     else:
         text = (
-            f"The best RBM does not beat {name} on the test rows: it is {number(-gap)} nats below "
+            f"The best model does not beat {name} on the test rows: it is {number(-gap)} nats below "
             f"{figures}"
         )
     agreeing = sum((x > value) == (gap > 0) for x in top.lowers)
