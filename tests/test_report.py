@@ -96,7 +96,7 @@ def fill(folder: Path, rows, points=None, models=()):
             W=np.random.default_rng(0).normal(size=(6, 5)),
             samples=np.eye(6, dtype=np.uint8),
             image_shape=np.array((2, 3)),
-            c=np.zeros(4),
+            c=np.zeros(5),
             image_order=np.array("C"),
         )
     return folder
