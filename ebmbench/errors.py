@@ -13,5 +13,8 @@ class NotFinite(UserError):
     """A parameter that is NaN, infinite or beyond all bounds."""
 
 
+LOST = "context was lost"  # what a `DeviceError` says after which a process cannot use the device again
+
+
 class DeviceError(UserError):
     """What a device could not do, such as hold so many rows; the text says what would do."""

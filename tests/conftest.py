@@ -83,8 +83,10 @@ def with_job(k, job, function, kind=None):
 
 
 @pytest.fixture(params=BACKENDS)
-def k(request):
-    """Every backend."""
+def k(request, monkeypatch):
+    """Every backend; a GPU is asked at every update whether all is well, and not at every 100th."""
+    if request.param == "cuda":
+        monkeypatch.setattr("ebmbench.kernels.cuda.update._PATIENCE", 1)
     return backend(request.param)
 
 

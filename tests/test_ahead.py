@@ -45,7 +45,7 @@ def test_a_process_is_started_with_the_first_compilation_and_ends_with_the_block
         compile_something()
         (one,) = started
         assert one.done == []
-    assert one.command == [sys.executable, "-m", "ebmbench.harness.ahead", "cpu"]
+    assert one.command == [sys.executable, "-m", "ebmbench.harness.ahead", "cpu", "1/1"]
     assert set(one.streams.values()) == {DEVNULL}
     assert one.done == ["killed", "waited for"]
 
@@ -73,7 +73,21 @@ def test_no_process_is_started_where_it_would_not_help(started, monkeypatch, why
     assert started == []
 
 
-def test_it_begins_at_the_other_end(monkeypatch):
+def test_many_cores_begin_at_even_distances(started, monkeypatch):
+    monkeypatch.setattr(ahead.machine, "cores", lambda: 4)
+    with ahead.helped("cpu"):
+        compile_something()
+    assert [one.command[-1] for one in started] == ["1/3", "2/3", "3/3"]
+    assert all(one.done == ["killed", "waited for"] for one in started)
+    monkeypatch.setattr(ahead.machine, "cores", lambda: 64)
+    started.clear()
+    with ahead.helped("cpu"):
+        compile_something()
+    assert len(started) == 7
+
+
+@pytest.mark.parametrize(("share", "order"), [("1/1", "cba"), ("1/3", "acb"), ("2/3", "bac")])
+def test_it_begins_at_the_end_of_its_share(monkeypatch, share, order):
     calls = []
     monkeypatch.setattr(ahead, "end_with_parent", lambda: calls.append("ends with its parent"))
     monkeypatch.setattr(gate, "labels", lambda: ["a", "b", "c"])
@@ -81,8 +95,8 @@ def test_it_begins_at_the_other_end(monkeypatch):
     monkeypatch.setattr(
         gate, "findings", lambda k, sizes, only: calls.append((k.name, *sizes, *only)) or []
     )
-    ahead.main("cpu")
-    pairs = [(size, job) for size in ("small", "large") for job in "cba"]
+    ahead.main("cpu", share)
+    pairs = [(size, job) for size in ("small", "large") for job in order]
     assert calls == ["ends with its parent", *(("cpu", *pair) for pair in pairs)]
 
 

@@ -205,6 +205,8 @@ def test_activations_of_two_forwards_live_side_by_side(k):
 
 
 def test_outputs_are_a_copy(k):
+    if k.name == "cuda":
+        pytest.skip("arrays on a GPU are written by its kernels alone")
     handle = k.put(network((3, 16), ("linear",)))
     through = k.forward(handle, k.put_rows(rows(2, 3)))
     k.outputs(handle, through)[...] = 0.0

@@ -525,6 +525,7 @@ def test_tests_that_do_not_end_are_counted_as_far_as_they_came(tmp_path, checkou
     assert row["status"] == "timeout"
     assert row["passed"] == 1
     assert "1 passed" in row["reason"]
+    assert "KeyboardInterrupt" in row["tail"]
 
 
 def test_tests_of_which_none_is_run_are_red(tmp_path, checkout):

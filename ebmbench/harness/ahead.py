@@ -1,6 +1,7 @@
-"""A second process that compiles from the gate's other end: two cores share the wait of a first start.
+"""Processes that compile from elsewhere in the gate, backwards: cores share the wait of a first start.
 
-What either has compiled the other finds in the cache, so the two meet somewhere in the middle.
+What one has compiled the others find in the cache. With two cores the second begins at the other end, and
+the two meet somewhere in the middle; more begin at even distances.
 """
 
 import subprocess
@@ -14,17 +15,21 @@ from ebmbench.harness.compiling import watched
 from ebmbench.harness.worker import end_with_parent
 from ebmbench.kernels import api
 
+_MOST = 7  # processes: each takes some 300 MB
+
 
 @contextmanager
 def helped(backend: str) -> Iterator[None]:
-    """As soon as something must be compiled, have a second process begin; it ends with the block."""
+    """As soon as something must be compiled, have more processes begin; they end with the block."""
     helpers: list[subprocess.Popen[bytes]] = []
 
     def begin(place: str) -> None:
-        if place and not helpers:
-            command = [sys.executable, "-m", "ebmbench.harness.ahead", backend]
-            quiet = subprocess.DEVNULL
-            with suppress(OSError):  # it compiles alone, then
+        if not place or helpers:
+            return
+        count, quiet = min(machine.cores() - 1, _MOST), subprocess.DEVNULL
+        for number in range(1, count + 1):
+            command = [sys.executable, "-m", "ebmbench.harness.ahead", backend, f"{number}/{count}"]
+            with suppress(OSError):  # the others compile alone, then
                 helpers.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
 
     if backend != "cpu" or machine.cores() < 2 or cache_folder() is None:
@@ -39,12 +44,14 @@ def helped(backend: str) -> Iterator[None]:
                 helper.wait()
 
 
-def main(backend: str) -> None:
-    """Compile what the gate calls, the last jobs first."""
+def main(backend: str, share: str) -> None:
+    """Compile what the gate calls, backwards from the end of a share of its jobs, such as 2/3."""
     end_with_parent()
-    k = api.load(backend)
+    k, jobs = api.load(backend), gate.labels()
+    number, count = map(int, share.split("/"))
+    first = len(jobs) * number // count
     for size in gate.SIZES:
-        for job in reversed(gate.labels()):
+        for job in reversed(jobs[first:] + jobs[:first]):
             list(gate.findings(k, [size], [job]))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ebmbench.errors import DeviceError, Unavailable, UserError
+from ebmbench.errors import LOST, DeviceError, Unavailable, UserError
 from ebmbench.harness import gate, machine, tasks
 from ebmbench.harness.clock import Timeout
 from ebmbench.harness.gate import Red
@@ -34,6 +34,9 @@ class Progress:
 def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[dict[str, Any]]:
     """Run a suite's cases and return their rows; those that a former run finished are not repeated.
 
+    Those that failed then are tried last: one that takes the device from its process takes it from all
+    that follow, which are `unavailable` and not failures of their own.
+
     Raises `UserError` where the folder cannot be written, and `Unavailable` before anything is done
     where the suite needs a backend that is not to be had.
     """
@@ -42,8 +45,10 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
     progress = progress or Progress()
     keys = [_key(case) for case in suite.cases]
     store = Store(folder, keys)
-    rows = []
-    for number, (key, case) in enumerate(zip(keys, suite.cases, strict=True)):
+    rows: dict[int, dict[str, Any]] = {}
+    lost: set[str] = set()  # what was said of devices that were lost
+    for number in sorted(range(len(keys)), key=lambda n: keys[n] in store.failed):
+        key, case = keys[number], suite.cases[number]
         progress.started(number, case)
         row = store.finished.get(key)
         if row is not None and not _same_inputs(case, row):
@@ -51,10 +56,14 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
         again = row is not None
         if row is None:
             row, curve, arrays = _attempt(suite, case, key)
+            if row["reason"] in lost:
+                row["status"] = "unavailable"
+            elif row["status"] == "failed" and LOST in row["reason"]:
+                lost.add(row["reason"])
             store.add(row, curve, arrays)
-        rows.append(row)
+        rows[number] = row
         progress.finished(number, case, row, again)
-    return rows
+    return [rows[number] for number in range(len(keys))]
 
 
 def _same_inputs(case: Case, row: dict[str, Any]) -> bool:

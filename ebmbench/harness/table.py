@@ -55,6 +55,7 @@ class Store:
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
         self.finished = {row["key"]: row for row in rows if row["status"] in FINAL}
+        self.failed = {row["key"] for row in rows if row["status"] == "failed"}
 
     def add(
         self, row: dict[str, Any], curve: list[dict[str, Any]], model: dict[str, np.ndarray] | None

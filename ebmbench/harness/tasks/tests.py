@@ -68,7 +68,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         counted = Path(folder) / "counts.xml"
         said, status = watch.time(lambda: _pytest(case, counted))
-        row |= {"tests_s": watch.seconds, "tail": said[-_TAIL:] if status else ""}
+        row |= {"tests_s": watch.seconds, "tail": said[-_TAIL:] if status != 0 else ""}
         if status == _NOTHING_SELECTED:
             raise Unavailable(f"no test is marked {case.marker}")
         found = counts(counted) if counted.is_file() else None

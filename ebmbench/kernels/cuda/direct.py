@@ -56,7 +56,10 @@ def launcher(compiled: Any, declared: tuple) -> Callable[..., None] | None:
     if found is None:
         return None
     launch, configuration, stream = found
-    function = next(iter(compiled.overloads.values()))._codelibrary.get_cufunc().kernel
+    try:
+        function = next(iter(compiled.overloads.values()))._codelibrary.get_cufunc().kernel
+    except (AttributeError, StopIteration):
+        return None
     kinds = [None if isinstance(kind, types.Array) else _SCALARS[kind] for kind in declared]
 
     @lru_cache(maxsize=256)

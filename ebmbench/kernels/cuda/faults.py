@@ -12,7 +12,7 @@ from typing import Any
 
 from numba import cuda
 
-from ebmbench.errors import DeviceError
+from ebmbench.errors import LOST, DeviceError
 
 # After these every further call on the same context fails, whatever it is.
 _FATAL = {
@@ -59,7 +59,7 @@ def explain(error: Exception) -> Exception:
         return OutOfMemory(f"the GPU's memory is full: {room()}; ask for fewer chains or a smaller batch")
     if name in _FATAL:
         _lost.append(
-            f"the GPU's context was lost ({named.group()}), and this process cannot use the GPU again: "
+            f"the GPU's {LOST} ({named.group()}), and this process cannot use the GPU again: "
             "give the same command once more; a suite keeps its finished rows"
         )
         # What dies from now on would ask the driver to free it, and fail.

@@ -7,6 +7,7 @@ what the simulator holds every launch against, since that looks at no types by i
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -90,13 +91,22 @@ class Kernel:
         with_room(self._launch, version, blocks, count, shared, arguments)
 
     def _launch(self, version: int, blocks: Any, count: int, shared: int, arguments: tuple) -> None:
+        given = blocks, count, shared, arguments
         compiled = self._compiled.get(version)
-        if compiled is None:
-            compiled = self._compiled[version] = self._compile(version)
-        compiled(blocks, count, shared, arguments)
+        if compiled is not None:
+            compiled(*given)
+            return
+        direct, by_numba = self._compile(version)
+        if direct is not None:
+            with suppress(TypeError, AttributeError):  # a Numba that takes its launches otherwise
+                direct(*given)
+                self._compiled[version] = direct
+                return
+        by_numba(*given)
+        self._compiled[version] = by_numba
 
-    def _compile(self, version: int) -> Callable[..., None]:
-        """(blocks, threads, shared, arguments) -> a launch."""
+    def _compile(self, version: int) -> tuple[Callable[..., None] | None, Callable[..., None]]:
+        """Launches by (blocks, threads, shared, arguments): directly, if that can be, and by Numba."""
         declare: Any = cuda.jit
         if SIMULATED:
             compiled, direct = declare(self.body), None
@@ -104,7 +114,7 @@ class Kernel:
             # Without optimisation at link time what runs is what the tests look at.
             compiled = declare(self._texts[version], launch_bounds=self.threads, lto=False)(self.body)
             direct = launcher(compiled, self.signatures[version].args)
-        return direct or (lambda blocks, count, shared, given: compiled[blocks, count, 0, shared](*given))
+        return direct, lambda blocks, count, shared, given: compiled[blocks, count, 0, shared](*given)
 
     def _as_declared(self, version: int, arguments: tuple) -> tuple:
         """Arrays held against the declared types, scalars turned into them, as a launch does."""

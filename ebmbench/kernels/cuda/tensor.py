@@ -34,6 +34,7 @@ from ebmbench.scalar import mul, sigmoid
 CAPABILITY = (8, 0)  # the first with these products
 
 _SHARED = tiles.SHARED_BYTES // 4  # floats
+_ALIGNED = 16  # bytes, which copies and loads of a whole vector ask for
 _ONE, _ZERO = np.uint32(1), np.uint32(0)
 
 
@@ -88,7 +89,7 @@ def _fit(rows, out):
     threads=tiles.THREADS,
 )
 def _draw(states, weights, bias, out, columns, terms, beta, seed, stream, step, chain):
-    buffer = cuda.shared.array(_SHARED, numba.float32)
+    buffer = cuda.shared.array(_SHARED, numba.float32, alignment=_ALIGNED)
     shared = mma.shared_address(buffer)
     thread = cuda.threadIdx.x
     lane, warp = thread & 31, thread >> 5

@@ -108,16 +108,16 @@ def _pictures(
         return [], [f"There are no pictures of the best model on {title} ({which}): {model}."]
     shown = len(model.filters)
     some = f"the {shown} largest of {model.units}" if shown < model.units else f"all {shown}"
-    looked = "hidden units of the best model on {} ({}) look for"
-    heard = "units of the best model on {} ({}) hear from each other, a pixel each"
-    whose = (looked if model.hidden else heard).format(title, which)
+    whose, what = f"units of the best model on {title} ({which}) hear from each other", "the couplings"
+    if model.hidden:
+        whose, what = f"hidden units of the best model on {title} ({which}) look for", "W"
     bound = number(float(np.abs(model.filters).max()))
     low, high = model.range
     greys = "" if model.binary else f", in greys from {number(low)}, white, to {number(high)}, black"
     filters = Drawing(
         f"filters-{name}",
         pictures.draw_filters(f"{title}: filters", model),
-        f"What the {whose}: {some} columns of the weights, largest norm first, on one scale about 0.",
+        f"What the {whose}: {some} columns of {what}, largest norm first, on one scale about 0.",
         f"{shown} filters of the best model on {title} as images; weights reach ±{bound}.",
     )
     samples = Drawing(
