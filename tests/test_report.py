@@ -464,6 +464,18 @@ class TestPictures:
         assert isinstance(found, Model)
         assert (len(found.filters), len(found.samples), found.units) == (64, 64, 100)
 
+    def test_whose_weights_they_are_and_how_samples_came(self):
+        shared = {"b": np.zeros(4), "samples": np.eye(4), "image_shape": np.array([2, 2])}
+        R = np.triu(np.arange(16.0).reshape(4, 4), 1)
+        rbm = read(shared | {"W": np.ones((4, 3)), "c": np.zeros(3)})
+        machine, net = read(shared | {"R": R}), read(shared | {"W": R})
+        assert all(isinstance(one, Model) for one in (rbm, machine, net))
+        assert [(one.hidden, one.chains) for one in (rbm, machine, net)] == [
+            (True, True), (False, True), (False, False),
+        ]  # fmt: skip
+        # Each unit of a machine hears all others, of a network those before it.
+        assert (machine.filters != 0).sum() == 2 * (net.filters != 0).sum() == 12
+
     def test_a_mosaic_keeps_every_picture_in_its_place(self):
         images = np.arange(5 * 2 * 3).reshape(5, 2, 3)
         tiles = mosaic(images)

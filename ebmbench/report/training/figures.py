@@ -113,17 +113,18 @@ def _pictures(
         whose, what = f"hidden units of the best model on {title} ({which}) look for", "W"
     bound = number(float(np.abs(model.filters).max()))
     low, high = model.range
+    after = " after a long Gibbs chain" if model.chains else ""
     greys = "" if model.binary else f", in greys from {number(low)}, white, to {number(high)}, black"
     filters = Drawing(
         f"filters-{name}",
-        pictures.draw_filters(f"{title}: filters", model),
+        pictures.draw_filters(f"{title}: {'filters' if model.hidden else 'couplings'}", model),
         f"What the {whose}: {some} columns of {what}, largest norm first, on one scale about 0.",
         f"{shown} filters of the best model on {title} as images; weights reach ±{bound}.",
     )
     samples = Drawing(
         f"samples-{name}",
         pictures.draw_samples(f"{title}: samples", model),
-        f"What the same model draws after a long Gibbs chain: {len(model.samples)} samples{greys}.",
+        f"What the same model draws{after}: {len(model.samples)} samples{greys}.",
         f"{len(model.samples)} samples of the best model on {title} as "
         f"{'grey' if greys else 'black and white'} images.",
     )

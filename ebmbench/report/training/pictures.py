@@ -15,13 +15,15 @@ _MOST = 64  # pictures in a figure
 class Model:
     """A model's weights as images [n, height, width] and the samples it drew, likewise.
 
-    units: how many have such weights; hidden: whether those are hidden, or each a pixel itself.
+    units: how many have such weights; hidden: whether those are hidden, or each a pixel itself; chains:
+    whether the samples come from Gibbs chains, or each is drawn by itself.
     """
 
     filters: np.ndarray
     samples: np.ndarray
     units: int
     hidden: bool
+    chains: bool
 
     @property
     def binary(self) -> bool:
@@ -64,11 +66,12 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
         images_of(samples[:_MOST], shape, order),
         weights.shape[1],
         hidden="c" in arrays,
+        chains="c" in arrays or "R" in arrays,
     )
 
 
 def draw_filters(title: str, model: Model) -> Figure:
-    """The filters on one diverging scale about 0."""
+    """The filters, or couplings, on one diverging scale about 0."""
     bound = float(np.abs(model.filters).max()) or 1.0
     figure, image = _draw(title, model.filters, "PuOr_r", -bound, bound, below=0.6)
     figure.colorbar(image, location="bottom", label="weight", aspect=40, fraction=0.05, pad=0.03)
