@@ -54,14 +54,11 @@ def test_a_boltzmann_machine_is_trained_and_its_log_z_bracketed(ebmbench, traine
         assert value == pytest.approx(methods["exact"], abs=0.3)
 
 
-def test_a_run_continues_from_its_checkpoint_to_the_same_bits(ebmbench, trained, tmp_path):
-    whole, _ = trained("boltzmann_machine", "--estimator", "sml")
-    wanted = load_model(whole).parameters
-    kept = ("--estimator", "sml", "--checkpoint", tmp_path / "kept", "--every", "50")
-    trained("boltzmann_machine", *kept)
-    again, _ = trained("boltzmann_machine", *kept)
-    for name, values in load_model(again).parameters.items():
-        np.testing.assert_array_equal(values, wanted[name])
+def test_the_help_says_by_what_each_model_is_trained(ebmbench):
+    status, out, _ = ebmbench("train", "--help")
+    assert status == 0
+    said = " ".join(out.replace("│", " ").split())
+    assert "boltzmann_machine: pseudolikelihood; bayes_net: exact" in said
 
 
 @pytest.mark.parametrize(
@@ -127,7 +124,8 @@ def test_a_suite_compares_families_on_one_page(tmp_path):
     assert list(rows["status"]) == ["done"] * 3
     labels = ["Bayes net, exact", "Boltzmann machine, exact", "Boltzmann machine, SML-1"]
     assert list(rows["estimator"]) == labels
-    assert (rows["log_likelihood"] > rows["log_likelihood"].min() - 5.0).all()
+    assert (rows["log_likelihood"] > rows["baseline_independent"] + 1.0).all()
+    assert (rows["log_likelihood"] < -np.log(30.0)).all()
     page = write(tmp_path / "out").read_text()
     assert all(label in page for label in labels)
     assert "hear from each other" in page

@@ -17,7 +17,8 @@ from numba.cuda.cudadrv.driver import CudaAPIError
 
 from ebmbench.errors import DeviceError
 from ebmbench.kernels.api import load
-from ebmbench.kernels.cuda import faults, memory
+from ebmbench.kernels.cuda import device, direct, faults, memory
+from ebmbench.kernels.cuda.launch import Kernel
 
 OOM = "Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"
 ILLEGAL = "Call to {} results in CUDA_ERROR_ILLEGAL_ADDRESS"
@@ -208,6 +209,23 @@ def test_a_lost_context_is_told_and_remembered(gpu, monkeypatch, call, error):
     for work in (lambda k: memory.empty(5), lambda k: k.synchronize(), launch):
         with pytest.raises(DeviceError, match=re.escape(said)):
             work(k)
+
+
+def test_what_cannot_be_launched_directly_is_launched_by_numba_from_then_on(gpu, monkeypatch):
+    """And `describe` says so."""
+    k, calls = load("cuda"), []
+
+    def odd(*_):
+        calls.append("direct")
+        raise TypeError("launch() takes 3 positional arguments")
+
+    monkeypatch.setattr(direct, "_refused", [])
+    monkeypatch.setattr(device._take, "_compiled", {})
+    monkeypatch.setattr(Kernel, "_compile", lambda *_: (odd, lambda *given: calls.append("by Numba")))
+    for _ in range(2):
+        launch(k)
+    assert calls == ["direct", "by Numba", "by Numba"]
+    assert direct.described() == "by Numba"
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -16,7 +16,7 @@ from conftest import (
     numbers_of,
     random_rows,
 )
-from scipy.special import expit, logit
+from scipy.special import logit
 from test_boltzmann import random_machine, sweep_matrix
 from test_gibbs import g_test
 
@@ -31,7 +31,7 @@ from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.kinds import from_arrays, to_arrays
 from ebmbench.randomness import Key, Stream, uniforms
 from ebmbench.samplers import tempering
-from ebmbench.training.fit import Fit
+from ebmbench.training.fit import Diverged, Fit
 from ebmbench.training.initial import initial_bayes_net, initial_boltzmann_machine
 from ebmbench.training.sgd import SGD
 
@@ -175,7 +175,7 @@ def test_sums_that_start_anew_leave_the_law_as_it_is(k):
 def test_tempering_keeps_the_law_at_the_cold_end(k):
     law, base = boltzmann.distribution(MACHINE), np.linspace(-1.0, 1.0, 5)
     ladders = tempering.start(k, MACHINE, 4000, tempering.spaced(5), base, Key(10, Stream.CHAINS))
-    ladders = tempering.advance(k, k.put(MACHINE), ladders, 40)
+    ladders = tempering.advance(k, k.put(MACHINE), ladders, 70)
     counts = np.bincount(numbers_of(k.get_rows(tempering.coldest(k, ladders))), minlength=32)
     assert g_test(counts, law) > FAMILY_ALPHA
     assert (tempering.swap_rates(ladders) > 0.3).all()
@@ -196,15 +196,52 @@ def test_annealing_brackets_log_z(k):
         assert found.log_z.std_error < 0.05
 
 
-def test_flips_of_a_machine_are_errors_of_a_network(k):
-    """Where every unit hears only those before it, pseudolikelihood less what flips tell downwards."""
-    rows = random_rows(7, 5, seed=4)
-    single = BoltzmannMachine(np.zeros((5, 5)), NET.b)
-    (gradient, _), value = k.pseudolikelihood(k.put(single), k.put_rows(rows))
-    net = BayesNet(np.zeros((5, 5)), NET.b)
-    assert value == pytest.approx(-bayes_net.energy(net, rows).mean(), abs=1e-5)
-    tree = k.get_tree(k.put(single), gradient)
-    np.testing.assert_allclose(tree["b"], (rows - expit(NET.b)).mean(axis=0), rtol=0, atol=1e-6)
+def test_pseudolikelihood_of_two_units_is_that_of_their_arrows_both_ways(k):
+    """The last unit of a machine hears all others, as that of the network with the same couplings does.
+
+    So of two units, log p(second | first) is the network's, and log p(first | second) that of the network
+    of the units the other way about.
+    """
+    pair, rows = random_machine(2, seed=8), random_rows(9, 2, seed=4)
+    (gradient, _), value = k.pseudolikelihood(k.put(pair), k.put_rows(rows))
+    there, back = BayesNet(pair.R, pair.b), BayesNet(pair.R, pair.b[::-1])
+    last = [bayes_net.errors(net, v)[:, 1] for net, v in ((there, rows), (back, rows[:, ::-1]))]
+    tree = k.get_tree(k.put(pair), gradient)
+    couplings = (rows[:, 0] * last[0] + rows[:, 1] * last[1]).mean()
+    assert tree["R"][0, 1] == pytest.approx(couplings, abs=1e-6)
+    np.testing.assert_allclose(tree["b"], [last[1].mean(), last[0].mean()], rtol=0, atol=1e-6)
+    p = [np.where(v[:, 1] == 1, v[:, 1] - e, -e) for v, e in ((rows, last[0]), (rows[:, ::-1], last[1]))]
+    chances = [np.where(v == 1, q, 1 - q) for v, q in zip((rows[:, 1], rows[:, 0]), p, strict=True)]
+    assert value == pytest.approx(np.log(chances).sum(axis=0).mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ["sml", "parallel_tempering", "exact"])
+def test_a_fit_goes_on_from_its_state_to_the_same_bits(k, estimator):
+    """Chains, ladders and velocities included."""
+    rows, few = random_rows(60, 5, seed=6), {"chains": 7} if estimator != "exact" else {}
+
+    def fit():
+        return Fit(k, MACHINE, rows, estimator, few, SGD(0.1, 0.9), epochs=20, batch_size=20, seed=3)
+
+    whole, first, second = fit(), fit(), fit()
+    whole.advance(60)
+    first.advance(25)
+    second.restore(first.state())
+    second.advance(35)
+    for name in ("R", "b"):
+        np.testing.assert_array_equal(getattr(second.model, name), getattr(whole.model, name))
+
+
+@pytest.mark.parametrize("decay", [0.0, 5.0])
+def test_weights_that_leave_all_bounds_stop_a_run(k, decay):
+    """Where units never hear them, no bias would tell."""
+    fit = Fit(k, MACHINE, random_rows(7, 5), "cd", None, SGD(1.0, 0.9, decay), 300, 7)
+    if decay == 0.0:
+        fit.advance(300)
+        return
+    with pytest.raises(Diverged):
+        fit.advance(300)
+    assert fit.done < 100
 
 
 # --- what holds for both ------------------------------------------------------------------------

@@ -473,6 +473,7 @@ class TestPictures:
         assert [(one.hidden, one.chains) for one in (rbm, machine, net)] == [
             (True, True), (False, True), (False, False),
         ]  # fmt: skip
+        assert "couplings have the shape (3, 4)" in read(shared | {"R": R[:3]})
         # Each unit of a machine hears all others, of a network those before it.
         assert (machine.filters != 0).sum() == 2 * (net.filters != 0).sum() == 12
 

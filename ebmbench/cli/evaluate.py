@@ -29,7 +29,7 @@ def evaluate(
         str,
         typer.Option(
             help="What reverse AIS starts from: exact, parallel_tempering, chain, or auto: exact "
-            "where the smaller layer has at most 20 units, else parallel_tempering."
+            "where at most 20 units are summed over, else parallel_tempering."
         ),
     ] = "auto",
     sweeps: Annotated[int, typer.Option(help="Of that chain or parallel tempering.")] = 1000,
@@ -46,7 +46,8 @@ def evaluate(
     a GAN, which has no likelihood, how its samples compare with the data.
 
     By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
-    smaller layer can be enumerated, since AIS alone flatters a model that mixes badly.
+    smaller layer, or all units where none is hidden, can be enumerated, since AIS alone flatters a model
+    that mixes badly.
     """
     from ebmbench.evaluation import sandwich
     from ebmbench.kernels import api

@@ -40,11 +40,12 @@ def run(
     chosen = spec.load(suite, backend, dataset, seeds)
     folder = out or Path("results") / chosen.name
     total = len(chosen.cases)
+    opening = [f"{chosen.title}: {total} cases; the first checks the kernels"]
     with steps(total, "checking the kernels", spoken=True) as shown:
 
         def started(number: int, case: Case) -> None:
-            if number == 0 and not console.is_terminal:
-                shown.line(f"{chosen.title}: {total} cases; the first checks the kernels")
+            if opening and not console.is_terminal:
+                shown.line(opening.pop())
             shown.now(_name(case))
 
         def finished(number: int, case: Case, row: dict[str, Any], again: bool) -> None:

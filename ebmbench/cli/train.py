@@ -21,7 +21,7 @@ def train(
         str,
         typer.Option(
             help="How to train models of energies; see `ebmbench list`.  "
-            "[cd; boltzmann_machine: pseudolikelihood; bayes_net: exact]",
+            r"\[cd; boltzmann_machine: pseudolikelihood; bayes_net: exact]",
             show_default=False,
         ),
     ] = "cd",

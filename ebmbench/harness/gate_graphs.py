@@ -130,9 +130,14 @@ class UndirectedJobs(_GraphJobs):
         return [*self._trees(found[:2]), *found[2:]]
 
     def temper(self) -> list:
-        ladders = self.k.put_rows(np.tile(self.k.get_rows(self.rows), (3, 1)))
-        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, 3, _KEY)
-        return [self.k.get_rows(found.v), found.accepted]
+        """And one ladder for so long that sums which follow the units start anew."""
+        rows = self.k.get_rows(self.rows)
+        parts = []
+        for start, sweeps in ((rows, 3), (rows[:1], 66)):
+            ladders = self.k.put_rows(np.tile(start, (3, 1)))
+            found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, sweeps, _KEY)
+            parts += [self.k.get_rows(found.v), found.accepted]
+        return parts
 
     def anneal(self) -> list:
         """To the model, and from given rows back to the base, which stay as they are."""

@@ -24,7 +24,7 @@ from ebmbench.samplers import gibbs, tempering
 AUTO, EXACT, TEMPERING, CHAIN = "auto", "exact", "parallel_tempering", "chain"
 _EXACT = {GaussianRBM.kind: gaussian_enumerate, BoltzmannMachine.kind: boltzmann}
 STARTS = (AUTO, EXACT, TEMPERING, CHAIN)
-_SOON = 20  # units of the smaller layer up to which exact draws take seconds
+_SOON = 20  # units that are summed over, up to which exact draws take seconds
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Beginning(Annealing):
     """What a method that also walks back is told.
 
     start: `exact` draws by enumeration, `parallel_tempering` or a `chain` of Gibbs sampling, both from
-    the base rates, or `auto`, which is exact where the smaller layer has at most 20 units and else
+    the base rates, or `auto`, which is exact where at most 20 units are summed over and else
     parallel_tempering; sweeps: of either sampler before its states are taken for draws; temperatures:
     of parallel tempering.
     """

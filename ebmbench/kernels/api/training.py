@@ -183,7 +183,8 @@ class Training(Device):
         is. False once a bias is NaN or beyond `scalar.LARGEST_PARAMETER`, or a learned precision beyond
         that or its inverse; a hidden unit whose weights have become NaN shows in its bias one step
         later. A device that works behind the program may notice up to 100 updates late, rather than
-        have the program wait for every one.
+        have the program wait for every one. Of models without hidden units a weight out of bounds is told
+        as a bias is.
         """
         if model.arithmetic != "float":
             raise UserError(

@@ -194,7 +194,7 @@ def describe() -> dict[str, Any]:
             "library": f"numba-cuda {version('numba-cuda')}",
             "compute_capability": ".".join(map(str, gpu.compute_capability)),
             "multiprocessors": gpu.MULTIPROCESSOR_COUNT,
-            "launches": "direct" if direct.parts() else "by Numba",
+            "launches": direct.described(),
         }
 
 

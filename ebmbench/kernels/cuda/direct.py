@@ -23,6 +23,19 @@ _SCALARS = {
 }
 
 
+_refused: list[str] = []  # kernels that had to be launched by Numba
+
+
+def refuse(kernel: str) -> None:
+    """Note that a kernel could not be launched directly."""
+    _refused.append(kernel)
+
+
+def described() -> str:
+    """How kernels are launched here, as far as any was."""
+    return "by Numba" if _refused or parts() is None else "direct"
+
+
 @cache
 def parts() -> tuple[Any, ...] | None:
     """What a launch is made with: CUDA's own function, its configuration, and the stream.

@@ -16,7 +16,7 @@ from numba import cuda, types
 from numba.core import sigutils
 
 from ebmbench.kernels.cuda.availability import SIMULATED
-from ebmbench.kernels.cuda.direct import launcher
+from ebmbench.kernels.cuda.direct import launcher, refuse
 from ebmbench.kernels.cuda.memory import with_room
 
 THREADS = 256  # threads of a block, where a kernel names no other number
@@ -102,6 +102,8 @@ class Kernel:
                 direct(*given)
                 self._compiled[version] = direct
                 return
+        if not SIMULATED:
+            refuse(self.name)
         by_numba(*given)
         self._compiled[version] = by_numba
 

@@ -108,18 +108,20 @@ def _pictures(
         return [], [f"There are no pictures of the best model on {title} ({which}): {model}."]
     shown = len(model.filters)
     some = f"the {shown} largest of {model.units}" if shown < model.units else f"all {shown}"
-    whose, what = f"units of the best model on {title} ({which}) hear from each other", "the couplings"
+    whose = f"units of the best model on {title} ({which}) hear from each other"
+    what, drawn = "the couplings", "couplings"
     if model.hidden:
-        whose, what = f"hidden units of the best model on {title} ({which}) look for", "W"
+        whose = f"hidden units of the best model on {title} ({which}) look for"
+        what, drawn = "W", "filters"
     bound = number(float(np.abs(model.filters).max()))
     low, high = model.range
     after = " after a long Gibbs chain" if model.chains else ""
     greys = "" if model.binary else f", in greys from {number(low)}, white, to {number(high)}, black"
     filters = Drawing(
         f"filters-{name}",
-        pictures.draw_filters(f"{title}: {'filters' if model.hidden else 'couplings'}", model),
+        pictures.draw_filters(f"{title}: {drawn}", model),
         f"What the {whose}: {some} columns of {what}, largest norm first, on one scale about 0.",
-        f"{shown} filters of the best model on {title} as images; weights reach ±{bound}.",
+        f"{shown} {drawn} of the best model on {title} as images; weights reach ±{bound}.",
     )
     samples = Drawing(
         f"samples-{name}",

@@ -44,7 +44,10 @@ def read(arrays: dict[str, np.ndarray] | None) -> Model | str | None:
     if arrays is None:
         return "its file is missing or cannot be read"
     if "R" in arrays:  # what each unit of a Boltzmann machine hears from all others
-        arrays = arrays | {"W": arrays["R"] + arrays["R"].T}
+        R = arrays["R"]
+        if R.ndim != 2 or R.shape[0] != R.shape[1]:
+            return f"its couplings have the shape {R.shape}"
+        arrays = arrays | {"W": R + R.T}
     missing = [name for name in ("W", "samples", "image_shape") if name not in arrays]
     if missing:
         return f"its file lacks {', '.join(missing)}"

@@ -7,7 +7,7 @@ from scipy.special import expit
 from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.device import store
-from ebmbench.kernels.cpu.graph.gibbs import stretches, sweep, sweep_work
+from ebmbench.kernels.cpu.graph.gibbs import inputs, stretches, sweep, sweep_work
 from ebmbench.kernels.cpu.graph.statistics import minus_energy
 from ebmbench.kernels.cpu.tempering import exchange
 from ebmbench.kernels.cpu.threads import launch
@@ -49,10 +49,10 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
         start = states(np.tile(expit(base).astype(np.float32), (start, 1)), key)
     state, log_weights = start.astype(np.float32), np.zeros(len(start))
     work = sweep_work(model, len(state), len(betas))
-    for x, first, last in stretches(model, state, 1, len(betas)):
+    for first, last in stretches(1, len(betas)):
         launch(
-            _anneal, work, model.W, model.b, store(base), betas, state, x, first, last, log_weights,
-            key.seed, int(key.stream), np.uint64(key.step), key.chain,
+            _anneal, work, model.W, model.b, store(base), betas, state, inputs(model, state), first, last,
+            log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
         )  # fmt: skip
     return Annealed(log_weights, state.astype(np.uint8))
 
@@ -84,10 +84,10 @@ def temper(model, base, betas, v, steps: int, key: Key):
     state, order = v.astype(np.float32), np.empty(len(v), np.intp)
     counts = np.zeros((len(v) // len(betas), len(betas) - 1), np.int64)
     work = sweep_work(model, len(v), steps)
-    for x, first, last in stretches(model, state, 0, steps):
+    for first, last in stretches(0, steps):
         launch(
-            _ladders, work, model.W, model.b, store(base), betas, state, x, first, last, order, counts,
-            key.seed, int(key.stream), np.uint64(key.step), key.chain,
+            _ladders, work, model.W, model.b, store(base), betas, state, inputs(model, state), first,
+            last, order, counts, key.seed, int(key.stream), np.uint64(key.step), key.chain,
         )  # fmt: skip
         state[:] = state[order]
     return state.astype(np.uint8), counts.sum(axis=0)

@@ -20,6 +20,7 @@ from ebmbench.kernels.cpu.threads import launch
 from ebmbench.kernels.cpu.update import update_bias
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.scalar import LARGEST_PARAMETER
 
 HOSTS = {BoltzmannMachine.kind: BoltzmannMachine, BayesNet.kind: BayesNet}
 
@@ -78,8 +79,18 @@ def zeros(model: Model) -> dict[str, np.ndarray]:
     return {model.couplings: aligned_zeros(*model.W.shape), "b": aligned_zeros(model.b.size)}
 
 
+@jit(forceinline=True)
+def _beyond(w):
+    count = np.int32(0)
+    for j in range(w.size):
+        count += np.int32(not abs(w[j]) < LARGEST_PARAMETER)  # NaN too
+    return count
+
+
 @jit(parallel=True)
 def _update(gradient, W, velocity, directed, rate, momentum, decay):
+    """How many weights are out of bounds: of units that never hear them no bias would tell."""
+    lost = 0
     for i in prange(W.shape[0]):
         first = i // LANES * LANES if directed else 0
         w, v = W[i, first:], velocity[i, first:]
@@ -87,6 +98,8 @@ def _update(gradient, W, velocity, directed, rate, momentum, decay):
         if directed:
             fill(w[: i + 1 - first], np.float32(0.0))
             fill(v[: i + 1 - first], np.float32(0.0))
+        lost += _beyond(w)
+    return lost
 
 
 def update(model: Model, velocity, gradient, rate, momentum, decay) -> bool:
@@ -99,7 +112,7 @@ def update(model: Model, velocity, gradient, rate, momentum, decay) -> bool:
             healthy &= update_bias(model.b, moved[1], moved[0], rate, momentum)
         else:
             to = model.W, moved[1], model.directed
-            launch(_update, model.W.size, moved[0], *to, rate, momentum, decay)
+            healthy &= not launch(_update, model.W.size, moved[0], *to, rate, momentum, decay)
     return healthy
 
 

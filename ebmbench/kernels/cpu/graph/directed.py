@@ -1,4 +1,11 @@
-"""Energies and gradients of a Bayesian network: those of as many logistic regressions as it has units."""
+"""Energies and gradients of a Bayesian network: those of as many logistic regressions as it has units.
+
+Floors of an update of 784 units by 100 rows of binarised MNIST, of which 10,300 units are on, on two
+threads of a Zen 4 at 2.6 GHz: each of these adds a row to the inputs, and the row's errors to a row of
+the gradient: 16 million additions, 0.2 ms at 16 a cycle. W, gradient and velocity, 2.5 MB each, are moved
+five times in all: 0.3 ms at 40 GB/s from the last cache. Measured are 0.87 ms: inputs 0.34, gradient
+0.41, update 0.09.
+"""
 
 import numpy as np
 from numba import prange
@@ -7,8 +14,9 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty
+from ebmbench.kernels.cpu.graph.gibbs import inputs
 from ebmbench.kernels.cpu.simd import fill
-from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, padded_inputs, sum_softplus
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.scalar import probability
 
@@ -26,7 +34,7 @@ def _energies(x, v, out):
 def free_energy(model, v):
     """See `Backend.free_energy`."""
     out = np.empty(len(v))
-    launch(_energies, v.size, padded_inputs(model.W, model.b, v), v.astype(np.float32), out)
+    launch(_energies, v.size, inputs(model, v), v.astype(np.float32), out)
     return out
 
 
@@ -40,7 +48,7 @@ def _errors(x, v):
 
 def _deltas(model, v):
     """v - p(v = 1 | parents), float32 [rows, padded], zero beyond the units."""
-    x = padded_inputs(model.W, model.b, v)
+    x = inputs(model, v)
     launch(_errors, v.size, x, v.astype(np.float32))
     return x
 

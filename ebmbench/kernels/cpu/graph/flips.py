@@ -10,9 +10,10 @@ from numba import prange
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.flips import ALL_BITS
+from ebmbench.kernels.cpu.graph.gibbs import inputs
 from ebmbench.kernels.cpu.graph.statistics import contrast
 from ebmbench.kernels.cpu.simd import fill, total
-from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, padded_inputs, sum_softplus
+from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, sum_softplus
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.scalar import probability
 
@@ -56,7 +57,7 @@ def _flip(x, v, bits, squared, values):
 
 def _job(squared: bool):
     def job(model, v, bits):
-        delta, values = padded_inputs(model.W, model.b, v), np.empty(len(v))
+        delta, values = inputs(model, v), np.empty(len(v))
         chosen = np.full(len(v), ALL_BITS, np.int64) if bits is None else bits
         launch(_flip, v.size, delta, v.astype(np.float32), chosen, squared, values)
         phases, mean = contrast(model, v, v[:0], delta, delta[:0], 1.0)

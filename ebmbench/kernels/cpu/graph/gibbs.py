@@ -6,7 +6,8 @@ before plays no part, so that each sweep is an independent draw.
 
 Units wait for each other, and so for as little as can be: their uniforms become log odds beforehand, in
 vectors, and then each takes a comparison. With 784 units and 100 flips a sweep: 784 comparisons of about
-5 cycles, flips that are guessed wrong, 20 each, and rows of 3 KB, added from the L2 cache, 100 each.
+5 cycles, flips that are guessed wrong, 20 each, and rows of 3 KB, added from the L2 cache, 100 each: some
+16,000 cycles. A thread of a Zen 4 at 2.6 GHz takes 11,600 for a sweep of a machine of binarised MNIST.
 """
 
 from collections.abc import Iterator
@@ -60,14 +61,18 @@ def _sweeps(W, base, state, x, first, last, beta, directed, seed, stream, step, 
             sweep(W, base, none, beta, directed, odds, state[r], x[r], chain + r, now, seed, stream)
 
 
-def stretches(model, state, first: int, last: int) -> Iterator[tuple[np.ndarray, int, int]]:
-    """The steps from first to last, `REFRESH` at a time, and the sums b + state W before each stretch.
+def inputs(model, rows):
+    """B + rows W, float32 [rows, padded]."""
+    return padded_inputs(model.W, model.b, rows)
 
-    What follows units for longer would gather the rounding of each row that is added. state: float32
-    [rows, n_visible], which whoever takes the sums moves on.
+
+def stretches(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The steps from first to last, `REFRESH` at a time.
+
+    What follows units for longer would gather the rounding of each row that is added.
     """
     for now in range(first, last, REFRESH):
-        yield padded_inputs(model.W, model.b, state), now, min(now + REFRESH, last)
+        yield now, min(now + REFRESH, last)
 
 
 def sweep_work(model, rows: int, steps: int) -> float:
@@ -79,10 +84,10 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
     state, base = v.astype(np.float32), np.zeros_like(model.b)
     work = sweep_work(model, len(v), steps)
-    for x, first, last in stretches(model, state, 0, steps):
+    for first, last in stretches(0, steps):
         launch(
-            _sweeps, work, model.W, base, state, x, first, last, np.float32(beta), model.directed,
-            key.seed, int(key.stream), np.uint64(key.step), key.chain,
+            _sweeps, work, model.W, base, state, inputs(model, state), first, last, np.float32(beta),
+            model.directed, key.seed, int(key.stream), np.uint64(key.step), key.chain,
         )  # fmt: skip
     return state.astype(np.uint8), np.empty((len(v), 0), np.uint8)
 

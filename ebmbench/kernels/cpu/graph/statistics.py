@@ -7,8 +7,8 @@ from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty, store
+from ebmbench.kernels.cpu.graph.gibbs import inputs
 from ebmbench.kernels.cpu.simd import total
-from ebmbench.kernels.cpu.statistics import padded_inputs
 from ebmbench.kernels.cpu.threads import launch
 
 _SIDE = 32  # of the squares that two threads never share
@@ -31,7 +31,7 @@ def _energies(x, b, v, out):
 def free_energy(model, v):
     """See `Backend.free_energy`."""
     out = np.empty(len(v))
-    x = padded_inputs(model.W, model.b, v)
+    x = inputs(model, v)
     launch(_energies, v.size, x, model.b, v.astype(np.float32), out)
     return out
 

@@ -12,7 +12,7 @@ from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cuda.block import THREADS, block_sum
 from ebmbench.kernels.cuda.device import blocks, floats, store
 from ebmbench.kernels.cuda.drawing import counter
-from ebmbench.kernels.cuda.graph.gibbs import log_odds, states, stretches, sweep
+from ebmbench.kernels.cuda.graph.gibbs import inputs, log_odds, states, stretches, sweep
 from ebmbench.kernels.cuda.graph.statistics import minus_energy_part
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload, zeros
@@ -76,10 +76,11 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
         _draw_base(rows, base_row, odds, state, *at_key)
     steps = upload(betas, np.float64)
     if rows:
-        for x, first, last in stretches(model, state, 1, len(betas)):
+        for first, last in stretches(model, 1, len(betas)):
             _anneal(
-                rows, model.W, model.b, base_row, steps, odds, state, x, first, last, log_weights, *at_key
-            )
+                rows, model.W, model.b, base_row, steps, odds, state, inputs(model, state), first, last,
+                log_weights, *at_key,
+            )  # fmt: skip
     return Annealed(download(log_weights), states(state))
 
 
@@ -141,10 +142,10 @@ def temper(model, base, betas, v, steps: int, key: Key):
     order, rises = empty(len(v), np.int64), empty(len(v), np.float64)
     accepted = zeros((ladders, rungs - 1), np.int64)
     base_row, path = store(base), upload(betas, np.float64)
-    for x, first, last in stretches(model, state, 0, steps):
+    for first, last in stretches(model, 0, steps):
         _ladders(
-            ladders, model.W, model.b, base_row, path, odds, state, x, first, last, order, rises,
-            accepted, key.seed, int(key.stream), key.step, key.chain, threads=_THREADS,
+            ladders, model.W, model.b, base_row, path, odds, state, inputs(model, state), first, last,
+            order, rises, accepted, key.seed, int(key.stream), key.step, key.chain, threads=_THREADS,
         )  # fmt: skip
         state = _reordered(state, order)
     return states(state), download(accepted).sum(axis=0)

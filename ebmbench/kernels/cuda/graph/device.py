@@ -19,7 +19,9 @@ from ebmbench.kernels.cuda.tile import at
 from ebmbench.kernels.cuda.update import health_of, move, noticed
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.scalar import LARGEST_PARAMETER
 
+_LARGEST = np.float32(LARGEST_PARAMETER)
 HOSTS = {BoltzmannMachine.kind: BoltzmannMachine, BayesNet.kind: BayesNet}
 
 
@@ -79,8 +81,8 @@ def zeros(model: Model) -> Tree:
     return {model.couplings: memory.zeros(model.W.shape), "b": memory.zeros(model.b.size)}
 
 
-@kernel("float32[:,::1], float32[:,::1], float32[:,::1], boolean, float32, float32, float32")
-def _ascend(W, velocity, gradient, directed, rate, momentum, decay):
+@kernel("float32[:,::1], float32[:,::1], float32[:,::1], boolean, float32, float32, float32, int32[::1]")
+def _ascend(W, velocity, gradient, directed, rate, momentum, decay, health):
     """Of a network only what stands above the diagonal."""
     columns = at(W.shape[1])
     for n in range(at(cuda.grid(1)), at(W.size), at(cuda.gridsize(1))):
@@ -89,6 +91,8 @@ def _ascend(W, velocity, gradient, directed, rate, momentum, decay):
             v = momentum * velocity[i, j] + rate * (gradient[i, j] - decay * W[i, j])
             velocity[i, j] = v
             W[i, j] += v
+            if not abs(W[i, j]) < _LARGEST:  # NaN too
+                health[0] = 1
 
 
 @kernel("float32[::1], float32[::1], float32[::1], float32, float32, int32[::1]")
@@ -103,7 +107,7 @@ def update(model: Model, velocity: Tree, gradient: Tree, rate, momentum, decay) 
     if model.couplings in gradient:
         trees = velocity[model.couplings], gradient[model.couplings]
         count = blocks(model.W.size, _ascend.threads)
-        _ascend(count, model.W, *trees, model.directed, rate, momentum, decay)
+        _ascend(count, model.W, *trees, model.directed, rate, momentum, decay, health.flag)
     if "b" in gradient:
         count = blocks(model.b.size, _ascend_bias.threads)
         _ascend_bias(count, model.b, velocity["b"], gradient["b"], rate, momentum, health.flag)

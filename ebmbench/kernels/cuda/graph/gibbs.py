@@ -97,15 +97,14 @@ def inputs(model, rows: Array) -> Array:
     return x
 
 
-def stretches(model, state: Array, first: int, last: int) -> Iterator[tuple[Array, int, int]]:
-    """The steps from first to last, as many at a time as sums are followed for, and those sums.
+def stretches(model, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The steps from first to last, as many at a time as sums are followed for.
 
-    What follows units for longer would gather the rounding of each row that is added. state: float32
-    [rows, n_visible], which whoever takes the sums moves on.
+    What follows units for longer would gather the rounding of each row that is added.
     """
     size = lifetime(model.arithmetic)
     for now in range(first, last, size):
-        yield inputs(model, state), now, min(now + size, last)
+        yield now, min(now + size, last)
 
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
@@ -113,10 +112,10 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     state, base = floats(v), zeros(model.b.size)
     odds = empty((len(v), padded(model.n_visible)))
     if state.size:
-        for x, first, last in stretches(model, state, 0, steps):
+        for first, last in stretches(model, 0, steps):
             _sweeps(
-                len(v), model.W, base, odds, state, x, first, last, beta, model.directed, key.seed,
-                int(key.stream), key.step, key.chain,
+                len(v), model.W, base, odds, state, inputs(model, state), first, last, beta,
+                model.directed, key.seed, int(key.stream), key.step, key.chain,
             )  # fmt: skip
     return states(state), empty((len(v), 0), np.uint8)
 
