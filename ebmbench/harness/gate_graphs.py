@@ -59,12 +59,16 @@ class _GraphJobs:
         return [self.k.log_z(self.host)]
 
     def train(self) -> list:
+        """Along moments of grey and of binary rows."""
+        return self._train(lambda model: self.k.moments(model, self.grey, self.rows).gradient)
+
+    def _train(self, gradient_of: Callable) -> list:
         """Four updates, the last of which leaves the biases as they are."""
         k = self.k
         model = k.put(self.host)
         velocity = k.zeros(model)
         for step in range(4):
-            gradient, _ = k.moments(model, self.grey, self.rows)
+            gradient = gradient_of(model)
             if step == 3:
                 del gradient["b"]
             if not k.update(model, velocity, gradient, 0.1, 0.5, 0.01):
@@ -111,6 +115,11 @@ class UndirectedJobs(_GraphJobs):
         "anneal_slowly": 5e-4,
         "train": 1e-5,
     }
+
+    def train(self) -> list:
+        """And along flips, whose two halves of W differ before they are joined."""
+        flips = self._train(lambda model: self.k.pseudolikelihood(model, self.rows)[0].gradient)
+        return super().train() + flips
 
     def pseudolikelihood(self) -> list:
         return self._flips(self.k.pseudolikelihood)
