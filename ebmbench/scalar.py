@@ -228,12 +228,16 @@ def log(x):
 
 
 @jit(forceinline=True)
-def logit(u):
-    """The log odds at which a unit is on with probability u, for u of `unit_interval`.
+def add_log(most, total, weight):
+    """A sum of exponentials, e**most times total, with one more."""
+    if weight > most:
+        return weight, total * exp64(most - weight) + 1.0
+    return most, total + exp64(weight - most)
 
-    u < sigmoid(x) where logit(u) < x, which many units of a chain that wait for each other are told
-    beforehand.
-    """
+
+@jit(forceinline=True)
+def logit(u):
+    """The log odds of probability u, for u of `unit_interval`: u < sigmoid(x) where logit(u) < x."""
     return _F32(log(u) - log(_F32(_ONE - u)))
 
 

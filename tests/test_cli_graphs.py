@@ -84,7 +84,7 @@ def test_options_that_play_no_part_with_a_normalised_model_are_refused(ebmbench,
     file, _ = trained("bayes_net")
     for options, sentence in (
         (("--betas", "100"), "--betas has a meaning only where the method anneals"),
-        (("--method", "ais"), "no anneal for bayes_net"),
+        (("--method", "ais"), "a bayes_net comes normalised, so there is nothing to anneal"),
     ):
         status, _, err = ebmbench("evaluate", file, *DATA, *options)
         assert status == 2
@@ -137,6 +137,7 @@ def test_a_suite_compares_families_on_one_page(tmp_path):
         ('family = "potts"\nhidden = 0', "unknown family 'potts'"),
         ('family = "bayes_net"\nhidden = 8', "a bayes_net has no hidden units: write hidden = 0"),
         ('family = "bayes_net"\nhidden = 0\nvisible = "gaussian"', "units of a bayes_net are binary"),
+        ('family = "bayes_net"\nhidden = 0', "a bayes_net comes normalised: write evaluate = 'exact'"),
         ("hidden = 0", "hidden"),
     ],
 )

@@ -357,7 +357,7 @@ def test_what_cannot_be_is_said_in_one_sentence(k):
     handle, rows = k.put(NET), k.put_rows(random_rows(4, 5))
     with pytest.raises(Unavailable, match="no pseudolikelihood for bayes_net"):
         k.pseudolikelihood(handle, rows)
-    with pytest.raises(Unavailable, match="no anneal for bayes_net"):
+    with pytest.raises(Unavailable, match="a bayes_net comes normalised, so there is nothing to anneal"):
         sandwich(k, NET, random_rows(4, 5), ["ais"])
     for model in (NET, MACHINE):
         assert "grid arithmetic does not apply" in complaint(k.put, model, "grid")

@@ -39,7 +39,8 @@ def check_enumerable(model: Model) -> None:
     if model.summed_units > MOST_UNITS:
         raise Unavailable(
             f"exact enumeration of this model sums over 2**{model.summed_units} states, "
-            f"but at most 2**{MOST_UNITS} are possible; use an estimate such as ais"
+            f"but at most 2**{MOST_UNITS} are possible; log Z has estimates, such as ais, "
+            "and a gradient other estimators, such as sml"
         )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend
 from ebmbench.models.model import Model
 from ebmbench.partition import BaseRates, LogZ, log_z_base
@@ -39,10 +40,20 @@ class Walks(NamedTuple):
         )
 
 
+def _check_annealable(model: Model) -> None:
+    """`Unavailable` where a model comes normalised."""
+    if model.summed_units == 0:
+        raise Unavailable(
+            f"a {model.kind} comes normalised, so there is nothing to anneal: "
+            "its log Z is 0, by the method exact"
+        )
+
+
 def forward(
     k: Backend, model: Model, config: Annealing, base: BaseRates, seed: int, chains: int
 ) -> Walks:
     """Walks from the base to the model. An adaptive schedule is found with all of config.chains."""
+    _check_annealable(model)
     handle, offset = k.put(model, config.arithmetic), log_z_base(model, base)
     key = Key(seed, Stream.ANNEALING)
     if config.adaptive:
@@ -62,6 +73,7 @@ def reverse(
     schedule: Schedule | None = None,
 ) -> Walks:
     """Walks from draws of the model back to the base; `schedule`: that of walks forward, if there are."""
+    _check_annealable(model)
     if schedule is None:
         found = config.adaptive and forward(k, model, config, base, seed, config.chains).schedule
         schedule = found or config.schedule

@@ -113,6 +113,9 @@ class Case(OfEstimator):
             raise unknown("family", self.family, ["rbm", *GRAPHS])
         require(self.hidden == 0, f"a {self.family} has no hidden units: write hidden = 0")
         require(self.visible == "binary", f"the units of a {self.family} are binary")
+        if self.family == BayesNet.kind:
+            sentence = f"a {self.family} comes normalised: write evaluate = 'exact'"
+            require(self.evaluate == exact.NAME, sentence)
 
     @property
     def label(self) -> str:

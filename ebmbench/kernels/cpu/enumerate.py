@@ -17,7 +17,7 @@ from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, moments, sum_softplu
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.rbm import RBM
-from ebmbench.scalar import exp64
+from ebmbench.scalar import add_log, exp64
 
 RESTART = 1 << 14  # states after which the sums are formed afresh
 
@@ -60,11 +60,7 @@ def _log_sums(W, small, large, bits):
             change = visit(W, small, large, state, x, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
             log_p = linear + sum_softplus(x, x.size, 1.0, scratch)
-            if log_p > most:
-                total = total * math.exp(most - log_p) + 1.0
-                most = log_p
-            else:
-                total += math.exp(log_p - most)
+            most, total = add_log(most, total, log_p)
         out[block] = most + math.log(total)
     return out
 

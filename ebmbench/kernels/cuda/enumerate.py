@@ -14,7 +14,6 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ebmbench.compile import jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.api.device import Tree
 from ebmbench.kernels.cuda.availability import SIMULATED
@@ -25,7 +24,7 @@ from ebmbench.kernels.cuda.statistics import moments
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.models.enumerate import MOST_UNITS, Moments, check_enumerable
 from ebmbench.models.rbm import RBM
-from ebmbench.scalar import exp64
+from ebmbench.scalar import add_log, exp64
 
 _LOW = 2 if SIMULATED else 7  # bits of a state that are a thread's
 _THREADS = 1 << _LOW
@@ -37,14 +36,6 @@ _GROUPS = 64  # blocks that share the states, for each 128 units
 _UNITS = 4 if SIMULATED else 128
 _MOST = MOST_UNITS
 _ONE = at(1)
-
-
-@jit(forceinline=True)
-def add_log(most, total, weight):
-    """A sum of exponentials, e**most times total, with one more."""
-    if weight > most:
-        return weight, total * exp64(most - weight) + 1.0
-    return most, total + exp64(weight - most)
 
 
 @device

@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu.gaussian.statistics import moments
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.enumerate import check_enumerable
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.scalar import add_log
 
 
 @jit(forceinline=True)
@@ -41,11 +42,7 @@ def _log_sums(J, bias, bits):
             change = visit(J, bias, none, state, field, (block << bits) + t, afresh)
             linear = change if afresh else linear + change
             log_p = _log_weight(linear, state, field)
-            if log_p > most:
-                total = total * math.exp(most - log_p) + 1.0
-                most = log_p
-            else:
-                total += math.exp(log_p - most)
+            most, total = add_log(most, total, log_p)
         out[block] = most + math.log(total)
     return out
 

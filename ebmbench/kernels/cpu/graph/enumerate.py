@@ -18,6 +18,7 @@ from ebmbench.kernels.cpu.graph.statistics import moments
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.boltzmann import BoltzmannMachine, PairMoments
 from ebmbench.models.enumerate import check_enumerable
+from ebmbench.scalar import add_log
 
 
 @jit(forceinline=True)
@@ -38,11 +39,7 @@ def _log_sums(S, b, bits):
         for t in range(1 << bits):
             visit(S, b, b, state, x, (block << bits) + t, t % RESTART == 0)
             log_p = _minus_energy(x, b, state)
-            if log_p > most:
-                total = total * math.exp(most - log_p) + 1.0
-                most = log_p
-            else:
-                total += math.exp(log_p - most)
+            most, total = add_log(most, total, log_p)
         out[block] = most + math.log(total)
     return out
 

@@ -10,7 +10,7 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.availability import SIMULATED
-from ebmbench.kernels.cuda.enumerate import add_log, block_log_sum, expectations
+from ebmbench.kernels.cuda.enumerate import block_log_sum, expectations
 from ebmbench.kernels.cuda.gaussian.device import get
 from ebmbench.kernels.cuda.gaussian.statistics import moments
 from ebmbench.kernels.cuda.launch import kernel
@@ -18,6 +18,7 @@ from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.models.enumerate import Moments, check_enumerable
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.scalar import add_log
 
 _THREADS = 4 if SIMULATED else 256
 _BLOCKS = 1024  # that share the states

@@ -13,7 +13,7 @@ from numba import cuda
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cuda.block import block_sum
-from ebmbench.kernels.cuda.enumerate import add_log, block_log_sum, take_off
+from ebmbench.kernels.cuda.enumerate import block_log_sum, take_off
 from ebmbench.kernels.cuda.graph.device import get
 from ebmbench.kernels.cuda.graph.statistics import moments
 from ebmbench.kernels.cuda.launch import kernel
@@ -21,6 +21,7 @@ from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.models.boltzmann import BoltzmannMachine, PairMoments
 from ebmbench.models.enumerate import check_enumerable
+from ebmbench.scalar import add_log
 
 _THREADS = 128
 _BLOCKS = 1024
