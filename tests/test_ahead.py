@@ -11,6 +11,8 @@ import pytest
 from ebmbench.compile import CacheFiles
 from ebmbench.harness import ahead, gate
 
+KINDS = ("bernoulli_rbm", "mlp")
+
 
 class Started:
     """A process that only says what is done to it."""
@@ -39,20 +41,20 @@ def compile_something():
 
 
 def test_a_process_is_started_with_the_first_compilation_and_ends_with_the_block(started):
-    with ahead.helped("cpu"):
+    with ahead.helped("cpu", KINDS):
         assert started == []
         compile_something()
         compile_something()
         (one,) = started
         assert one.done == []
-    assert one.command == [sys.executable, "-m", "ebmbench.harness.ahead", "cpu", "1/1"]
+    assert one.command == [sys.executable, "-m", "ebmbench.harness.ahead", "cpu", "1/1", *KINDS]
     assert set(one.streams.values()) == {DEVNULL}
     assert one.done == ["killed", "waited for"]
 
 
 def test_it_ends_with_a_block_that_fails(started):
     def fail():
-        with ahead.helped("cpu"):
+        with ahead.helped("cpu", KINDS):
             compile_something()
             raise ZeroDivisionError
 
@@ -67,7 +69,7 @@ def test_no_process_is_started_where_it_would_not_help(started, monkeypatch, why
         monkeypatch.setattr(ahead.machine, "cores", lambda: 1)
     if why == "no cache":
         monkeypatch.setattr(ahead, "cache_folder", lambda: None)
-    with ahead.helped(why if why in ("reference", "cuda") else "cpu"):
+    with ahead.helped(why if why in ("reference", "cuda") else "cpu", KINDS):
         if why != "nothing is compiled":
             compile_something()
     assert started == []
@@ -75,13 +77,13 @@ def test_no_process_is_started_where_it_would_not_help(started, monkeypatch, why
 
 def test_many_cores_begin_at_even_distances(started, monkeypatch):
     monkeypatch.setattr(ahead.machine, "cores", lambda: 4)
-    with ahead.helped("cpu"):
+    with ahead.helped("cpu", KINDS):
         compile_something()
-    assert [one.command[-1] for one in started] == ["1/3", "2/3", "3/3"]
+    assert [one.command[4] for one in started] == ["1/3", "2/3", "3/3"]
     assert all(one.done == ["killed", "waited for"] for one in started)
     monkeypatch.setattr(ahead.machine, "cores", lambda: 64)
     started.clear()
-    with ahead.helped("cpu"):
+    with ahead.helped("cpu", KINDS):
         compile_something()
     assert len(started) == 7
 
@@ -90,12 +92,12 @@ def test_many_cores_begin_at_even_distances(started, monkeypatch):
 def test_it_begins_at_the_end_of_its_share(monkeypatch, share, order):
     calls = []
     monkeypatch.setattr(ahead, "end_with_parent", lambda: calls.append("ends with its parent"))
-    monkeypatch.setattr(gate, "labels", lambda: ["a", "b", "c"])
+    monkeypatch.setattr(gate, "labels", {KINDS: ["a", "b", "c"]}.get)
     monkeypatch.setattr(gate, "SIZES", ("small", "large"))
     monkeypatch.setattr(
         gate, "findings", lambda k, sizes, only: calls.append((k.name, *sizes, *only)) or []
     )
-    ahead.main("cpu", share)
+    ahead.main("cpu", share, *KINDS)
     pairs = [(size, job) for size in ("small", "large") for job in order]
     assert calls == ["ends with its parent", *(("cpu", *pair) for pair in pairs)]
 
@@ -165,7 +167,7 @@ def test_a_helper_that_cannot_start_holds_nobody_up(started, monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(ahead.subprocess, "Popen", none_left)
-    with ahead.helped("cpu"):
+    with ahead.helped("cpu", KINDS):
         compile_something()
 
 

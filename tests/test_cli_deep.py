@@ -2,16 +2,31 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from deep import bits
+from conftest import random_rbm
+from deep import bits, random_dbm
+from gaussian import random_gaussian
 
 from ebmbench import datasets
 from ebmbench.evaluation.classification import classify
+from ebmbench.harness import gate
+from ebmbench.kernels import api
 from ebmbench.kernels.api import load
-from ebmbench.models.dbm import composed
-from ebmbench.models.storage import load_model
+from ebmbench.models.augmented import AugmentedMLP
+from ebmbench.models.dbm import classifier, composed
+from ebmbench.models.dbn import DBN
+from ebmbench.models.gan import GAN
+from ebmbench.models.graph import lattice
+from ebmbench.models.storage import load_model, save_model
+from ebmbench.training.initial import (
+    initial_bayes_net,
+    initial_boltzmann_machine,
+    initial_markov_field,
+    initial_network,
+)
 from ebmbench.training.joint import Joint, Phases
 from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.sgd import SGD
@@ -234,6 +249,40 @@ def test_the_same_path_with_other_data_is_another_run(ebmbench, tmp_path):
 
 # --- judging and drawing ------------------------------------------------------------------------
 
+MACHINE = random_dbm(9, 3, 2)
+EVALUATED = {
+    "rbm": random_rbm(9, 3),
+    "gaussian": random_gaussian(9, 3),
+    "bayes_net": initial_bayes_net(BARS),
+    "boltzmann_machine": initial_boltzmann_machine(BARS),
+    "markov_field": initial_markov_field(BARS, lattice(3, 3)),
+    "dbn": DBN((random_rbm(9, 3), random_rbm(3, 2))),
+    "dbn, gaussian": DBN((random_gaussian(9, 3), random_rbm(3, 2))),
+    "dbm": MACHINE,
+    "mlp": initial_network([9, 4, 2], ["relu", "linear"], 1),
+    "augmented_mlp": AugmentedMLP(MACHINE, classifier(MACHINE, 2)),
+    "gan": GAN(initial_network([2, 9], ["sigmoid"], 1), initial_network([9, 1], ["linear"], 2)),
+}
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_evaluate_computes_with_nothing_but_what_the_gate_looked_at(
+    ebmbench, tmp_path, monkeypatch, name
+):
+    """The jobs of all other kinds are missing."""
+    save_model(tmp_path / "model.npz", EVALUATED[name], {})
+    np.savez(tmp_path / "data.npz", x_train=BARS, x_test=BARS, y_train=BARS[:, 0], y_test=BARS[:, 0])
+    k, asked = load("reference"), []
+    monkeypatch.setattr(gate, "demand", lambda backend, kinds: asked.extend(kinds))
+    options = () if name in ("mlp", "augmented_mlp", "gan") else ("--method", "exact")
+    line = ("evaluate", "model.npz", "--data", "data.npz:test", "--backend", "reference", *options)
+    assert ebmbench(*line)[0] == 0
+    jobs = {key: job for key, job in k.jobs.items() if key[1] in asked}
+    monkeypatch.setattr(api, "load", lambda backend: replace(k, jobs=jobs))
+    status, _, err = ebmbench(*line)
+    assert status == 0, err
+    assert len(asked) == 2 * len(set(asked))
+
 
 @pytest.mark.parametrize("model", ["dbn", "dbm"])
 def test_evaluate_gives_a_bound_and_by_which_log_z(train, ebmbench, model):
@@ -306,7 +355,8 @@ MISTAKES = [
     ("train --model mlp --k 3", "--k has a meaning only where --model is"),
     (
         "train --model dbm --estimator sml",
-        "--estimator has a meaning only where --model is bayes_net or boltzmann_machine or dbn or rbm",
+        "--estimator has a meaning only where --model is bayes_net or boltzmann_machine or dbn or "
+        "markov_field or rbm",
     ),
     ("train --model dbm --visible gaussian", "--visible has a meaning only where"),
     ("train --model dbm --set k=2", "--set has a meaning only where"),

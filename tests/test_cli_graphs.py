@@ -54,11 +54,61 @@ def test_a_boltzmann_machine_is_trained_and_its_log_z_bracketed(ebmbench, traine
         assert value == pytest.approx(methods["exact"], abs=0.3)
 
 
+def test_a_markov_field_of_pixels_is_exact_where_its_grid_is_narrow(ebmbench, trained, tmp_path):
+    file, out = trained("markov_field", "--reach", "1", "--estimator", "exact")
+    assert "16 units, 200 updates by exact" in out
+    found = load_model(file)
+    assert (found.kind, len(found.R)) == ("markov_field", 24)
+    status, out, err = ebmbench("evaluate", file, *DATA, "--betas", "300", "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    methods = {one["method"]: one["log_z"] for one in found["estimates"]}
+    assert sorted(methods) == ["ais", "bridge", "exact", "reverse_ais"]
+    for value in methods.values():
+        assert value == pytest.approx(methods["exact"], abs=0.3)
+    (exact,) = [one for one in found["estimates"] if one["method"] == "exact"]
+    assert -16 * np.log(2.0) + 1 < exact["mean_log_likelihood"] < -np.log(30.0)
+    status, out, err = ebmbench("sample", file, "--count", "5", "--out", tmp_path / "rows.png")
+    assert status == 0, err
+
+
+def test_rows_that_are_no_pictures_are_a_chain(ebmbench, tmp_path):
+    """Five columns: each hears the one before it and the one behind it."""
+    np.save(tmp_path / "rows.npy", np.random.default_rng(1).integers(0, 2, (60, 5)))
+    line = ("train", "--model", "markov_field", "--dataset", "rows.npy", "--out", "chain.npz")
+    status, _, err = ebmbench(*line, "--epochs", "2")
+    assert status == 0, err
+    found = load_model(tmp_path / "chain.npz")
+    assert found.graph.edges.tolist() == [[0, 1], [1, 2], [2, 3], [3, 4]]
+    for reach in ("0.5", "nan", "inf"):
+        status, _, err = ebmbench(*line, "--reach", reach)
+        assert status == 2
+        assert "the reach of a unit must be at least 1 and finite" in err
+
+
+def test_a_damaged_field_is_one_sentence(ebmbench, trained, tmp_path):
+    file, _ = trained("markov_field")
+    whole = dict(np.load(file))
+    for name, value, sentence in (
+        ("edges", whole["edges"][:, ::-1], "the smaller one first"),
+        ("edges", whole["edges"][:3], "R must have shape (3,)"),
+        ("edges", None, "lacks edges"),
+        ("b", whole["b"][:4], "from 0 to 3"),
+    ):
+        arrays = {**whole, name: value} if value is not None else {**whole}
+        if value is None:
+            del arrays[name]
+        np.savez(tmp_path / "bad.npz", **arrays)
+        status, _, err = ebmbench("evaluate", "bad.npz", *DATA)
+        assert status == 2
+        assert sentence in err
+
+
 def test_the_help_says_by_what_each_model_is_trained(ebmbench):
     status, out, _ = ebmbench("train", "--help")
     assert status == 0
     said = " ".join(out.replace("│", " ").split())
-    assert "boltzmann_machine: pseudolikelihood; bayes_net: exact" in said
+    assert "boltzmann_machine, markov_field: pseudolikelihood; bayes_net: exact" in said
 
 
 @pytest.mark.parametrize(
@@ -100,7 +150,6 @@ dataset = "bars_and_stripes"
 backend = "cpu"
 family = "bayes_net"
 estimator = { name = "exact" }
-hidden = 0
 epochs = 50
 evaluate = "exact"
 checkpoints = 3
@@ -110,7 +159,17 @@ dataset = "bars_and_stripes"
 backend = "cpu"
 family = "boltzmann_machine"
 estimator = [{ name = "exact" }, { name = "sml" }]
-hidden = 0
+epochs = 50
+evaluate = "exact"
+checkpoints = 3
+
+[[train]]
+dataset = "bars_and_stripes"
+backend = "cpu"
+family = "markov_field"
+reach = 1
+estimator = { name = "pseudolikelihood" }
+rate = 0.5
 epochs = 50
 evaluate = "exact"
 checkpoints = 3
@@ -121,8 +180,9 @@ def test_a_suite_compares_families_on_one_page(tmp_path):
     (tmp_path / "graphs.toml").write_text(SUITE)
     harness.run(spec.load(str(tmp_path / "graphs.toml")), tmp_path / "out")
     rows = table.load_table(tmp_path / "out").rows
-    assert list(rows["status"]) == ["done"] * 3
+    assert list(rows["status"]) == ["done"] * 4
     labels = ["Bayes net, exact", "Boltzmann machine, exact", "Boltzmann machine, SML-1"]
+    labels += ["Markov field of reach 1, PL"]
     assert list(rows["estimator"]) == labels
     assert (rows["log_likelihood"] > rows["baseline_independent"] + 1.0).all()
     assert (rows["log_likelihood"] < -np.log(30.0)).all()
@@ -135,7 +195,7 @@ def test_a_suite_compares_families_on_one_page(tmp_path):
     ("change", "sentence"),
     [
         ('family = "potts"\nhidden = 0', "unknown family 'potts'"),
-        ('family = "bayes_net"\nhidden = 8', "a bayes_net has no hidden units: write hidden = 0"),
+        ('family = "bayes_net"\nhidden = 8', "a bayes_net has no hidden units"),
         ('family = "bayes_net"\nhidden = 0\nvisible = "gaussian"', "units of a bayes_net are binary"),
         ('family = "bayes_net"\nhidden = 0', "a bayes_net comes normalised: write evaluate = 'exact'"),
         ("hidden = 0", "hidden"),

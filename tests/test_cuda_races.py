@@ -27,6 +27,7 @@ JOBS = [
     *(f"{job} (gaussian)" for job in ("gibbs", "temper", "anneal", "score_matching")),
     "ratio_matching (float)",
     *(f"{job} (undirected)" for job in ("gibbs", "temper", "anneal", "nce", "pseudolikelihood")),
+    *(f"{job} (field)" for job in ("gibbs", "temper", "anneal")),
 ]
 
 

@@ -253,7 +253,7 @@ def test_samples_are_real(k):
 def ebmbench(capsys, monkeypatch, tmp_path):
     """Run a command line; gives status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ebmbench.harness.gate.demand", lambda name: 0.0)
+    monkeypatch.setattr("ebmbench.harness.gate.demand", lambda *_: 0.0)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["ebmbench", *map(str, arguments)])

@@ -176,7 +176,7 @@ def wrong(tmp_path, monkeypatch, sweep):
     """The row of a backend whose `gibbs` is `sweep(original, k, model, v, steps, key)`."""
     original = Backend.gibbs
     monkeypatch.setattr(Backend, "gibbs", lambda *given: sweep(original, *given))
-    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     return run_one(tmp_path, CASE, chains=300)
 
 

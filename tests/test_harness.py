@@ -168,13 +168,10 @@ def test_rows_of_a_simulator_are_called_so_and_carry_no_times(tmp_path, monkeypa
     load = api.load
     monkeypatch.setattr(api, "load", lambda name: simulator if name == "cuda" else load(name))
     monkeypatch.setattr(harness.gate, "load", api.load)
-    monkeypatch.setattr(harness.gate, "check", lambda backend: None)
-    harness.gate.verdict.cache_clear()
+    monkeypatch.setattr(harness.gate, "check", lambda backend, kinds: None)
+    monkeypatch.setattr(harness.gate, "VERDICTS", {})
     cases = suite(replace(CASE, backend="cuda", targets=[-5.0]), CASE)
-    try:
-        simulated, row = harness.run(cases, tmp_path)
-    finally:
-        harness.gate.verdict.cache_clear()
+    simulated, row = harness.run(cases, tmp_path)
     assert (simulated["status"], simulated["backend"]) == ("done", "cuda-simulator")
     times = {
         "compile_s", "put_s", "train_s", "update_s", "update_s_low", "update_s_high", "samples",
@@ -208,12 +205,31 @@ def test_rows_of_a_simulator_are_not_taken_for_those_of_a_gpu(monkeypatch):
 
 
 def test_a_red_gate_gives_no_timing(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        harness.gate, "verdict", lambda backend: harness.gate.Verdict("gibbs differs", 0.0)
-    )
+    monkeypatch.setattr(harness.gate, "VERDICTS", {})
+    monkeypatch.setattr(harness.gate, "check", lambda backend, kinds: "gibbs differs")
     row = run_one(tmp_path)
     assert (row["status"], row["reason"]) == ("red", "backend cpu: gibbs differs")
     assert "train_s" not in row
+
+
+def test_the_gate_looks_at_the_kinds_of_models_that_a_case_computes_with(tmp_path, monkeypatch):
+    """Each once a process; what another kind's jobs do is no reason to wait, nor to be red."""
+    looked = []
+
+    def check(backend, kinds):
+        looked.append((backend.name, *kinds))
+        return "differs" if kinds == ["bayes_net"] else None
+
+    monkeypatch.setattr(harness.gate, "VERDICTS", {})
+    monkeypatch.setattr(harness.gate, "check", check)
+    net = replace(CASE, family="bayes_net", hidden=0, estimator={"name": "exact"}, evaluate="exact")
+    rows = harness.run(suite(CASE, net, replace(CASE, seed=1)), tmp_path)
+    assert [row["status"] for row in rows] == ["done", "red", "done"]
+    assert looked == [("cpu", "bernoulli_rbm"), ("cpu", "bayes_net")]
+    with pytest.raises(harness.gate.Red):
+        harness.gate.demand("cpu")
+    assert sorted(looked) == sorted(("cpu", kind) for kind in harness.gate.KINDS)
+    assert set(harness.gate.KINDS) == {kind for _, kind in api.load("cpu").jobs}
 
 
 def test_half_a_line_of_a_killed_run_is_passed_over(tmp_path):

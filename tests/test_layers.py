@@ -20,6 +20,9 @@ COMPILED = {"kernels.api", "models.rbm.RBM", "models.rbm.GRID_STEP", "models.ari
     *(f"models.enumerate.{name}" for name in ("MOST_UNITS", "Moments", "check_enumerable")),
     *(f"models.gaussian_rbm.{name}" for name in ("GaussianRBM", "TREE")),
     *("models.boltzmann.BoltzmannMachine", "models.boltzmann.PairMoments", "models.bayes_net.BayesNet"),
+    "models.markov_field.MarkovField",
+    # Exact inference is the same host code for all backends; no kernel is timed in it.
+    "models.elimination",
 }
 
 # A module may import BASE, its own layer, and what its layer names here. The longest prefix counts.

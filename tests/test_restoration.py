@@ -308,7 +308,7 @@ def test_one_row_and_no_gain_on_the_command_line(ebmbench, files):
 )
 def test_a_mistake_is_one_sentence_and_loses_nothing(ebmbench, files, monkeypatch, line, named):
     before = {path: path.read_bytes() for path in files.iterdir()}
-    monkeypatch.setattr(gate, "demand", lambda backend: pytest.fail("kernels first"))
+    monkeypatch.setattr(gate, "demand", lambda *_: pytest.fail("kernels first"))
     data = "" if "--data" in line else "--data rows.npy"
     status, out, err = ebmbench("restore", "model.npz", *data.split(), *line.split())
     assert (status, out) == (2, "")

@@ -210,7 +210,7 @@ def test_estimates_that_differ_are_red(tmp_path, monkeypatch):
         return found._replace(log_weights=found.log_weights + 2.0 * (k.name == "cpu"))
 
     monkeypatch.setattr(Backend, "anneal", off)
-    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     row = run_one(tmp_path, AIS)
     assert row["status"] == "red"
     assert 5 * np.hypot(row["std_error"], row["against_std_error"]) < 2.0
@@ -341,7 +341,7 @@ def test_our_own_network_that_is_wrong_is_red(tmp_path, monkeypatch):
         return {name: x for name, x in tree.items() if k.name != "cpu" or name != "c1"}
 
     monkeypatch.setattr(Backend, "backward", off)
-    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     for job in ("mlp", "gan"):
         table = {"name": job, "rows": 50, "batch": 10, **DEEP[job]}
         row = run_one(tmp_path / job, KERNEL, job=table, peer="")
@@ -426,7 +426,7 @@ def test_our_own_kernel_that_is_wrong_is_red(tmp_path, monkeypatch):
 
     original = Backend.gibbs
     monkeypatch.setattr(Backend, "gibbs", lambda k, model, v, *rest: (v, original(k, model, v, *rest)[1]))
-    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     row = run_one(tmp_path, KERNEL, job={"name": "gibbs", "chains": 500, "sweeps": 1})
     assert row["status"] == "red"
     assert "backend cpu" in row["reason"]
@@ -436,7 +436,7 @@ def test_bfloat16_of_ours_has_no_slack_but_its_weights(tmp_path, monkeypatch):
     """A bias off by 0.1 moves a probability of an eighth by 0.01, less than what a peer may round."""
     from ebmbench.kernels.api import Backend
 
-    monkeypatch.setattr(gate, "demand", lambda name: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     changes = {"job": {"name": "gibbs", "chains": 1000, "sweeps": 1}, "n_visible": 200, "peer": ""}
     row = run_one(tmp_path, KERNEL, arithmetic="bfloat16", **changes)
     assert row["status"] == "done", row["reason"]

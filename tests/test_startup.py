@@ -122,7 +122,7 @@ def test_functions_compiled_for_others_are_one_wait():
 def test_run_says_when_it_compiles(ebmbench, tmp_path, monkeypatch):
     (tmp_path / "small.toml").write_text(SMALL)
     once = functools.cache(fresh)
-    monkeypatch.setattr(gate, "demand", lambda backend: once() or 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: once() or 0.0)
     _, _, err = ebmbench("run", "small.toml", "--backend", "reference")
     lines = [line for line in err.splitlines() if "compil" in line]
     assert lines[0] == "compiling kernels that are not in the cache yet"
@@ -134,7 +134,7 @@ def test_run_says_when_it_compiles(ebmbench, tmp_path, monkeypatch):
 
 def test_run_says_nothing_where_all_is_cached(ebmbench, tmp_path, monkeypatch):
     (tmp_path / "small.toml").write_text(SMALL)
-    monkeypatch.setattr(gate, "demand", lambda backend: 0.0)
+    monkeypatch.setattr(gate, "demand", lambda *_: 0.0)
     ebmbench("run", "small.toml", "--out", "before")
     status, _, err = ebmbench("run", "small.toml", "--out", "after")
     assert status == 0

@@ -14,7 +14,9 @@ from ebmbench.models.augmented import AugmentedMLP
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
+from ebmbench.models.graph import lattice
 from ebmbench.models.kinds import from_arrays, to_arrays
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.storage import load_binary_model, load_model, save_model
 from ebmbench.training.initial import initial_network
 
@@ -33,6 +35,7 @@ MODELS = {
         initial_network([2, 6], ["sigmoid"], 1), initial_network([6, 4, 1], ["tanh", "linear"], 2)
     ),
     "boltzmann_machine": BoltzmannMachine(np.triu(np.ones((3, 3)), 1), np.arange(3.0)),
+    "markov_field": MarkovField(lattice(2, 3), np.arange(7.0), np.arange(6.0)),
 }
 
 
@@ -46,7 +49,7 @@ def test_a_model_comes_back_as_it_went(tmp_path, name):
     assert found.parameters.keys() == model.parameters.keys()
     assert (bits(found) == bits(model)).all()
     assert to_arrays(found).keys() == to_arrays(model).keys()
-    for one in ("activations", "Gactivations", "Dactivations", "kind"):
+    for one in ("activations", "Gactivations", "Dactivations", "kind", "edges"):
         if one in to_arrays(model):
             assert (to_arrays(found)[one] == to_arrays(model)[one]).all()
     save_model(path, found, {"epochs": 3})

@@ -17,6 +17,7 @@ from ebmbench.kernels.cpu import (
     annealing,
     contrast,
     dropout,
+    field,
     flips,
     gibbs,
     graph,
@@ -117,6 +118,9 @@ HOT = {
     "energies given the parents": (graph.directed._energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "energies of pairs": (graph.statistics._energies, {}, [("multiply float64",), TOTAL]),
     "flips of pairs": (graph.flips._flip, {}, [("divide", "multiply", "subtract"), SOFTPLUS]),
+    "a sweep of a field": (field.gibbs._sweeps, {}, [UNIFORMS, WEIGHTED]),
+    "annealing of a field": (field.annealing._anneal, {}, [UNIFORMS, WEIGHTED]),
+    "sums of edges": (field.statistics._add_edges, {}, [("multiply", "add")]),
     "flips": (
         flips._flip_gradient,
         {},

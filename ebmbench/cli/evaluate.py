@@ -86,10 +86,11 @@ def _classify(k: Any, model: Any, data: str, facts: dict[str, Any], as_json: boo
     from ebmbench import datasets
     from ebmbench.evaluation.classification import classify
     from ebmbench.harness import gate
+    from ebmbench.models.kinds import computed_as
 
     rows, labels = datasets.read_rows(data, real=True)[0], datasets.read_labels(data)
     with steps(1, "checking the kernels") as shown:
-        gate.demand(facts["backend"])
+        gate.demand(facts["backend"], computed_as(model))
         shown.now("classifying")
         found = classify(k, model, rows, labels)
     show_classified(found, facts, as_json)
@@ -100,12 +101,13 @@ def _compare(k: Any, model: Any, data: str, facts: dict[str, Any], as_json: bool
     from ebmbench import datasets
     from ebmbench.evaluation.adversarial import evaluate_gan
     from ebmbench.harness import gate
+    from ebmbench.models.kinds import computed_as
 
     rows, source = datasets.read_rows(data, real=model.visible == "real")
     if source is None:
         raise UserError("a GAN is judged beside its training rows: name a data set that has some")
     with steps(1, "checking the kernels") as shown:
-        gate.demand(facts["backend"])
+        gate.demand(facts["backend"], computed_as(model))
         shown.now("comparing samples with data")
         found = evaluate_gan(k, model, source.train, rows, seed=facts["seed"])
     show_compared(found, facts, as_json)
@@ -121,6 +123,7 @@ def _weigh(
     from ebmbench.harness import gate
     from ebmbench.models.dbm import DBM
     from ebmbench.models.dbn import DBN
+    from ebmbench.models.kinds import computed_as
     from ebmbench.models.rows import check_states
     from ebmbench.partition import base_rates
 
@@ -136,7 +139,7 @@ def _weigh(
     methods = methods or sandwich.default_methods(summed)
     found = []
     with steps(len(methods), "checking the kernels") as shown:
-        gate.demand(facts["backend"])
+        gate.demand(facts["backend"], computed_as(model))
         if deep:
             base = bounds.base_of(k, model, trained, where, seed)
         else:

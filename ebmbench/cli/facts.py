@@ -96,13 +96,12 @@ def _state(name: str) -> str:
 def _checked(name: str) -> str:
     from ebmbench.errors import DeviceError
     from ebmbench.harness import gate
-    from ebmbench.kernels import api
 
     try:
-        reason = gate.check(api.load(name))
-    except DeviceError as error:
-        reason = str(error)
-    return f"red: {reason}" if reason else "agrees with the reference"
+        gate.demand(name)
+    except (DeviceError, gate.Red) as error:
+        return f"red: {error}"
+    return "agrees with the reference"
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

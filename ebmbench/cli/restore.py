@@ -49,6 +49,7 @@ def restore(
     from ebmbench.files import check_writable
     from ebmbench.harness import gate
     from ebmbench.kernels import api
+    from ebmbench.models.kinds import computed_as
     from ebmbench.models.storage import load_model
     from ebmbench.partition import base_rates
 
@@ -74,7 +75,7 @@ def restore(
     base = base_rates(trained, f"the train split of {data_set.name}" if data_set else "the rows given")
     restoration.check(source, damaged, base, sweeps, seed)
     with steps(len(rows), "checking the kernels") as shown:
-        gate.demand(backend)
+        gate.demand(backend, computed_as(source))
         shown.now("restoring")
         found = restoration.restore(k, source, damaged, base, sweeps, seed, shown.advance)
     facts = {"base": base.source, "sweeps": sweeps, "backend": backend, "seed": seed}

@@ -12,7 +12,10 @@ from ebmbench.cli.options import Backend, Seed, check_applicable, given
 def train(
     context: typer.Context,
     model: Annotated[
-        str, typer.Option(help="What to train: rbm, boltzmann_machine, bayes_net, dbn, dbm, mlp or gan.")
+        str,
+        typer.Option(
+            help="What to train: rbm, boltzmann_machine, markov_field, bayes_net, dbn, dbm, mlp or gan."
+        ),
     ] = "rbm",
     dataset: Annotated[str, typer.Option(help="A data set's name, or an .npz, .npy or .csv file.")] = (
         "digits"
@@ -21,7 +24,7 @@ def train(
         str,
         typer.Option(
             help="How to train models of energies; see `ebmbench list`.  "
-            r"\[cd; boltzmann_machine: pseudolikelihood; bayes_net: exact]",
+            r"\[cd; boltzmann_machine, markov_field: pseudolikelihood; bayes_net: exact]",
             show_default=False,
         ),
     ] = "cd",
@@ -109,11 +112,19 @@ def train(
             "alike, less than 1 later ones more."
         ),
     ] = 0.0,
+    reach: Annotated[
+        float,
+        typer.Option(
+            help="How far away the pixels are that a markov_field's hear: 1 joins 4 neighbours, 1.5 "
+            "8, 2.3 20."
+        ),
+    ] = 1.5,
 ) -> int:
     """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
 
-    Or a model without hidden units: a Boltzmann machine, or a Bayesian network in the order of the data's
-    columns, each unit a logistic regression on those before it.
+    Or a model without hidden units: a Boltzmann machine, all of whose units are joined, a Markov field,
+    whose pixels hear those near them, or a Bayesian network in the order of the data's columns, each unit
+    a logistic regression on those before it.
 
     A DBM's layers are trained one upon the other for --epochs, 0 for none, and then together. A GAN's
     discriminator has the generator's hidden layers the other way about.
@@ -141,7 +152,7 @@ def train(
         centred=centred, joint_epochs=joint_epochs, joint_rate=joint_rate, sweeps=sweeps,
         mean_field=mean_field, start=start, activation=activation, optimiser=optimiser,
         dropout=dropout, latent=latent, form=form, noise=noise, averaging=averaging,
-        seed=seed,
+        reach=reach, seed=seed,
     )  # fmt: skip
     loaded = api.load(backend)
     sources = [Path(dataset), *([start] if start else [])]

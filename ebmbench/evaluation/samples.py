@@ -17,6 +17,7 @@ from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -105,6 +106,7 @@ _DRAWS: dict[str, Callable[..., np.ndarray]] = {
     GaussianRBM.kind: _chains,
     BoltzmannMachine.kind: _chains,
     BayesNet.kind: _ancestral,
+    MarkovField.kind: _chains,
     DBN.kind: _of_dbn,
     DBM.kind: _of_dbm,
     GAN.kind: _of_gan,

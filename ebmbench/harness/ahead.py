@@ -6,7 +6,7 @@ the two meet somewhere in the middle; more begin at even distances.
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from ebmbench.compile import cache_folder
@@ -19,8 +19,11 @@ _MOST = 7  # processes: each takes some 300 MB
 
 
 @contextmanager
-def helped(backend: str) -> Iterator[None]:
-    """As soon as something must be compiled, have more processes begin; they end with the block."""
+def helped(backend: str, kinds: Sequence[str]) -> Iterator[None]:
+    """As soon as something must be compiled, have more processes begin; they end with the block.
+
+    kinds: of models, whose jobs they run.
+    """
     helpers: list[subprocess.Popen[bytes]] = []
 
     def begin(place: str) -> None:
@@ -28,7 +31,14 @@ def helped(backend: str) -> Iterator[None]:
             return
         count, quiet = min(machine.cores() - 1, _MOST), subprocess.DEVNULL
         for number in range(1, count + 1):
-            command = [sys.executable, "-m", "ebmbench.harness.ahead", backend, f"{number}/{count}"]
+            command = [
+                sys.executable,
+                "-m",
+                "ebmbench.harness.ahead",
+                backend,
+                f"{number}/{count}",
+                *kinds,
+            ]
             with suppress(OSError):  # the others compile alone, then
                 helpers.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
 
@@ -44,10 +54,10 @@ def helped(backend: str) -> Iterator[None]:
                 helper.wait()
 
 
-def main(backend: str, share: str) -> None:
-    """Compile what the gate calls, backwards from the end of a share of its jobs, such as 2/3."""
+def main(backend: str, share: str, *kinds: str) -> None:
+    """Compile what the gate calls for these kinds, backwards from the end of a share of jobs, as 2/3."""
     end_with_parent()
-    k, jobs = api.load(backend), gate.labels()
+    k, jobs = api.load(backend), gate.labels(kinds)
     number, count = map(int, share.split("/"))
     first = len(jobs) * number // count
     for size in gate.SIZES:

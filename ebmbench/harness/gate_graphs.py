@@ -1,5 +1,5 @@
 # ruff: noqa: D102 (each method is the job of its name in kernels.api)
-"""The gate's jobs for models whose units are joined among themselves: directed and undirected ones.
+"""The gate's jobs for models whose units are joined among themselves: directed, undirected, on a graph.
 
 The tolerances are those of `gate`. A unit is drawn by comparing its log odds with those of its uniform,
 whose float32 logarithms are off by 4e-6 at most, and so its probability by 1e-6 more than elsewhere.
@@ -13,6 +13,8 @@ import numpy as np
 from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.graph import Graph
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.randomness import Key, Stream, normals, uniforms
 
 _KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
@@ -27,11 +29,16 @@ def _couplings(n: int) -> tuple[np.ndarray, np.ndarray]:
 class _GraphJobs:
     """Every job on one backend from fixed inputs; each gives a list of host arrays."""
 
-    kind: Any
     tolerances: dict[str, float]
+    least = 1  # units
+
+    @staticmethod
+    def made(n: int) -> Any:
+        """The model of so many units."""
+        raise NotImplementedError
 
     def __init__(self, k: Backend, v: np.ndarray) -> None:
-        self.k, self.host = k, self.kind(*_couplings(v.shape[1]))
+        self.k, self.host = k, self.made(v.shape[1])
         self.model = k.put(self.host)
         self.rows, self.others = k.put_rows(v), k.put_rows(1 - v)
         self.grey = k.put_rows(uniforms(Key(6, 0), *v.shape))
@@ -41,11 +48,14 @@ class _GraphJobs:
         return [self.k.free_energy(self.model, rows) for rows in (self.rows, self.grey)]
 
     def gibbs(self) -> list:
-        """The last for so long that sums which follow the units start anew."""
-        walks = [(self.rows, 3, 1.0), (self.grey, 2, 0.6), (self.rows[:2], 66, 1.0)]
-        return [
-            self.k.get_rows(self.k.gibbs(self.model, v, steps, _KEY, beta)[0]) for v, steps, beta in walks
-        ]
+        return [*self._gibbs(self.rows, 3, 1.0), *self._gibbs(self.grey, 2, 0.6)]
+
+    def gibbs_long(self) -> list:
+        """For so long that sums which follow the units start anew."""
+        return self._gibbs(self.rows[:2], 66, 1.0)
+
+    def _gibbs(self, v: Rows, steps: int, beta: float) -> list:
+        return [self.k.get_rows(self.k.gibbs(self.model, v, steps, _KEY, beta)[0])]
 
     def moments(self) -> list:
         pairs = [(self.rows, self.rows[:1]), (self.grey, self.rows), (self.rows, self.others)]
@@ -86,24 +96,28 @@ class _GraphJobs:
 class DirectedJobs(_GraphJobs):
     """Of a Bayesian network."""
 
-    kind = BayesNet
     tolerances = {
         "free_energy": 1e-4,
         "gibbs": 0.0,
+        "gibbs_long": 0.0,
         "moments": 1e-5,
         "exact_gradient": 1e-5,
         "log_z": 0.0,
         "train": 1e-5,
     }
 
+    @staticmethod
+    def made(n: int) -> BayesNet:
+        return BayesNet(*_couplings(n))
+
 
 class UndirectedJobs(_GraphJobs):
     """Of a Boltzmann machine."""
 
-    kind = BoltzmannMachine
     tolerances = {
         "free_energy": 1e-4,
         "gibbs": 0.0,
+        "gibbs_long": 0.0,
         "moments": 1e-5,
         "pseudolikelihood": 1e-5,
         "ratio_matching": 1e-5,
@@ -111,10 +125,15 @@ class UndirectedJobs(_GraphJobs):
         "log_z": 1e-9,
         "nce": 1e-5,
         "temper": 0.0,
+        "temper_long": 0.0,
         "anneal": 2e-4,
         "anneal_slowly": 5e-4,
         "train": 1e-5,
     }
+
+    @staticmethod
+    def made(n: int) -> Any:
+        return BoltzmannMachine(*_couplings(n))
 
     def train(self) -> list:
         """And along flips, whose two halves of W differ before they are joined."""
@@ -139,14 +158,16 @@ class UndirectedJobs(_GraphJobs):
         return [*self._trees(found[:2]), *found[2:]]
 
     def temper(self) -> list:
-        """And one ladder for so long that sums which follow the units start anew."""
-        rows = self.k.get_rows(self.rows)
-        parts = []
-        for start, sweeps in ((rows, 3), (rows[:1], 66)):
-            ladders = self.k.put_rows(np.tile(start, (3, 1)))
-            found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, sweeps, _KEY)
-            parts += [self.k.get_rows(found.v), found.accepted]
-        return parts
+        return self._temper(self.k.get_rows(self.rows), 3)
+
+    def temper_long(self) -> list:
+        """One ladder for so long that sums which follow the units start anew."""
+        return self._temper(self.k.get_rows(self.rows)[:1], 66)
+
+    def _temper(self, rows: np.ndarray, sweeps: int) -> list:
+        ladders = self.k.put_rows(np.tile(rows, (3, 1)))
+        found = self.k.temper(self.model, self.base, np.array([0.0, 0.6, 1.0]), ladders, sweeps, _KEY)
+        return [self.k.get_rows(found.v), found.accepted]
 
     def anneal(self) -> list:
         """To the model, and from given rows back to the base, which stay as they are."""
@@ -159,3 +180,20 @@ class UndirectedJobs(_GraphJobs):
     def _anneal(self, betas: np.ndarray, start: int | Rows) -> list:
         annealed = self.k.anneal(self.model, self.base, betas, start, Key(4, Stream.ANNEALING))
         return [annealed.log_weights, self.k.get_rows(annealed.v)]
+
+
+class FieldJobs(UndirectedJobs):
+    """Of a Markov field of three colours or more, whose units have few neighbours or many."""
+
+    tolerances = {
+        job: allowed for job, allowed in UndirectedJobs.tolerances.items() if not job.endswith("_long")
+    }
+    least = 2
+
+    @staticmethod
+    def made(n: int) -> MarkovField:
+        pairs = {(i, i + 1) for i in range(n - 1)} | {(i, i + 7) for i in range(n - 7)}
+        pairs |= {(0, i) for i in range(2, n, 4)}
+        R, b = _couplings(n)
+        edges = np.array(sorted(pairs))
+        return MarkovField(Graph(n, edges), np.sqrt(n) / 3.0 * R[tuple(edges.T)], b)

@@ -105,7 +105,7 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
             k = api.load(case.backend)
             row |= {"backend": k.name, "device": k.describe()}
             row |= case.inputs()
-            row["compile_s"] = gate.demand(case.backend) if case.gated else 0.0
+            row["compile_s"] = gate.demand(case.backend, case.kinds)
             arrays = tasks.known()[case.task].run(case, row, curve)
         row |= {"status": "done", "reason": None}
     except Diverged as error:

@@ -2,15 +2,19 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from ebmbench import datasets, options
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.errors import Unavailable, UserError
 from ebmbench.models import storage
+from ebmbench.models.graph import lattice as grid
+from ebmbench.models.markov_field import MarkovField, ising
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, normals
@@ -27,8 +31,8 @@ def load_dataset(name: str, real: bool = False) -> Dataset:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """random: [n_visible, n_hidden]; scale: standard deviation of W, > 0; seed: of the parameters."""
+class Random:
+    """An RBM; random: [n_visible, n_hidden]; scale: standard deviation of W, > 0; seed: of parameters."""
 
     random: list
     scale: float = 1.0
@@ -46,6 +50,63 @@ class Recipe:
         )
         check_seed(self.seed)
 
+    def make(self) -> RBM:
+        """The model."""
+        n_visible, n_hidden = self.random
+        return random_model(n_visible, n_hidden, self.scale, self.seed)
+
+    @property
+    def name(self) -> str:
+        """How tables and figures call it."""
+        n_visible, n_hidden = self.random
+        return f"random {n_visible}x{n_hidden}, scale {self.scale:g}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """An Ising model on a grid, or a spin glass.
+
+    lattice: [height, width]; coupling: of spins that are joined; disorder: standard deviation of normal
+    numbers that are added to it, each edge's own; field: on each spin; reach, wrapped: see
+    `models.graph.lattice`; seed: of the disorder.
+    """
+
+    lattice: list
+    coupling: float = 0.0
+    disorder: float = 0.0
+    field: float = 0.0
+    reach: float = 1.0
+    wrapped: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require(len(self.lattice) == 2, f"a lattice has a height and a width, but is {self.lattice}")
+        finite = all(isfinite(value) for value in (self.coupling, self.disorder, self.field))
+        require(finite, "coupling, disorder and field of a lattice must be finite")
+        require(self.disorder >= 0, f"disorder must be at least 0, but is {self.disorder}")
+        check_seed(self.seed)
+        grid(self.lattice[0], self.lattice[1], self.reach, self.wrapped)
+
+    def make(self) -> MarkovField:
+        """The model."""
+        graph = grid(self.lattice[0], self.lattice[1], self.reach, self.wrapped)
+        key = Key(self.seed, Stream.INITIAL_PARAMETERS)
+        disorder = self.disorder * normals(key, 1, len(graph.edges))[0]
+        return ising(graph, self.coupling + disorder, self.field)
+
+    @property
+    def name(self) -> str:
+        """How tables and figures call it."""
+        height, width = self.lattice
+        told = [f"{height}x{width} {'torus' if self.wrapped else 'grid'}, J {self.coupling:g}"]
+        if self.disorder:
+            told.append(f"disorder {self.disorder:g}, seed {self.seed}")
+        told += [f"h {self.field:g}"] if self.field else []
+        return ", ".join(told + ([f"reach {self.reach:g}"] if self.reach != 1 else []))
+
+
+_RECIPES: dict[str, type[Random] | type[Lattice]] = {"random": Random, "lattice": Lattice}
+
 
 def random_model(n_visible: int, n_hidden: int, scale: float, seed: int = 1) -> RBM:
     """Normal parameters: W of standard deviation `scale`, biases of 1."""
@@ -58,27 +119,36 @@ def random_model(n_visible: int, n_hidden: int, scale: float, seed: int = 1) -> 
 def check_model(source: str | dict) -> None:
     """`UserError` where `source` does not say where a model comes from; see `load_model`."""
     if isinstance(source, dict):
-        require("random" in source, f"a model's recipe needs random = [8, 6] or the like, not {source}")
-        options.build(Recipe, source, "a random model")
+        _recipe(source)
     elif source not in _fixtures() and not source.endswith(".npz"):
         raise unknown("model", source, [*_fixtures(), "the path of an .npz file"])
     elif source not in (*_fixtures(), *PUBLISHED) and not _found(source):
         raise UserError(_missing(source))
 
 
-def load_model(source: str | dict, temperature: float = 1.0) -> RBM:
+def _recipe(source: dict) -> Random | Lattice:
+    kind = next((name for name in _RECIPES if name in source), None)
+    if kind is None:
+        raise UserError(f"a model's recipe needs random = [8, 6] or lattice = [8, 8], not {source}")
+    return options.build(_RECIPES[kind], source, f"a {kind if kind == 'lattice' else 'random model'}")
+
+
+def is_lattice(source: str | dict) -> bool:
+    """Whether `load_model` gives no RBM, but a Markov field."""
+    return isinstance(source, dict) and isinstance(_recipe(source), Lattice)
+
+
+def load_model(source: str | dict, temperature: float = 1.0) -> Any:
     """A model with its parameters divided by the temperature.
 
-    source: the name of a fixture of the package; the path of an .npz file, or its name in the folder
-    EBMBENCH_DATA; or the recipe of a random model, `{ random = [8, 6], scale = 1.0, seed = 1 }`.
-    Raises `Unavailable` where one of the `PUBLISHED` is not there, `UserError` for any other file that is
-    not or that does not hold a model.
+    source: the name of a fixture of the package; the path of an RBM's .npz file, or its name in the
+    folder EBMBENCH_DATA; or a recipe, of a random RBM, `{ random = [8, 6], scale = 1.0, seed = 1 }`, or
+    of a `Lattice`, `{ lattice = [8, 8], coupling = 0.44 }`. Raises `Unavailable` where one of the
+    `PUBLISHED` is not there, `UserError` for any other file that is not or that does not hold a model.
     """
     check_model(source)
     if isinstance(source, dict):
-        recipe = options.build(Recipe, source, "a random model")
-        n_visible, n_hidden = recipe.random
-        model = random_model(n_visible, n_hidden, recipe.scale, recipe.seed)
+        model: Any = _recipe(source).make()
     elif source in _fixtures():
         model = storage.load_fixture(source).model
     else:
@@ -86,22 +156,20 @@ def load_model(source: str | dict, temperature: float = 1.0) -> RBM:
         if path is None:
             raise Unavailable(_missing(source))
         model = storage.load_binary_model(path)
-    return RBM(model.W / temperature, model.b / temperature, model.c / temperature)
+    cooled = {name: value / temperature for name, value in model.parameters.items()}
+    return replace(model, **cooled)
 
 
 def model_name(source: str | dict) -> str:
     """How tables and figures call a model."""
-    if isinstance(source, dict):
-        recipe = options.build(Recipe, source, "a random model")
-        n_visible, n_hidden = recipe.random
-        return f"random {n_visible}x{n_hidden}, scale {recipe.scale:g}, seed {recipe.seed}"
-    return Path(source).stem
+    return _recipe(source).name if isinstance(source, dict) else Path(source).stem
 
 
-def model_digest(model: RBM) -> str:
-    """SHA-256 in hexadecimal over shape and bytes of W, b and c."""
-    sha = hashlib.sha256(repr(model.W.shape).encode())
-    for array in (model.W, model.b, model.c):
+def model_digest(model: Any) -> str:
+    """SHA-256 in hexadecimal over the first parameter's shape and the bytes of all and of a graph."""
+    arrays = list(model.parameters.values())
+    sha = hashlib.sha256(repr(arrays[0].shape).encode())
+    for array in (*arrays, *([model.graph.edges] if isinstance(model, MarkovField) else [])):
         sha.update(array.tobytes())
     return sha.hexdigest()
 

@@ -100,6 +100,7 @@ def check(model: str | dict, dataset: str) -> None:
     """`UserError` where one of them is named, but not known."""
     if model:
         sources.check_model(model)
+        require(not sources.is_lattice(model), "a lattice is no RBM, which is what is timed here")
     if dataset:
         datasets.check_name(dataset)
 

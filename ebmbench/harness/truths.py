@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.models import bayes_net, boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models import bayes_net, boltzmann, elimination, enumerate, gaussian_enumerate
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.graph import lattice
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.rbm import RBM, free_energy
 from ebmbench.randomness import Key, Stream, normals
 
@@ -61,6 +63,15 @@ def bayes() -> Truth:
     return Truth(model, bayes_net.draws, bayes_net.log_z, "parameter_error", parameter_error)
 
 
+def field() -> Truth:
+    """A grid of 3 x 3 units, each of which hears up to 4 others. Judged as the Boltzmann machine."""
+    key, graph = Key(7, Stream.INITIAL_PARAMETERS), lattice(3, 3)
+    R = normals(key, 1, len(graph.edges))[0]
+    around = np.bincount(graph.edges.ravel(), np.repeat(R, 2), graph.n)
+    model = MarkovField(graph, R, 0.5 * normals(key._replace(chain=1), 1, graph.n)[0] - around / 2)
+    return Truth(model, elimination.draws, elimination.log_z, "parameter_error", parameter_error)
+
+
 def gaussian() -> Truth:
     """3 independent normals: a Gaussian RBM without weights. Judged by means and precisions."""
     mean, precision = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 1.0, 2.0])
@@ -73,6 +84,7 @@ FAMILIES = {
     "rbm": rbm,
     "boltzmann_machine": boltzmann_machine,
     "bayes_net": bayes,
+    "markov_field": field,
     "gaussian": gaussian,
 }
 

@@ -122,7 +122,7 @@ def gradient(model: BoltzmannMachine, v: Array, weights: Array) -> dict[str, Arr
     return {"R": np.triu(pairs + pairs.T, 1) / len(v), "b": signed.mean(axis=0)}
 
 
-def statistics(v: Array, weights: Array) -> PairMoments:
+def statistics(model: BoltzmannMachine, v: Array, weights: Array) -> PairMoments:
     """Sum over rows of weights [B] times v_i v_j (i < j) and v_i, which are -dE/dR and -dE/db."""
     return PairMoments(np.triu((weights[:, None] * v).T @ v, 1), weights @ v)
 
@@ -138,7 +138,7 @@ def moments(model: BoltzmannMachine) -> tuple[float, PairMoments]:
     total = log_z(model)
     vv, v = np.zeros_like(model.R), np.zeros_like(model.b)
     for s in blocks(model.n_visible):
-        part = statistics(s, np.exp(-energy(model, s) - total))
+        part = statistics(model, s, np.exp(-energy(model, s) - total))
         vv += part.vv
         v += part.v
     return total, PairMoments(vv, v)

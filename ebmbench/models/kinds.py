@@ -19,6 +19,8 @@ from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.graph import Graph
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.model import Array
 from ebmbench.models.rbm import RBM
@@ -32,6 +34,8 @@ def to_arrays(model: Any) -> dict[str, Array]:
     found = dict(model.parameters)
     if model.kind not in _PLAIN:
         found["kind"] = np.array(model.kind)
+    if isinstance(model, MarkovField):
+        found["edges"] = model.graph.edges
     networks = {"": model} if isinstance(model, MLP) else {}
     if isinstance(model, AugmentedMLP):
         networks = {"": model.mlp}
@@ -40,6 +44,17 @@ def to_arrays(model: Any) -> dict[str, Array]:
     for who, network in networks.items():
         found[f"{who}activations"] = np.array(network.activations)
     return found
+
+
+def computed_as(model: Any) -> tuple[str, ...]:
+    """The kinds of models in whose jobs backends compute with this one: those of what it is made of."""
+    if isinstance(model, DBN):
+        return tuple(dict.fromkeys(layer.kind for layer in model.layers))
+    if isinstance(model, DBM):
+        return (model.bipartite.kind,)
+    if isinstance(model, AugmentedMLP):
+        return (*computed_as(model.dbm), *computed_as(model.mlp))
+    return (model.generator.kind,) if isinstance(model, GAN) else (model.kind,)
 
 
 def from_arrays(arrays: Arrays) -> Any:
@@ -101,6 +116,11 @@ def _augmented(arrays: Arrays) -> AugmentedMLP:
     return AugmentedMLP(_dbm(_under(arrays, "dbm_")), _mlp(arrays))
 
 
+def _field(arrays: Arrays) -> MarkovField:
+    b = _get(arrays, "b")
+    return MarkovField(Graph(np.size(b), _get(arrays, "edges")), _get(arrays, "R"), b)
+
+
 def _under(arrays: Arrays, prefix: str) -> dict[str, Array]:
     """The parameters whose names have this prefix, without it."""
     names = (re.fullmatch(rf"{prefix}([Wbc]\d*)", name) for name in arrays)
@@ -121,4 +141,5 @@ _MAKERS: dict[str, Callable[[Arrays], Any]] = {
     GAN.kind: lambda arrays: GAN(_mlp(arrays, "G"), _mlp(arrays, "D")),
     BoltzmannMachine.kind: lambda arrays: BoltzmannMachine(_get(arrays, "R"), _get(arrays, "b")),
     BayesNet.kind: lambda arrays: BayesNet(_get(arrays, "W"), _get(arrays, "b")),
+    MarkovField.kind: _field,
 }

@@ -11,9 +11,10 @@ import numpy as np
 
 from ebmbench.discovery import unknown
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models import boltzmann, enumerate, gaussian_enumerate
+from ebmbench.models import boltzmann, elimination, enumerate, gaussian_enumerate
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
@@ -22,7 +23,11 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
 
 AUTO, EXACT, TEMPERING, CHAIN = "auto", "exact", "parallel_tempering", "chain"
-_EXACT = {GaussianRBM.kind: gaussian_enumerate, BoltzmannMachine.kind: boltzmann}
+_EXACT = {
+    GaussianRBM.kind: gaussian_enumerate,
+    BoltzmannMachine.kind: boltzmann,
+    MarkovField.kind: elimination,
+}
 STARTS = (AUTO, EXACT, TEMPERING, CHAIN)
 _SOON = 20  # units that are summed over, up to which exact draws take seconds
 

@@ -13,6 +13,8 @@ import numpy as np
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gan import GAN
+from ebmbench.models.graph import Graph
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
@@ -56,9 +58,19 @@ def initial_bayes_net(rows: np.ndarray) -> BayesNet:
     return _independent(BayesNet, rows)
 
 
+def initial_markov_field(rows: np.ndarray, graph: Graph) -> MarkovField:
+    """As `initial_boltzmann_machine`, on a graph of as many units; `UserError` where that has others."""
+    bias = _bias(rows)
+    return MarkovField(graph, np.zeros(len(graph.edges)), bias)
+
+
 def _independent(kind: Any, rows: np.ndarray) -> Any:
-    bias = base_rates(check_rows(rows), "data").bias
+    bias = _bias(rows)
     return kind(np.zeros((len(bias), len(bias))), bias)
+
+
+def _bias(rows: np.ndarray) -> np.ndarray:
+    return base_rates(check_rows(rows), "data").bias
 
 
 def initial_gan(

@@ -16,8 +16,8 @@ JOBS = [
 ]
 ROUNDED = [f"{job} ({arithmetic})" for arithmetic in ("bfloat16", "bfloat16x2") for job in PRODUCTS]
 SIZES = [(1, 7, 3), (7, 1, 1), (31, 33, 7), (65, 31, 2)]
-# Walks of 300 temperatures; without a GPU they would take a minute each at the larger sizes.
-LONG = ("anneal_slowly", "anneal_back")
+# Walks of 66 sweeps or 300 temperatures; without a GPU some would take a minute at the larger sizes.
+LONG = ("anneal_slowly", "anneal_back", "gibbs_long", "temper_long")
 # Drawn unit after unit, with a barrier at each that changes.
 GRAPHS = ("gibbs (directed)", "gibbs (undirected)", "temper (undirected)", "anneal (undirected)")
 LONG_SIZES = SIZES if ON_GPU else [(7, 1, 1)]

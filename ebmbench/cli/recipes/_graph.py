@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ebmbench.cli.recipes._run import Options, Run, facts_of_fit
+from ebmbench.datasets import Dataset
 from ebmbench.kernels.api import Backend
 from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import Fit
@@ -11,15 +12,15 @@ from ebmbench.training.fit import Fit
 TAKES = frozenset({"k", "chains", "estimator", "setting"})
 
 
-def run_of(options: Options, k: Backend, start: Callable[..., Any], estimator: str) -> Run:
-    """The run of a model that begins as start(rows); estimator: where none is given."""
+def run_of(options: Options, k: Backend, start: Callable[[Dataset], Any], estimator: str) -> Run:
+    """The run of a model that begins as start(data set); estimator: where none is given."""
     name = options.estimator if "estimator" in options.given else estimator
     settings = options.settings("k", "chains")
     epochs = options.single("epochs", options.passes(50))
     rate = options.single("rate", options.rates(0.05))
     data = options.data(False)
     fit = Fit(
-        k, start(data.train), data.train, name, settings, options.sgd(rate), epochs, options.batch_size,
+        k, start(data), data.train, name, settings, options.sgd(rate), epochs, options.batch_size,
         options.seed, redraw=redrawn(k, data.train, data.sampled, options.seed),
     )  # fmt: skip
     facts = facts_of_fit(options, settings, epochs=epochs, rate=rate) | {"estimator": name}

@@ -51,6 +51,7 @@ class Options:
     form: str
     noise: float
     averaging: float
+    reach: float
     seed: int
 
     def units(self, *default: int) -> list[int]:

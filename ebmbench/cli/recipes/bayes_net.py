@@ -12,4 +12,4 @@ NAME = "bayes_net"
 
 def make(options: Options, k: Backend) -> Run:
     """See the package's docstring."""
-    return run_of(options, k, initial_bayes_net, "exact")
+    return run_of(options, k, lambda data: initial_bayes_net(data.train), "exact")

@@ -12,4 +12,4 @@ NAME = "boltzmann_machine"
 
 def make(options: Options, k: Backend) -> Run:
     """See the package's docstring."""
-    return run_of(options, k, initial_boltzmann_machine, "pseudolikelihood")
+    return run_of(options, k, lambda data: initial_boltzmann_machine(data.train), "pseudolikelihood")

@@ -7,6 +7,7 @@ a file beside the table. Its exceptions become the row's status (see `harness.ru
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ebmbench.discovery import registry, unknown
+from ebmbench.harness.gate import KINDS
 from ebmbench.harness.measures import Measure
 from ebmbench.kernels import api
 from ebmbench.options import require
@@ -24,12 +26,10 @@ class Case:
     """What the cases of all tasks have in common.
 
     timeout_s: clocked seconds. A field of type list takes a list as one value; in every other field
-    a suite's list is an axis of a grid. gated: whether the backend must have agreed with the reference;
-    measures: what two rows of a case are compared by.
+    a suite's list is an axis of a grid. measures: what two rows of a case are compared by.
     """
 
     task: ClassVar[str]
-    gated: ClassVar[bool] = True
     measures: ClassVar[tuple[Measure, ...]] = ()
 
     backend: str
@@ -60,6 +60,11 @@ class Case:
     def summary(self, row: dict[str, Any]) -> str:
         """What came of a case that is done, in a few words."""
         raise NotImplementedError
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """Of models on which the backend must agree with the reference before the case runs."""
+        return KINDS
 
     def inputs(self) -> dict[str, str]:
         """Digests of the data and models the case reads, by their names in the row.

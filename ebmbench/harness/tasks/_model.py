@@ -1,13 +1,14 @@
 """What the tasks on a given model share: where the model comes from, and at which temperature."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ebmbench import datasets
 from ebmbench.errors import UserError
 from ebmbench.harness import sources, tasks
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, base_rates
@@ -15,7 +16,12 @@ from ebmbench.partition import BaseRates, base_rates
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCase(tasks.Case):
-    """model: see `sources.load_model`; temperature: what its parameters are divided by, > 0."""
+    """model: see `sources.load_model`; temperature: what its parameters are divided by, > 0.
+
+    lattices: whether the model may be one.
+    """
+
+    lattices: ClassVar[bool] = False
 
     model: str | dict = field(hash=False)
     temperature: float = 1.0
@@ -24,13 +30,22 @@ class ModelCase(tasks.Case):
         super().__post_init__()
         sources.check_model(self.model)
         require(
+            self.lattices or not sources.is_lattice(self.model),
+            f"a lattice is no RBM, which is what a [[{self.task}]] table looks at",
+        )
+        require(
             0 < self.temperature < float("inf"),
             f"temperature must be positive and finite, but is {self.temperature}",
         )
 
-    def load(self) -> RBM:
+    def load(self) -> Any:
         """The model at its temperature."""
         return sources.load_model(self.model, self.temperature)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """An RBM's, or that of a lattice."""
+        return (MarkovField.kind if sources.is_lattice(self.model) else RBM.kind,)
 
     @property
     def where(self) -> str:

@@ -60,6 +60,11 @@ class Case(OfEstimator):
         return f"{self.family} {self.label}, {self.n} rows,"
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """That of the known model."""
+        return (FAMILIES[self.family]().model.kind,)
+
+    @property
     def optimiser(self) -> SGD:
         """The optimiser's settings."""
         return SGD(self.rate, self.momentum, 0.0, "linear", self.centred)

@@ -18,7 +18,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
-    gated = False  # this is the gate
+    kinds = ()  # this is the gate
 
     job: str
     arithmetic: str = "float"

@@ -38,6 +38,7 @@ from ebmbench.harness.tasks._followed import CHAINS, followed
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models.arithmetic import ARITHMETICS, rounded
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 
@@ -98,6 +99,11 @@ class Case(tasks.Case):
         """Of the made-up model; `UserError` for what cannot be made."""
         n_visible, n_hidden = self.size
         return Recipe(n_visible, n_hidden, self.on_rate, self.persistence)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """An RBM's."""
+        return (RBM.kind,)
 
     @property
     def where(self) -> str:

@@ -20,6 +20,7 @@ from ebmbench.harness.interleaved import Limit, System
 from ebmbench.harness.jobs import JOBS
 from ebmbench.harness.measures import Speed
 from ebmbench.kernels import api
+from ebmbench.models.kinds import computed_as
 from ebmbench.peers import Place, Work
 
 NAME = "kernel"
@@ -93,6 +94,11 @@ class Case(tasks.Case):
     def label(self) -> str:
         """The job."""
         return self.config.label
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What the model is made of."""
+        return computed_as(self.load().model)
 
     @property
     def where(self) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.evaluation import diagnostics
-from ebmbench.harness import tasks
+from ebmbench.harness import sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models.enumerate import distribution
-from ebmbench.models.rbm import RBM
+from ebmbench.models import enumerate, markov_field
+from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
@@ -33,7 +33,7 @@ class Gibbs:
     name: ClassVar[str] = "gibbs"
     label: ClassVar[str] = "Gibbs"
 
-    def start(self, k: Backend, model: RBM, count: int, base: np.ndarray, key: Key) -> gibbs.Chains:
+    def start(self, k: Backend, model: Model, count: int, base: np.ndarray, key: Key) -> gibbs.Chains:
         """Chains drawn from the model's visible biases."""
         return gibbs.start(k, model, count, key)
 
@@ -66,7 +66,9 @@ class Tempering:
         """The name in tables and figures."""
         return f"PT, {self.temperatures} temperatures"
 
-    def start(self, k: Backend, model: RBM, count: int, base: np.ndarray, key: Key) -> tempering.Ladders:
+    def start(
+        self, k: Backend, model: Model, count: int, base: np.ndarray, key: Key
+    ) -> tempering.Ladders:
         """Ladders drawn from the base rates."""
         return tempering.start(k, model, count, tempering.spaced(self.temperatures), base, key)
 
@@ -97,6 +99,7 @@ class Case(BaseCase):
     """
 
     task = NAME
+    lattices = True
     measures = (
         Speed("sweep_s", "a sweep"),
         # Of a sampler without a fault, the distance is about as large as this floor and less uncertain.
@@ -198,7 +201,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         }
     )
     if count:
-        law = distribution(model)
+        law = (markov_field if sources.is_lattice(case.model) else enumerate).distribution(model)
         row |= {
             "total_variation": diagnostics.total_variation(counts, law),
             "total_variation_floor": diagnostics.total_variation_floor(law, counts.sum()),

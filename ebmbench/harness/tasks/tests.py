@@ -35,7 +35,7 @@ class Case(tasks.Case):
     """The tests with this marker, as `gpu`."""
 
     task = NAME
-    gated = False  # a red backend is tested all the more
+    kinds = ()  # a red backend is tested all the more
 
     marker: str
 

@@ -10,7 +10,7 @@ import numpy as np
 from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
-from ebmbench.evaluation.samples import draw
+from ebmbench.evaluation.samples import draw, picture_shape
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
@@ -21,27 +21,44 @@ from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.graph import lattice
+from ebmbench.models.kinds import to_arrays
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import ais, exact
 from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
-from ebmbench.training.initial import initial_bayes_net, initial_boltzmann_machine
+from ebmbench.training.initial import (
+    initial_bayes_net,
+    initial_boltzmann_machine,
+    initial_markov_field,
+)
 from ebmbench.training.sgd import SGD
 
 NAME = "train"
 
 
-class Graph(NamedTuple):
-    """A family without hidden units: its name on a page, and where a model of rows begins."""
+class Family(NamedTuple):
+    """A family without hidden units: its name on a page, and a case's first model, of a data set."""
 
     title: str
-    initial: Callable[[np.ndarray], Any]
+    initial: Callable[["Case", Dataset], Any]
+
+
+def _field(case: "Case", data: Dataset) -> MarkovField:
+    height, width, order = picture_shape(data.n_visible, data)
+    return initial_markov_field(data.train, lattice(height, width, case.reach, order=order))
 
 
 GRAPHS = {
-    BoltzmannMachine.kind: Graph("Boltzmann machine", initial_boltzmann_machine),
-    BayesNet.kind: Graph("Bayes net", initial_bayes_net),
+    BoltzmannMachine.kind: Family(
+        "Boltzmann machine", lambda case, data: initial_boltzmann_machine(data.train)
+    ),
+    BayesNet.kind: Family("Bayes net", lambda case, data: initial_bayes_net(data.train)),
+    MarkovField.kind: Family("Markov field", _field),
 }
 SAMPLES = 64
 _SAMPLE_SWEEPS = 2_000
@@ -51,13 +68,14 @@ _SAMPLE_SWEEPS = 2_000
 class Case(OfEstimator):
     """One training run and how it is judged.
 
-    family: of models, `rbm`, or without hidden units `boltzmann_machine` or `bayes_net`; hidden: hidden
-    units, 0 of those; estimator: a table with `name` and the estimator's settings; visible: binary or
-    gaussian units;
-    precision: of gaussian ones, learned or fixed at that of the data's columns; evaluate: a method of
-    `partition`; checkpoints: how often the model is looked at; spacing: whether they are evenly spaced in
-    the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a test row whose first
-    checkpoint is noted; resolve: whether the trained model is judged by reverse annealing too.
+    family: of models, `rbm`, or without hidden units `boltzmann_machine`, `markov_field` or `bayes_net`;
+    hidden: hidden units, by default 64, of those none; reach: how far away the pixels are that a
+    field's hear; estimator: a table with `name` and the estimator's settings; visible: binary or
+    gaussian units; precision: of gaussian ones, learned or fixed at that of the data's columns;
+    evaluate: a method of `partition`; checkpoints: how often the model is looked at; spacing: whether
+    they are evenly spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a
+    test row whose first checkpoint is noted; resolve: whether the trained model is judged by reverse
+    annealing too.
     """
 
     task = NAME
@@ -72,9 +90,10 @@ class Case(OfEstimator):
     dataset: str
     estimator: dict[str, Any] = field(hash=False)
     family: str = "rbm"
+    reach: float = 1.5
     visible: str = "binary"
     precision: str = "learned"
-    hidden: int = 64
+    hidden: int | None = None
     epochs: int = 20
     batch_size: int = 100
     rate: float = 0.05
@@ -106,12 +125,14 @@ class Case(OfEstimator):
         _ = self.optimiser
 
     def _check_family(self) -> None:
+        if self.hidden is None:
+            object.__setattr__(self, "hidden", 64 if self.family == "rbm" else 0)
         if self.family == "rbm":
             self.require_positive("hidden")
             return
         if self.family not in GRAPHS:
             raise unknown("family", self.family, ["rbm", *GRAPHS])
-        require(self.hidden == 0, f"a {self.family} has no hidden units: write hidden = 0")
+        require(self.hidden == 0, f"a {self.family} has no hidden units")
         require(self.visible == "binary", f"the units of a {self.family} are binary")
         if self.family == BayesNet.kind:
             sentence = f"a {self.family} comes normalised: write evaluate = 'exact'"
@@ -121,7 +142,10 @@ class Case(OfEstimator):
     def label(self) -> str:
         """The estimator, and the family where it is no RBM."""
         found = super().label
-        return found if self.family == "rbm" else f"{GRAPHS[self.family].title}, {found}"
+        if self.family == "rbm":
+            return found
+        reach = f" of reach {self.reach:g}" if self.family == MarkovField.kind else ""
+        return f"{GRAPHS[self.family].title}{reach}, {found}"
 
     @property
     def heading(self) -> str:
@@ -129,11 +153,18 @@ class Case(OfEstimator):
         size = f" {self.hidden} hidden," if self.hidden else ""
         return f"{self.dataset} {self.label},{size}"
 
-    def start(self, rows: np.ndarray) -> Any:
+    def start(self, data: Dataset) -> Any:
         """The model that training begins with."""
         if self.family != "rbm":
-            return GRAPHS[self.family].initial(rows)
-        return STARTS[self.visible](rows, self.hidden, self.seed)
+            return GRAPHS[self.family].initial(self, data)
+        return STARTS[self.visible](data.train, int(self.hidden or 0), self.seed)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """That of the model."""
+        if self.family in GRAPHS:
+            return (self.family,)
+        return (GaussianRBM.kind if self.visible == "gaussian" else RBM.kind,)
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -180,8 +211,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "ceiling": data.ceiling if case.visible == "binary" else None,  # of a probability, not a density
         **judge.baselines_of(case.dataset, case.visible),
     }
-    model = case.start(data.train)
-    gate.demand(judge.BACKEND)
+    model = case.start(data)
+    gate.demand(judge.BACKEND, case.kinds)
     trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
     row["compile_s"] += warm_up(k, lambda: trial.advance(1))
     look = judge.Judge(data, case.evaluate, case.evaluation, case.seed, model.kind)
@@ -210,7 +241,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         row |= look.resolve(trained)
         row |= _worth(row)
     return {
-        **{name: getattr(trained, name) for name in trained.names},
+        **to_arrays(trained),
         "samples": draw(look.k, trained, SAMPLES, _SAMPLE_SWEEPS, case.seed),
         "log_weights": look.log_weights,
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),

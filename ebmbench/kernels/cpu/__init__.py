@@ -7,6 +7,7 @@ from ebmbench.kernels.cpu import (
     dense,
     device,
     enumerate,
+    field,
     flips,
     gaussian,
     gibbs,
@@ -23,6 +24,7 @@ from ebmbench.kernels.cpu.room import explained
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
@@ -40,6 +42,7 @@ BACKEND = explained(
             MLP.kind: (dense, losses, adam),
             BoltzmannMachine.kind: graph.UNDIRECTED,
             BayesNet.kind: graph.DIRECTED,
+            MarkovField.kind: field.FILES,
         },
     )
 )

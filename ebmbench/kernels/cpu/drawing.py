@@ -66,7 +66,7 @@ def _power(builder, x):
     return builder.fmul(result, scale)
 
 
-def _compare(builder, u, z):
+def compare(builder, u, z):
     """Which units are on at pre-activations z, which are off; neither where it is too close to tell."""
     power = _power(builder, _clamped(builder, builder.fmul(z, splat(REALS, -float(np.log2(np.e))))))
     q = multiply_add(builder, u, power, u)
@@ -75,11 +75,11 @@ def _compare(builder, u, z):
 
 
 def _scaled(builder, u, _base, x, _rest, beta):
-    return _compare(builder, u, builder.fmul(beta, x()))
+    return compare(builder, u, builder.fmul(beta, x()))
 
 
 def _between(builder, u, base, x, rest, beta):
-    return _compare(builder, u, builder.fadd(builder.fmul(rest, base()), builder.fmul(beta, x())))
+    return compare(builder, u, builder.fadd(builder.fmul(rest, base()), builder.fmul(beta, x())))
 
 
 def _given(builder, u, _base, p, _rest, _beta):
@@ -87,7 +87,7 @@ def _given(builder, u, _base, p, _rest, _beta):
     return on, builder.not_(on)
 
 
-def _drawn(compare):
+def _drawn(decide):
     """A compiled function that draws units [left, right) of states, rows from one on.
 
     base: float32, from unit `left` on; x: float32 [rows, any], of unit `before` and those behind it;
@@ -136,7 +136,7 @@ def _drawn(compare):
                             return lambda: vector(builder.gep(pointer, [start]))
 
                         u = vector(room)
-                        on, off = compare(builder, u, reader(base.data), reader(x_row), rest, beta)
+                        on, off = decide(builder, u, reader(base.data), reader(x_row), rest, beta)
                         bytes_on, known = builder.zext(on, BYTES), builder.or_(on, off)
                         target = builder.gep(state, [builder.add(start, at)])
                         store_first(builder, bytes_on, target, left_over)

@@ -9,6 +9,7 @@ from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
@@ -20,6 +21,7 @@ def _backend() -> Backend:
         dense,
         device,
         enumerate,
+        field,
         flips,
         gaussian,
         gibbs,
@@ -52,6 +54,7 @@ def _backend() -> Backend:
             MLP.kind: (dense,),
             BoltzmannMachine.kind: graph.UNDIRECTED,
             BayesNet.kind: graph.DIRECTED,
+            MarkovField.kind: field.FILES,
         },
     )
 

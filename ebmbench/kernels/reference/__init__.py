@@ -11,6 +11,7 @@ from ebmbench.kernels.reference import (
     flips,
     gaussian,
     gibbs,
+    markov_field,
     meanfield,
     nce,
     statistics,
@@ -20,6 +21,7 @@ from ebmbench.kernels.reference import (
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
@@ -42,6 +44,7 @@ BACKEND = assemble(
         GaussianRBM.kind: gaussian.FILES,
         BoltzmannMachine.kind: (device, boltzmann),
         BayesNet.kind: (device, bayes_net),
+        MarkovField.kind: (device, markov_field),
         MLP.kind: (dense,),
     },
 )

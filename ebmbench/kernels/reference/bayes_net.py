@@ -2,7 +2,7 @@
 
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.reference import update
-from ebmbench.kernels.reference.boltzmann import gibbs_by
+from ebmbench.kernels.reference.undirected import gibbs_by
 from ebmbench.models import bayes_net
 
 

@@ -1,6 +1,7 @@
 """Where models and rows live: for the reference backend, NumPy arrays in float64."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ class Model:
     """A model of any kind whose parameters an update may change in place."""
 
     def __init__(self, model, arithmetic: str) -> None:
-        self.host, self.kind, self.names = type(model), model.kind, model.names
+        self.host, self.kind, self.names = model, model.kind, model.names
         self.n_visible, self.n_hidden, self.arithmetic = model.n_visible, model.n_hidden, arithmetic
-        for name in model.names:
-            setattr(self, name, getattr(model, name).copy())
+        for part in fields(model):
+            value = getattr(model, part.name)
+            setattr(self, part.name, value.copy() if part.name in model.names else value)
 
 
 def put(model, arithmetic: str) -> Model:
@@ -25,7 +27,7 @@ def put(model, arithmetic: str) -> Model:
 
 def get(model: Model):
     """See `Backend.get`."""
-    return model.host(**{name: getattr(model, name).copy() for name in model.names})
+    return replace(model.host, **{name: getattr(model, name).copy() for name in model.names})
 
 
 def put_rows(rows: np.ndarray) -> np.ndarray:

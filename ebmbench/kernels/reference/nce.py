@@ -27,7 +27,7 @@ def job(free_energy, weighted):
             log_z -= weight.sum()
             curvature += (wrong * (1.0 - wrong)).sum() / len(data)
         tree = {name: plus + gradients[1][name] for name, plus in gradients[0].items()}
-        biases = {name: plus + means[1][name] for name, plus in means[0].items() if plus.ndim == 1}
+        biases = {name: plus + means[1][name] for name, plus in means[0].items() if name in ("b", "c")}
         return NoiseContrast(tree, biases, float(value), float(log_z), float(curvature))
 
     return nce

@@ -23,7 +23,8 @@ KIND = Kind(
     ("n", "kl", "parameter_error", "learned_log_z", "log_z"),
     varied=("n",),
     words={"updates": "updates", "rate": "rate", "momentum": "momentum", "centred": "centred"},
-    names={"rbm": "RBM", "boltzmann_machine": "Boltzmann machine", "gaussian": "Gaussian"},
+    names={"rbm": "RBM", "boltzmann_machine": "Boltzmann machine", "gaussian": "Gaussian"}
+    | {"markov_field": "Markov field"},
 )
 # What is measured: column -> its name, the exponent that theory gives, and how that is written.
 _MEASURES = {

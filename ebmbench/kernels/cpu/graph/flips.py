@@ -1,4 +1,4 @@
-"""Pseudolikelihood and ratio matching of a Boltzmann machine (see `models.flips`).
+"""Pseudolikelihood and ratio matching of undirected models without hidden units (see `models.flips`).
 
 Flipping bit i changes the energy by D_i = (2 v_i - 1) x_i. The weight a_i of a flip times 2 v_i - 1 is
 what the objective rises by with x_i; for pseudolikelihood that is v_i - p(v_i = 1 | rest), as of a
@@ -55,7 +55,15 @@ def _flip(x, v, bits, squared, values):
             values[r] = n * _value(squared, d[one], wrong[one], scratch, term)
 
 
-def _job(squared: bool):
+def jobs(inputs, contrast):
+    """Both objectives for a kind of model, from what its units hear and its `contrast`."""
+    return {
+        "pseudolikelihood": _job(inputs, contrast, False),
+        "ratio_matching": _job(inputs, contrast, True),
+    }
+
+
+def _job(inputs, contrast, squared: bool):
     def job(model, v, bits):
         delta, values = inputs(model, v), np.empty(len(v))
         chosen = np.full(len(v), ALL_BITS, np.int64) if bits is None else bits
@@ -66,4 +74,4 @@ def _job(squared: bool):
     return job
 
 
-JOBS = {"pseudolikelihood": _job(False), "ratio_matching": _job(True)}
+JOBS = jobs(inputs, contrast)

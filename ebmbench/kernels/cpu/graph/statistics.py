@@ -28,12 +28,16 @@ def _energies(x, b, v, out):
         out[r] = -minus_energy(x[r], b, v[r], np.empty(v.shape[1]))
 
 
+def energies(x, b, v):
+    """E(v) of rows v from what their units hear, x = b + ..., float64 [rows]."""
+    out = np.empty(len(v))
+    launch(_energies, v.size, x, b, v.astype(np.float32), out)
+    return out
+
+
 def free_energy(model, v):
     """See `Backend.free_energy`."""
-    out = np.empty(len(v))
-    x = inputs(model, v)
-    launch(_energies, v.size, x, model.b, v.astype(np.float32), out)
-    return out
+    return energies(inputs(model, v), model.b, v)
 
 
 @jit(parallel=True)

@@ -15,7 +15,7 @@ from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.graph.gibbs import inputs, log_odds, states, stretches, sweep
 from ebmbench.kernels.cuda.graph.statistics import minus_energy_part
 from ebmbench.kernels.cuda.launch import device, kernel
-from ebmbench.kernels.cuda.memory import download, empty, upload, zeros
+from ebmbench.kernels.cuda.memory import Array, download, empty, upload, zeros
 from ebmbench.kernels.cuda.tempering import exchange
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.randomness import SWAPS, VISIBLE, Key
@@ -44,6 +44,14 @@ def _draw_base(base, odds, state, seed, stream, step, chain):
         state[r, i] = _ONE if odds[r, i] < base[i] else _ZERO
 
 
+def draw_base(model, base: Array, chains: int, key: Key) -> Array:
+    """States of so many chains of independent units, float32 [chains, n_visible]; base: padded."""
+    state, odds = empty((chains, model.n_visible)), empty((chains, base.size))
+    if chains:
+        _draw_base(chains, base, odds, state, key.seed, int(key.stream), key.step, key.chain)
+    return state
+
+
 @kernel(
     "float32[:,::1], float32[::1], float32[::1], float64[::1], float32[:,::1], float32[:,::1], "
     "float32[:,::1], int64, int64, float64[::1], int64, int64, uint64, int64",
@@ -67,13 +75,11 @@ def _anneal(W, b, base, betas, odds, state, x, first, last, log_weights, seed, s
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     """See `Backend.anneal`."""
-    drawn = isinstance(start, int)
-    state = empty((start, model.n_visible)) if drawn else floats(start)
+    base_row = store(base)
+    state = draw_base(model, base_row, start, key) if isinstance(start, int) else floats(start)
     rows = len(state)
-    base_row, odds, log_weights = store(base), empty((rows, model.b.size)), zeros(rows, np.float64)
+    odds, log_weights = empty((rows, model.b.size)), zeros(rows, np.float64)
     at_key = key.seed, int(key.stream), key.step, key.chain
-    if rows and drawn:
-        _draw_base(rows, base_row, odds, state, *at_key)
     steps = upload(betas, np.float64)
     if rows:
         for first, last in stretches(model, 1, len(betas)):
@@ -128,7 +134,7 @@ def _reorder(state, order, out):
         out[n // columns, n % columns] = state[order[n // columns], n % columns]
 
 
-def _reordered(state, order):
+def reordered(state, order):
     """The rows in this order."""
     out = empty(state.shape)
     _reorder(blocks(out.size, _reorder.threads), state, order, out)
@@ -147,7 +153,7 @@ def temper(model, base, betas, v, steps: int, key: Key):
             ladders, model.W, model.b, base_row, path, odds, state, inputs(model, state), first, last,
             order, rises, accepted, key.seed, int(key.stream), key.step, key.chain, threads=_THREADS,
         )  # fmt: skip
-        state = _reordered(state, order)
+        state = reordered(state, order)
     return states(state), download(accepted).sum(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Pseudolikelihood and ratio matching of a Boltzmann machine: as `cpu.graph.flips`, a row a block."""
+"""Pseudolikelihood and ratio matching without hidden units: as `cpu.graph.flips`, a row a block."""
 
 import numba
 import numpy as np
@@ -48,7 +48,15 @@ def _flip(x, v, bits, squared, values):
         values[r] = np.float64(times) * total
 
 
-def _job(squared: bool):
+def jobs(inputs, contrast):
+    """Both objectives for a kind of model, from what its units hear and its `contrast`."""
+    return {
+        "pseudolikelihood": _job(inputs, contrast, False),
+        "ratio_matching": _job(inputs, contrast, True),
+    }
+
+
+def _job(inputs, contrast, squared: bool):
     def job(model, v, bits):
         rows = len(v)
         chosen = upload(np.full(rows, _ALL_BITS, np.int64) if bits is None else bits, np.int64)
@@ -61,4 +69,4 @@ def _job(squared: bool):
     return job
 
 
-JOBS = {"pseudolikelihood": _job(False), "ratio_matching": _job(True)}
+JOBS = jobs(inputs, contrast)

@@ -1,4 +1,4 @@
-"""Noise-contrastive estimation of a Boltzmann machine: weighted moments of data and of noise."""
+"""Noise-contrastive estimation without hidden units: weighted moments of data and of noise."""
 
 import numba
 import numpy as np
@@ -34,15 +34,24 @@ def _classify(x, b, v, rows, offset, terms):
         v[r, j] = share * v[r, j]
 
 
-def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
-    """See `Backend.nce`."""
-    rows = len(data) + len(noise)
-    x, terms = empty((rows, model.b.size)), empty((rows, 3), np.float64)
+def job(inputs, contrast):
+    """The job for a kind of model, from what its units hear of data and noise, and its `contrast`."""
+
+    def nce(model, data, noise, data_offset, noise_offset) -> NoiseContrast:
+        """See `Backend.nce`."""
+        v, offset = padded_rows(model, data, noise), upload(np.concatenate([data_offset, noise_offset]))
+        terms = empty((len(v), 3), np.float64)
+        _classify(len(v), inputs(model, data, noise), model.b, v, len(data), offset, terms)
+        phases, _ = contrast(model, v, data, noise, 0.5)
+        return NoiseContrast(*phases, *(float(one) for one in download(terms).sum(axis=0)))
+
+    return nce
+
+
+def _inputs(model, data, noise):
+    x = empty((len(data) + len(noise), model.b.size))
     layer(model.W, model.b, data, noise, model.n_visible, x, LINEAR)
-    v, offset = padded_rows(model, data, noise), upload(np.concatenate([data_offset, noise_offset]))
-    _classify(rows, x, model.b, v, len(data), offset, terms)
-    phases, _ = contrast(model, v, data, noise, 0.5)
-    return NoiseContrast(*phases, *(float(one) for one in download(terms).sum(axis=0)))
+    return x
 
 
-JOBS = {"nce": nce}
+JOBS = {"nce": job(_inputs, contrast)}

@@ -39,12 +39,17 @@ def _energies(x, b, v, out):
         out[r] = -total
 
 
-def free_energy(model, v):
-    """See `Backend.free_energy`."""
+def energies(x: Array, b: Array, v: Array) -> np.ndarray:
+    """E(v) of rows v from what their units hear, x = b + ..., float64 [rows] on the host."""
     out = empty(len(v), np.float64)
     if out.size:
-        _energies(out.size, inputs(model, v), model.b, as_float(v), out)
+        _energies(out.size, x, b, as_float(v), out)
     return download(out)
+
+
+def free_energy(model, v):
+    """See `Backend.free_energy`."""
+    return energies(inputs(model, v), model.b, v)
 
 
 @kernel("float32[:,::1], float32, uint64")
