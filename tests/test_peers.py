@@ -15,6 +15,7 @@ from ebmbench.harness.gate import Red
 from ebmbench.harness.jobs import JOBS
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
 from ebmbench.peers import Place, Rule, Work, _torch
+from ebmbench.peers._ising import halves, heard, whole
 from ebmbench.scalar import ACTIVATIONS
 
 CPU = Place("cpu", "float32")
@@ -23,6 +24,7 @@ ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVI
 QUICK = [name for name in ON_CPU if name != "torch_compiled"]
 SMALL = {
     "gibbs": {"chains": 200, "sweeps": 3},
+    "ising": {"side": 8, "chains": 200, "sweeps": 3},
     "pseudolikelihood": {"rows": 7},
     "ratio_matching": {"rows": 7},
     "sml": {"rows": 90, "batch": 20},
@@ -87,10 +89,77 @@ def test_a_peer_does_its_jobs_in_every_way(monkeypatch, name, job, changes):
     conforms(name, job)
 
 
+def test_both_colours_of_a_torus_are_put_together_again():
+    v = np.arange(2 * 4 * 6).reshape(2, 24)
+    first, other = halves(v, 4, 6)
+    torus = v[0].reshape(4, 6)
+    rows, columns = np.indices((4, 6))
+    assert set(first[0].ravel()) == set(torus[(rows + columns) % 2 == 0])
+    assert (whole(first, other) == v).all()
+
+
+def test_what_a_colour_hears_are_its_neighbours():
+    v = np.random.default_rng(1).integers(0, 2, (3, 24)).astype(float)
+    colours, torus = halves(v, 4, 6), v.reshape(3, 4, 6)
+    near = sum(np.roll(torus, shift, axis) for shift in (1, -1) for axis in (1, 2))
+    odd = np.arange(4)[None, :, None] % 2 == 1
+    for n, wanted in enumerate(halves(near.reshape(3, 24), 4, 6)):
+        found = heard(np.roll, np.where, odd, colours[1 - n], n == 0)
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda torus, weight, bias, v, sweeps: (torus, 1.05 * weight, bias, v, sweeps),
+        lambda torus, weight, bias, v, sweeps: (torus, weight, bias + 0.2, v, sweeps),
+        lambda torus, weight, bias, v, sweeps: (torus, weight, bias, v, sweeps + 1),
+        lambda torus, weight, bias, v, sweeps: (torus, weight, bias, 1 - v, sweeps),
+        # The other colour begins: rows move on by one.
+        lambda torus, weight, bias, v, sweeps: (
+            torus, weight, bias, np.roll(v.reshape(-1, *torus), 1, 1).reshape(v.shape), sweeps,
+        ),
+    ],
+)  # fmt: skip
+def test_a_peer_that_draws_other_spins_is_red(fault):
+    one, config = peer("numpy"), JOBS["ising"](side=8, chains=4000, sweeps=1)
+    job = one.jobs["ising"]
+    wrong = replace(one, jobs={"ising": lambda place, *given: job(place, *fault(*given))})
+    given = config.load("", "", 0, 0)
+    config.check_peer(one, given)
+    with pytest.raises(Red):
+        config.check_peer(wrong, given)
+
+
+def test_a_last_colour_of_another_law_is_red():
+    one, config = peer("numpy"), JOBS["ising"](side=8, chains=4000, sweeps=2)
+    given = config.load("", "", 0, 0)
+    work = config.theirs(one, given)
+    config.check("numpy", given, work, "float32")
+    warm = JOBS["ising"](side=8, chains=4000, sweeps=2, coupling=0.4).load("", "", 0, 0)
+    with pytest.raises(Red, match="the last colour"):
+        config.check("numpy", warm, work, "float32")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"side": 7}, "side of job ising must be even"),
+        ({"side": 2}, "side of job ising must be even"),
+        ({"chains": 0}, "chains of job ising must be at least 1"),
+        ({"coupling": np.inf}, "coupling of job ising must be finite"),
+    ],
+)
+def test_a_torus_that_is_none_is_one_sentence(settings, words):
+    assert words in complaint(JOBS["ising"], **settings)
+
+
 @pytest.mark.parametrize("name", ["torch_eager", "jax"])
-def test_a_peer_in_bfloat16_samples(name):
-    one, config = peer(name, Place("cpu", "bfloat16")), JOBS["gibbs"](**SMALL["gibbs"])
-    config.check_peer(one, SUBJECT)
+@pytest.mark.parametrize("job", ["gibbs", "ising"])
+def test_a_peer_in_bfloat16_samples(name, job):
+    one, config = peer(name, Place("cpu", "bfloat16")), JOBS[job](**SMALL[job])
+    given = config.load("", "", 31, 17)
+    config.check_peer(one, given)
 
 
 @pytest.mark.parametrize("name", ["torch_eager", "jax"])

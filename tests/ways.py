@@ -60,7 +60,7 @@ CUDA_STATE = state("cuda")
 # What every run of the tests goes through: each kernel by the gate's jobs in both ways, and of the rest
 # what the one way shows and the other does not. All else in tests/cuda is marked `long`.
 QUICK = (
-    {"test_gate", "test_products", "test_chain"}
+    {"test_gate", "test_products", "test_chain", "test_cuda_fields"}
     if SIMULATED
-    else {"test_gate", "test_tensor", "test_launches"}
+    else {"test_gate", "test_tensor", "test_launches", "test_cuda_fields"}
 )

@@ -10,6 +10,7 @@ float64 reference.
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ebmbench.errors import Unavailable
 from ebmbench.harness.gate import Red
 from ebmbench.kernels.api import load
 from ebmbench.models import dbm
+from ebmbench.models.markov_field import MarkovField, unit_probability
 from ebmbench.models.rbm import RBM, hidden_probability, visible_probability
 
 Arrays = Mapping[str, np.ndarray]
@@ -71,6 +73,27 @@ def check_first_sweep(what: str, model: RBM, v: np.ndarray, found: Arrays, preci
     some = _some(v)
     check_states(f"{what} (h given v)", found["h"][some], hidden_probability(model, v[some]), precision)
     check_gibbs(what, model, found, precision)
+
+
+def check_colours(
+    what: str, model: MarkovField, v: np.ndarray, found: np.ndarray, precision: str
+) -> None:
+    """One sweep of a field from known rows v: each colour was drawn given all others as they stood."""
+    some = _some(v)
+    now, graph = v[some].astype(np.float64), model.graph
+    for first, last in pairwise(graph.classes):
+        units = graph.order[first:last]
+        p = unit_probability(model, now)[:, units]
+        check_states(f"{what} ({len(units)} units of one colour)", found[some][:, units], p, precision)
+        now[:, units] = found[some][:, units]
+
+
+def check_last_colour(what: str, model: MarkovField, found: np.ndarray, precision: str) -> None:
+    """A last sweep: the last colour was drawn given all others."""
+    v, graph = found[_some(found)], model.graph
+    units = graph.order[graph.classes[-2] :]
+    p = unit_probability(model, v)[:, units]
+    check_states(f"{what} (the last colour)", v[:, units], p, precision)
 
 
 def check_gradient(what: str, job: str, model: RBM, v: np.ndarray, found: Arrays) -> None:

@@ -46,7 +46,8 @@ class Graph:
             raise UserError(
                 f"each edge must join two units from 0 to {self.n - 1}, the smaller one first"
             )
-        require(len(np.unique(whole, axis=0)) == len(whole), "an edge stands twice among the edges")
+        numbers = np.sort(whole[:, 0] * self.n + whole[:, 1])  # NumPy's unique takes 20 times as long
+        require(bool(np.diff(numbers).all()), "an edge stands twice among the edges")
         object.__setattr__(self, "edges", np.ascontiguousarray(whole))
 
     @cached_property
@@ -167,4 +168,8 @@ def lattice(
                 there = numbers[down:, ahead : width - left]
                 pairs.append(np.stack([here.ravel(), there.ravel()], axis=1))
     edges = np.sort(np.concatenate(pairs), axis=1)
-    return Graph(height * width, np.unique(edges[edges[:, 0] < edges[:, 1]], axis=0))
+    edges = edges[edges[:, 0] < edges[:, 1]]  # on a narrow torus a unit comes back to itself, ...
+    n = height * width
+    numbers = np.sort(edges[:, 0] * n + edges[:, 1])
+    once = numbers[np.diff(numbers, prepend=-1) > 0]  # ... and two ways lead to the same one
+    return Graph(n, np.stack(np.divmod(once, n), axis=1))

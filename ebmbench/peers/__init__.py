@@ -9,6 +9,12 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
     ais(place, model, bias, betas, chains)     a piece is one annealing from independent units of these
                                                biases, which are drawn, through inverse temperatures
                                                betas, from 0 to 1
+    ising(place, torus, weight, bias, v, sweeps)
+                                               a piece is `sweeps` sweeps of a `MarkovField` on a torus
+                                               of this height and width, both even, whose units are on
+                                               with log odds of the bias and the weight of each of four
+                                               neighbours that is on: first those whose row and column
+                                               add up to an even number
     sml(place, model, rows, chains, batch, updates, rate, momentum)
                                                a piece is so many updates, one sweep each
     cd(place, model, rows, batch, updates, k, rate, momentum)
@@ -82,11 +88,11 @@ class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
-    host arrays of the last piece by name, in float64: v and h of gibbs; log_weights of ais, the base's
-    log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c of the
-    updated model, the last batch and, where they are known, the chains' v and the h it was drawn from; of
-    mlp and gan the updated parameters by name, the last batch and its targets, one where the label is, or
-    the noise of both steps, z_discriminator and z_generator.
+    host arrays of the last piece by name, in float64: v and h of gibbs, v of ising; log_weights of ais,
+    the base's log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c
+    of the updated model, the last batch and, where they are known, the chains' v and the h it was drawn
+    from; of mlp and gan the updated parameters by name, the last batch and its targets, one where the
+    label is, or the noise of both steps, z_discriminator and z_generator.
     """
 
     run: Callable[[], Any]

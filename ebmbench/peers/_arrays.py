@@ -11,6 +11,7 @@ import numpy as np
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 from ebmbench.peers import Rule, Work
+from ebmbench.peers._ising import halves, heard, whole
 from ebmbench.scalar import LEAK
 
 Array = Any
@@ -22,7 +23,7 @@ def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarr
     def job(build: Callable[..., Work]) -> Callable[..., Work]:
         return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
 
-    found: dict[str, Any] = {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd, "mlp": mlp}
+    found: dict[str, Any] = {"gibbs": gibbs, "ising": ising, "ais": ais, "sml": sml, "cd": cd, "mlp": mlp}
     found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
     return {name: job(build) for name, build in found.items()}
 
@@ -59,6 +60,30 @@ def gibbs(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, sweeps: int)
             chains["v"] = _draw(xp, random, chains["h"] @ W.T + b)
 
     return Work(run, wait, lambda: _hosted(host, **chains))
+
+
+def ising(
+    xp: Any, wait: Any, host: Any, torus: tuple[int, int], weight: float, bias: float, v: np.ndarray,
+    sweeps: int,
+) -> Work:  # fmt: skip
+    """See the package."""
+    colours = [xp.asarray(half, xp.float32) for half in halves(v, *torus)]
+    odd = xp.arange(torus[0])[None, :, None] % 2 == 1
+    random = xp.random.default_rng(0)
+
+    def run() -> None:
+        for _ in range(sweeps):
+            for n in (0, 1):
+                x = heard(xp.roll, xp.where, odd, colours[1 - n], n == 0)
+                x *= xp.float32(weight)
+                x += xp.float32(bias)
+                colours[n] = _draw(xp, random, x)
+
+    def result() -> dict[str, np.ndarray]:
+        found = _hosted(host, first=colours[0], other=colours[1])
+        return {"v": whole(**found)}
+
+    return Work(run, wait, result)
 
 
 def ais(

@@ -13,6 +13,7 @@ import numpy as np
 from ebmbench.errors import Unavailable
 from ebmbench.models.rbm import RBM
 from ebmbench.peers import Place, Work
+from ebmbench.peers._ising import halves, heard, whole
 
 NAME = "jax"
 PACKAGE = "jax"
@@ -89,6 +90,35 @@ def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int, rng: str) -> Wor
     start = {"key": jax.random.key(0, impl=rng), "v": _arrays(place, v)[0]}
     start["h"] = jax.numpy.zeros((len(v), model.n_hidden), start["v"].dtype)
     return work(partial(advance, parameters), start, lambda s: {"v": s["v"], "h": s["h"]})
+
+
+def ising(
+    place: Place, torus: tuple[int, int], weight: float, bias: float, v: np.ndarray, sweeps: int, rng: str
+) -> Work:
+    """See the package."""
+    jax = importlib.import_module(PACKAGE)
+    jnp = jax.numpy
+    draw, _ = _sampler()
+    odd = jnp.arange(torus[0])[None, :, None] % 2 == 1
+
+    @partial(jax.jit, donate_argnums=0)
+    def advance(state: Any) -> Any:
+        following, key = jax.random.split(state["key"])
+
+        def sweep(colours: Any, key: Any) -> Any:
+            first, other = colours
+            one, two = jax.random.split(key)
+            first = draw(one, weight * heard(jnp.roll, jnp.where, odd, other, True) + bias)
+            return (first, draw(two, weight * heard(jnp.roll, jnp.where, odd, first, False) + bias)), None
+
+        start = state["first"], state["other"]
+        first, other = jax.lax.scan(sweep, start, jax.random.split(key, sweeps))[0]
+        return {"key": following, "first": first, "other": other}
+
+    first, other = _arrays(place, *halves(v, *torus))
+    start = {"key": jax.random.key(0, impl=rng), "first": first, "other": other}
+    made = work(advance, start, lambda s: {"first": s["first"], "other": s["other"]})
+    return made._replace(result=lambda: {"v": whole(**made.result())})
 
 
 def ais(place: Place, model: RBM, bias: np.ndarray, betas: np.ndarray, chains: int, rng: str) -> Work:
@@ -203,4 +233,4 @@ def _train(
     return work(advance, start, shown)
 
 
-JOBS = {"gibbs": gibbs, "ais": ais, "sml": sml, "cd": cd}
+JOBS = {"gibbs": gibbs, "ising": ising, "ais": ais, "sml": sml, "cd": cd}

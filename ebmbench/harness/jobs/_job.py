@@ -52,6 +52,11 @@ class Job:
         """Rows of data that a piece of work trains on; None where it does not train."""
         return None
 
+    @property
+    def draws(self) -> int | None:
+        """Units that a piece of work draws; None where that is not what the job is known by."""
+        return None
+
     def check_source(self, model: str | dict) -> None:
         """`UserError` where the job cannot run on such a model, see `sources.load_model`."""
 
@@ -88,5 +93,5 @@ class Job:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             for one in value if isinstance(value, list) else [value]:
-                positive = isinstance(one, str) or one >= 1
+                positive = isinstance(one, str | float) or one >= 1  # what counts something
                 require(positive, f"{name} of job {self.name} must be at least 1, but is {value}")

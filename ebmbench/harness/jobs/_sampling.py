@@ -21,6 +21,29 @@ _JUDGES = {"cpu": "reference"}  # of other backends the cpu
 _TILE = 128  # chains from which on the backend cuda samples on tensor cores
 
 
+def ours_of_chains(
+    k: Backend, subject: Subject, arithmetic: str, seed: int, chains: int, sweeps: int
+) -> Ours:
+    """Sweeps of so many chains from the subject's rows; a piece goes on where the last one ended."""
+    rows = subject.rows(chains)
+    handle, state = k.put(subject.model, arithmetic), {"v": k.put_rows(rows)}
+    key = Key(seed, Stream.CHAINS)
+
+    def run() -> None:
+        nonlocal key
+        state["v"], state["h"] = k.gibbs(handle, state["v"], sweeps, key)
+        key = key.advance(sweeps)
+
+    def result() -> dict[str, np.ndarray]:
+        return {name: k.get_rows(x).astype(np.float64) for name, x in state.items()}
+
+    def put() -> None:
+        k.put(subject.model, arithmetic)
+        k.put_rows(rows)
+
+    return Ours(Work(run, k.synchronize, result), put, lambda: k.get_rows(state["v"]))
+
+
 @dataclass(frozen=True)
 class Gibbs(Job):
     """Sweeps of many chains: h and then v, each drawn given the other."""
@@ -48,23 +71,7 @@ class Gibbs(Job):
 
     def ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> Ours:
         """See `Ours`."""
-        rows = subject.rows(self.chains)
-        handle, state = k.put(subject.model, arithmetic), {"v": k.put_rows(rows)}
-        key = Key(seed, Stream.CHAINS)
-
-        def run(sweeps: int = self.sweeps) -> None:
-            nonlocal key
-            state["v"], state["h"] = k.gibbs(handle, state["v"], sweeps, key)
-            key = key.advance(sweeps)
-
-        def result() -> dict[str, np.ndarray]:
-            return {name: k.get_rows(x).astype(np.float64) for name, x in state.items()}
-
-        def put() -> None:
-            k.put(subject.model, arithmetic)
-            k.put_rows(rows)
-
-        return Ours(Work(run, k.synchronize, result), put, lambda: k.get_rows(state["v"]))
+        return ours_of_chains(k, subject, arithmetic, seed, self.chains, self.sweeps)
 
     def theirs(self, peer: Peer, subject: Subject) -> Work:
         """The same by a peer."""

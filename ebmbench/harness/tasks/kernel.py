@@ -120,6 +120,8 @@ class Case(tasks.Case):
             text += f" {less}" if row["fraction"] > 1 else ""
         if row["images_per_s"]:
             text += f", {row['images_per_s']:,.0f} images a second"
+        if row["draws_per_ns"]:
+            text += f", {row['draws_per_ns']:.3g} units drawn a nanosecond"
         if "log_z" in row:
             text += f", log Z {row['log_z']:.2f} ± {row['std_error']:.2f}"
         if self.peer:
@@ -192,6 +194,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     row |= found | ours.facts() | floor(case.backend, job.cost(given), floor_of)
     row["fraction"] = None if row["floor_s"] is None else row["floor_s"] / row["seconds"]
     row["images_per_s"] = job.images and job.images / row["seconds"]
+    row["draws_per_ns"] = job.draws and 1e-9 * job.draws / row["seconds"]
     row |= {"put_s": _moved(k, ours.put), "get_s": _moved(k, ours.get)}
 
 

@@ -24,7 +24,7 @@ KIND = Kind(
         "seconds", "seconds_low", "seconds_high",
         "against_seconds", "against_seconds_low", "against_seconds_high",
         "ratio", "ratio_low", "ratio_high", "floor_s", "fraction", "put_s", "get_s",
-        "n_visible", "n_hidden", "turns", "images_per_s", *COLUMNS,
+        "n_visible", "n_hidden", "turns", "images_per_s", "draws_per_ns", *COLUMNS,
     ),
     words={
         "peer": "beside", "model": "of", "dataset": "started from", "n_visible": "visible",
@@ -229,6 +229,10 @@ def _sheet(job: str, group: pd.DataFrame) -> Sheet:
         columns.insert(2, "Images a second")
         for row, cells in zip(records(group), rows, strict=True):
             cells.insert(2, rounded(row.images_per_s))
+    if group["draws_per_ns"].notna().any():
+        columns.insert(2, "Units drawn a ns")
+        for row, cells in zip(records(group), rows, strict=True):
+            cells.insert(2, rounded(row.draws_per_ns))
     return Sheet(job, columns, rows)
 
 
