@@ -8,6 +8,8 @@ principle's objective, divided by the true number of rows of the batch. `key.ste
 updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h. `init`
 raises `Unavailable` with one sentence where the principle does not apply to the model's units.
 
+A file that computes with models of other kinds than the one it trains names them in BESIDE.
+
 A file whose state is not None also has `saved(k, state) -> arrays` on the host by name, and
 `restored(k, state, arrays) -> state`, which takes what `init` gave to where the saved one stood.
 """

@@ -24,6 +24,7 @@ from ebmbench.randomness import START, Key, Stream, uniforms
 from ebmbench.samplers.gibbs import Chains, advance
 
 NAME = "nce"
+BESIDE = (RBM.kind,)  # the noise
 BASE_RATES = "base_rates"
 
 _POOL = 10_000  # draws of a given noise model; a row of noise is one of them after a sweep

@@ -9,6 +9,7 @@ no uniform does, so they must be equal.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -89,20 +90,19 @@ def findings(
         v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
         v = v.astype(np.uint8)
         arithmetics = _ARITHMETICS.get(size, ("float", "grid"))
-        for arithmetic in arithmetics:
-            jobs = [BinaryJobs(k, model, v, arithmetic) for k in both]
-            yield from _compare(jobs, arithmetic, size, min(n_visible, n_hidden), only)
+        made: dict[str, Callable[[Backend], Any]] = {
+            name: partial(BinaryJobs, model=model, v=v, arithmetic=name) for name in arithmetics
+        }
         if "float" in arithmetics:
-            gaussian = [GaussianJobs(k, model, v) for k in both]
-            yield from _compare(gaussian, "gaussian", size, n_hidden, only)
+            made["gaussian"] = partial(GaussianJobs, model=model, binary=v)
         if "float" in arithmetics and n_visible <= _JOINED:
-            for label, kind in GRAPHS.items():
-                if n_visible < kind.least:
-                    continue
-                graphs = [kind(k, v) for k in both]
-                yield from _compare(graphs, label, size, graphs[0].host.summed_units, only)
-        networks = [NetworkJobs(k, size, v) for k in both]
-        yield from _compare(networks, "network", size, 0, only)
+            made |= {
+                label: partial(jobs, v=v) for label, jobs in GRAPHS.items() if n_visible >= jobs.least
+            }
+        made["network"] = partial(NetworkJobs, size=size, v=v)
+        for label, jobs in made.items():
+            if not only or any(name.endswith(f"({label})") for name in only):
+                yield from _compare([jobs(k) for k in both], label, size, only)
 
 
 def labels(kinds: Collection[str] = KINDS) -> list[str]:
@@ -117,15 +117,13 @@ def labels(kinds: Collection[str] = KINDS) -> list[str]:
     return [f"{job} ({name})" for name, names in jobs.items() if name in shown for job in names]
 
 
-def _compare(
-    jobs: Sequence[Any], label: str, size: tuple, summed: int, only: Collection[str]
-) -> Iterator[Finding]:
-    """Jobs of the reference and the backend; summed: units over whose states an exact sum runs."""
+def _compare(jobs: Sequence[Any], label: str, size: tuple, only: Collection[str]) -> Iterator[Finding]:
+    """Jobs of the reference and the backend."""
     wanted, found = jobs
     for job, tolerance in wanted.tolerances.items():
         if only and f"{job} ({label})" not in only:
             continue
-        if summed > _ENUMERABLE and job in ("exact_gradient", "log_z"):
+        if wanted.summed_units > _ENUMERABLE and job in ("exact_gradient", "log_z"):
             continue
         error = _difference(getattr(wanted, job), getattr(found, job))
         yield Finding(f"{job} ({label})", size, error, tolerance)

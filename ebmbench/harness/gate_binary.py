@@ -48,6 +48,7 @@ class BinaryJobs:
 
     def __init__(self, k: Backend, model: RBM, v: np.ndarray, arithmetic: str) -> None:
         self.k, self.host, self.rows, self.others = k, model, k.put_rows(v), k.put_rows(1 - v)
+        self.summed_units = model.summed_units
         self.model = k.put(model, arithmetic)
         if arithmetic.startswith("bfloat16"):
             self.tolerances = {job: self.tolerances[job] for job in PRODUCTS}

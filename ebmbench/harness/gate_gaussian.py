@@ -50,6 +50,7 @@ class GaussianJobs:
 
     def __init__(self, k: Backend, model: RBM, binary: np.ndarray) -> None:
         self.k, self.host = k, like(model)
+        self.summed_units = self.host.summed_units
         self.model = k.put(self.host)
         self.rows = k.put_rows(2.0 * normals(Key(7, Stream.SAMPLES), len(binary), model.n_visible) - 0.5)
         self.binary = k.put_rows(binary)

@@ -59,6 +59,7 @@ class NetworkJobs:
 
     def __init__(self, k: Backend, size: tuple[int, int, int], v: np.ndarray) -> None:
         n_in, n_hidden, rows = size
+        self.summed_units = 0
         self.k, self.n_in, self.n_hidden = k, n_in, n_hidden
         self.x = [k.put_rows(v), k.put_rows(normals(Key(7, Stream.SAMPLES), rows, n_in))]
         self.delta = k.put_rows(normals(Key(8, Stream.SAMPLES), rows, n_in) / (rows * np.sqrt(n_in)))

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from ebmbench import datasets, options
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.errors import Unavailable, UserError
+from ebmbench.evaluation.samples import picture_shape
 from ebmbench.models import storage
-from ebmbench.models.graph import lattice as grid
+from ebmbench.models.graph import Graph, lattice
 from ebmbench.models.markov_field import MarkovField, ising
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -28,6 +29,12 @@ PUBLISHED = ("rbm_cd25_500.npz",)
 def load_dataset(name: str, real: bool = False) -> Dataset:
     """A data set, read once a process; real: for Gaussian units, see `datasets.load`."""
     return datasets.load(name, real)
+
+
+def picture_graph(data: Dataset, reach: float) -> Graph:
+    """The grid of a data set's pixels, each of which hears all that lie no further than `reach` away."""
+    height, width, order = picture_shape(data.n_visible, data)
+    return lattice(height, width, reach, order=order)
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,18 @@ class Lattice:
         require(finite, "coupling, disorder and field of a lattice must be finite")
         require(self.disorder >= 0, f"disorder must be at least 0, but is {self.disorder}")
         check_seed(self.seed)
-        grid(self.lattice[0], self.lattice[1], self.reach, self.wrapped)
+        _ = self.graph
+
+    @property
+    def graph(self) -> Graph:
+        """The grid or torus."""
+        return _lattice(self.lattice[0], self.lattice[1], self.reach, self.wrapped)
 
     def make(self) -> MarkovField:
         """The model."""
-        graph = grid(self.lattice[0], self.lattice[1], self.reach, self.wrapped)
         key = Key(self.seed, Stream.INITIAL_PARAMETERS)
-        disorder = self.disorder * normals(key, 1, len(graph.edges))[0]
-        return ising(graph, self.coupling + disorder, self.field)
+        disorder = self.disorder * normals(key, 1, len(self.graph.edges))[0]
+        return ising(self.graph, self.coupling + disorder, self.field)
 
     @property
     def name(self) -> str:
@@ -105,6 +116,7 @@ class Lattice:
         return ", ".join(told + ([f"reach {self.reach:g}"] if self.reach != 1 else []))
 
 
+_lattice = lru_cache(maxsize=4)(lattice)  # asked for at each look at a case
 _RECIPES: dict[str, type[Random] | type[Lattice]] = {"random": Random, "lattice": Lattice}
 
 

@@ -15,7 +15,7 @@ from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.graph import lattice
-from ebmbench.models.markov_field import MarkovField
+from ebmbench.models.markov_field import ising
 from ebmbench.models.rbm import RBM, free_energy
 from ebmbench.randomness import Key, Stream, normals
 
@@ -66,9 +66,8 @@ def bayes() -> Truth:
 def field() -> Truth:
     """A grid of 3 x 3 units, each of which hears up to 4 others. Judged as the Boltzmann machine."""
     key, graph = Key(7, Stream.INITIAL_PARAMETERS), lattice(3, 3)
-    R = normals(key, 1, len(graph.edges))[0]
-    around = np.bincount(graph.edges.ravel(), np.repeat(R, 2), graph.n)
-    model = MarkovField(graph, R, 0.5 * normals(key._replace(chain=1), 1, graph.n)[0] - around / 2)
+    J, h = normals(key, 1, len(graph.edges))[0] / 4, normals(key._replace(chain=1), 1, graph.n)[0] / 4
+    model = ising(graph, J, h)  # without a field units are on half of the time
     return Truth(model, elimination.draws, elimination.log_z, "parameter_error", parameter_error)
 
 

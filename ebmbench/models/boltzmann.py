@@ -84,7 +84,10 @@ def check_couplings(model: Any, reason: str) -> None:
 
 
 class PairMoments(NamedTuple):
-    """Expected statistics: vv [n_visible, n_visible], strictly upper triangular, and v [n_visible]."""
+    """Expected statistics: vv [n_visible, n_visible], strictly upper triangular, and v [n_visible].
+
+    Of a Markov field vv is [n_edges].
+    """
 
     vv: Array
     v: Array

@@ -3,8 +3,8 @@
 Eliminating unit i sums the product of all factors that hold it over its two states, and leaves a factor
 of its neighbours, a message to the first of them that is eliminated in turn. Back from the last unit to
 the first, the same tables hold p(v_i | neighbours), so that marginals and independent draws follow
-(Lauritzen & Spiegelhalter 1988). All tables are logarithms in float64, of as many states as
-`Graph.states_bits` tells: a lattice as narrow as 16 units may be as long as one likes.
+(Lauritzen & Spiegelhalter 1988). All tables are logarithms in float64 and stay in memory, of as many
+states as `Graph.states_bits` tells: 2**25 are a grid of 16 x 20 units, of 10 x 1,000, or of 6 x 40,000.
 """
 
 from typing import NamedTuple

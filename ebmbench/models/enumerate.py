@@ -38,7 +38,7 @@ def check_enumerable(model: Model) -> None:
     """`Unavailable` where a model of any kind has too many states to sum over."""
     if model.summed_units > MOST_UNITS:
         raise Unavailable(
-            f"exact enumeration of this model sums over 2**{model.summed_units} states, "
+            f"exact enumeration of this model sums over at least 2**{model.summed_units} states, "
             f"but at most 2**{MOST_UNITS} are possible; log Z has estimates, such as ais, "
             "and a gradient other estimators, such as sml"
         )

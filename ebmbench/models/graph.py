@@ -12,11 +12,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ebmbench.errors import UserError
+from ebmbench.models.enumerate import MOST_UNITS
 from ebmbench.models.model import Array
 from ebmbench.options import require
-
-# Units a clique may have in an order of elimination: beyond, the search for one ends.
-WIDEST = 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +29,7 @@ class Graph:
     edges: Array
 
     def __post_init__(self) -> None:
+        require(type(self.n) is int and self.n >= 1, f"a graph's units must be counted, not {self.n!r}")
         try:
             edges = np.asarray(self.edges)
             with np.errstate(invalid="ignore"):
@@ -90,12 +89,12 @@ class Graph:
 
     @cached_property
     def cliques(self) -> list[tuple[int, Array]] | None:
-        """An order of elimination: each unit with those that are joined with it by then, in rising order.
+        """An elimination order: each unit with those that are joined with it by then, in rising order.
 
         Eliminating a unit joins all its neighbours. Of three orders the one with the fewest states in
         all: the units' own; along the graph, as Cuthill & McKee (1969) number it, which suits what is
         long and narrow; and the unit with the fewest neighbours first, which suits trees. None where all
-        meet cliques of more than `WIDEST` units.
+        meet one of more states than anyone sums over.
         """
         starts, units, _ = self.neighbours
         matrix = csr_array((np.ones(len(units)), units, starts), shape=(self.n, self.n))
@@ -107,8 +106,11 @@ class Graph:
 
     @cached_property
     def states_bits(self) -> int:
-        """The logarithm to base 2, rounded up, of the states that an elimination visits in all."""
-        return WIDEST + 1 if self.cliques is None else math.ceil(_log_states(self.cliques))
+        """The logarithm to base 2, rounded up, of the states that an elimination visits in all.
+
+        Where these are more than anyone sums over, no more than that is known.
+        """
+        return MOST_UNITS + 1 if self.cliques is None else math.ceil(_log_states(self.cliques))
 
     def _eliminated(self, ranks: Array | None) -> list[tuple[int, Array]] | None:
         """In the order of these ranks, or the unit with the fewest neighbours first."""
@@ -125,7 +127,7 @@ class Graph:
             if done[i] or (fewest_first and count != len(around[i])):
                 continue  # it stands further back, too
             done[i] = True
-            if len(around[i]) >= WIDEST:
+            if len(around[i]) >= MOST_UNITS:
                 return None
             found.append((i, np.array(sorted(around[i]), np.int64)))
             for j in around[i]:
@@ -140,17 +142,25 @@ def _log_states(cliques: Iterable[tuple[int, Array]]) -> float:
     return math.log2(sum(2.0 ** (len(others) + 1) for _, others in cliques))
 
 
+def check_reach(reach: float) -> None:
+    """`UserError` where a unit would hear none, or all of any lattice."""
+    wanted = isinstance(reach, int | float) and 1.0 <= reach < math.inf
+    require(wanted, f"the reach of a unit must be at least 1 and finite, but is {reach}")
+
+
 def lattice(
     height: int, width: int, reach: float = 1.0, wrapped: bool = False, order: Literal["C", "F"] = "C"
 ) -> Graph:
-    """Units on a grid, each joined with all that lie no further than `reach` away.
+    """Units on a grid, each joined with all that lie no further than `reach` away, its neighbourhood.
 
     Of a grid's inner units 4 are at a reach of 1, 8 at 1.5, 12 at 2, 20 at 2.3. wrapped: the grid is a
-    torus; order: unit numbers go by rows (C) or by columns (F), as a picture's pixels do.
+    torus, of periodic boundaries; order: unit numbers go by rows (C) or by columns (F), as a picture's
+    pixels do.
     """
     for name, size in (("height", height), ("width", width)):
         require(type(size) is int and size >= 1, f"a grid's {name} must be at least 1, but is {size!r}")
-    require(1.0 <= reach < math.inf, f"the reach of a unit must be at least 1 and finite, but is {reach}")
+    check_reach(reach)
+    require(order in ("C", "F"), f"units go by rows (C) or by columns (F), not by {order!r}")
     require(height * width >= 2, "a grid of a single unit has no edge")
     numbers = np.arange(height * width).reshape((height, width), order=order)
     far = math.floor(reach)

@@ -38,6 +38,8 @@ class MarkovField(Named):
     names: ClassVar[tuple[str, ...]] = ("R", "b")
 
     def __post_init__(self) -> None:
+        if not isinstance(self.graph, Graph):
+            raise UserError(f"a Markov field needs a Graph, not {type(self.graph).__name__}")
         for name, count in (("R", len(self.graph.edges)), ("b", self.graph.n)):
             value = real_array(name, getattr(self, name))
             if value.shape != (count,):
@@ -68,17 +70,25 @@ def ising(graph: Graph, coupling: float | Array, field: float | Array = 0.0) -> 
     coupling: J, one number or one an edge; field: h, one number or one a unit. Its log partition function
     is `log_z` of what is returned plus `ising_offset`.
     """
-    J = np.broadcast_to(np.asarray(coupling, np.float64), len(graph.edges))
-    h = np.broadcast_to(np.asarray(field, np.float64), graph.n)
+    J, h = (
+        _one_each(name, value, count)
+        for name, value, count in (("coupling", coupling, len(graph.edges)), ("field", field, graph.n))
+    )
     around = np.bincount(graph.edges.ravel(), np.repeat(J, 2), graph.n)
     return MarkovField(graph, 4.0 * J, 2.0 * h - 2.0 * around)
 
 
 def ising_offset(model: MarkovField) -> float:
     """What is to be added to log Z for that of spins of -1 and 1, nats: sum of J - sum of h."""
-    J = model.R / 4.0
-    around = np.bincount(model.graph.edges.ravel(), np.repeat(J, 2), model.n_visible)
-    return float(J.sum() - (model.b / 2.0 + around).sum())
+    return -float(model.R.sum() / 4.0 + model.b.sum() / 2.0)
+
+
+def _one_each(name: str, value: float | Array, count: int) -> Array:
+    """One number for all, or one each."""
+    found = real_array(name, value)
+    if found.shape not in ((1,), (count,)):
+        raise UserError(f"{name} must be one number or {count}, but has the shape {found.shape}")
+    return np.broadcast_to(found, count)
 
 
 def square(model: MarkovField) -> csr_array:

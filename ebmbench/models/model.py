@@ -14,7 +14,7 @@ class Model(Protocol):
 
     kind: ClassVar[str]  # by which backends find their jobs
     visible: ClassVar[str]  # what the visible units are, for a person
-    names: ClassVar[tuple[str, ...]]  # of the parameters; matrices are weights, vectors are biases
+    names: ClassVar[tuple[str, ...]]  # of the parameters: weights, and biases b and c
 
     @property
     def parameters(self) -> dict[str, Array]:

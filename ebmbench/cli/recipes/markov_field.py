@@ -5,9 +5,8 @@ from dataclasses import replace
 from ebmbench.cli.recipes import _graph
 from ebmbench.cli.recipes._run import Options, Run
 from ebmbench.datasets import Dataset
-from ebmbench.evaluation.samples import picture_shape
+from ebmbench.harness.sources import picture_graph
 from ebmbench.kernels.api import Backend
-from ebmbench.models.graph import lattice
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.training.initial import initial_markov_field
 
@@ -19,8 +18,7 @@ def make(options: Options, k: Backend) -> Run:
     """See the package's docstring."""
 
     def start(data: Dataset) -> MarkovField:
-        height, width, order = picture_shape(data.n_visible, data)
-        return initial_markov_field(data.train, lattice(height, width, options.reach, order=order))
+        return initial_markov_field(data.train, picture_graph(data, options.reach))
 
     run = _graph.run_of(options, k, start, "pseudolikelihood")
     return replace(run, facts=run.facts | {"reach": options.reach})

@@ -53,6 +53,11 @@ class Job:
         return None
 
     @property
+    def units(self) -> dict[str, int | None]:
+        """The size of the model that the job makes, as a row tells it; empty where it makes none."""
+        return {}
+
+    @property
     def draws(self) -> int | None:
         """Units that a piece of work draws; None where that is not what the job is known by."""
         return None

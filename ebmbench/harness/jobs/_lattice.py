@@ -53,6 +53,11 @@ class Ising(Job):
         return f"Ising, {self.chains:,} chains, {self.sweeps:,} sweeps"
 
     @property
+    def units(self) -> dict[str, int | None]:
+        """Of the torus."""
+        return {"n_visible": self.side**2, "n_hidden": None}
+
+    @property
     def draws(self) -> int:
         """Spins that a piece draws."""
         return self.chains * self.sweeps * self.side**2

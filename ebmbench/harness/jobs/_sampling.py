@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.harness import conformance
+from ebmbench.harness import conformance, gate
 from ebmbench.harness.jobs._job import Cost, Job, Ours
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend, load
+from ebmbench.models.kinds import computed_as
 from ebmbench.options import require
 from ebmbench.partition import _schedule as schedule
 from ebmbench.partition import log_z_base
@@ -156,8 +157,9 @@ class Annealing(Job):
 
     def check_ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> None:
         """Log Z of as many chains and few temperatures, that of another backend."""
-        found = []
-        for one in (k, load(_JUDGES.get(k.name, "cpu"))):
+        found, judge = [], _JUDGES.get(k.name, "cpu")
+        gate.demand(judge, computed_as(subject.model))
+        for one in (k, load(judge)):
             work = self._few.ours(one, subject, arithmetic, seed).work
             work.run()
             found.append(summarise(work.result()["log_weights"])[:2])

@@ -62,6 +62,11 @@ class Case:
         raise NotImplementedError
 
     @property
+    def kind(self) -> str:
+        """Of the model, in a task that looks at one."""
+        raise NotImplementedError
+
+    @property
     def kinds(self) -> Collection[str]:
         """Of models on which the backend must agree with the reference before the case runs."""
         return KINDS

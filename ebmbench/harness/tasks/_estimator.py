@@ -1,5 +1,6 @@
 """What the tasks that run one estimator have in common."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ebmbench import estimators
@@ -25,6 +26,12 @@ class OfEstimator(tasks.Case):
     def label(self) -> str:
         """The estimator as tables and figures call it."""
         return estimators.find(self.estimator["name"], self.settings)[1].label
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """That of the model, and what else the estimator computes with."""
+        module, _ = estimators.find(self.estimator["name"], self.settings)
+        return dict.fromkeys([self.kind, *getattr(module, "BESIDE", ())])
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the estimator's label in place of its table."""

@@ -1,5 +1,6 @@
 """What the tasks on a given model share: where the model comes from, and at which temperature."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -43,9 +44,14 @@ class ModelCase(tasks.Case):
         return sources.load_model(self.model, self.temperature)
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def kind(self) -> str:
         """An RBM's, or that of a lattice."""
-        return (MarkovField.kind if sources.is_lattice(self.model) else RBM.kind,)
+        return MarkovField.kind if sources.is_lattice(self.model) else RBM.kind
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """That of the model."""
+        return (self.kind,)
 
     @property
     def where(self) -> str:

@@ -60,9 +60,9 @@ class Case(OfEstimator):
         return f"{self.family} {self.label}, {self.n} rows,"
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """That of the known model."""
-        return (FAMILIES[self.family]().model.kind,)
+    def kind(self) -> str:
+        """Of the known model."""
+        return FAMILIES[self.family]().model.kind
 
     @property
     def optimiser(self) -> SGD:

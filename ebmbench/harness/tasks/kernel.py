@@ -144,7 +144,7 @@ class Case(tasks.Case):
         tables = {"job_table": self.job, "peer_table": self.peer, "model_source": self.model}
         size = {"n_visible": None, "n_hidden": None} if self.model else {}
         named = {"job": self.label, "peer": self.against, "model": self.where}
-        return super().facts() | named | tables | size
+        return super().facts() | named | tables | size | self.config.units
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:

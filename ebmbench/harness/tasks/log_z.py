@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.harness import sources, tasks
+from ebmbench.harness import gate, sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
@@ -89,6 +89,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "log_z_start": found.start,
     }
     if enumerable(model):
+        gate.demand(_TRUTH_BACKEND, case.kinds)
         truth = _enumerated(sources.model_digest(model), model)
         row |= {"truth": truth, "truth_source": "elimination" if lattice else "enumeration"}
     row["error"] = None if row["truth"] is None else found.log_z - row["truth"]

@@ -10,11 +10,11 @@ import numpy as np
 from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
-from ebmbench.evaluation.samples import draw, picture_shape
+from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
-from ebmbench.harness.sources import load_dataset
+from ebmbench.harness.sources import load_dataset, picture_graph
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.kernels import api
@@ -22,7 +22,7 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.graph import lattice
+from ebmbench.models.graph import check_reach
 from ebmbench.models.kinds import to_arrays
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
@@ -48,19 +48,18 @@ class Family(NamedTuple):
     initial: Callable[["Case", Dataset], Any]
 
 
-def _field(case: "Case", data: Dataset) -> MarkovField:
-    height, width, order = picture_shape(data.n_visible, data)
-    return initial_markov_field(data.train, lattice(height, width, case.reach, order=order))
-
-
 GRAPHS = {
     BoltzmannMachine.kind: Family(
         "Boltzmann machine", lambda case, data: initial_boltzmann_machine(data.train)
     ),
     BayesNet.kind: Family("Bayes net", lambda case, data: initial_bayes_net(data.train)),
-    MarkovField.kind: Family("Markov field", _field),
+    MarkovField.kind: Family(
+        "Markov field",
+        lambda case, data: initial_markov_field(data.train, picture_graph(data, case.reach or _REACH)),
+    ),
 }
 SAMPLES = 64
+_REACH = 1.5  # eight neighbours
 _SAMPLE_SWEEPS = 2_000
 
 
@@ -69,12 +68,12 @@ class Case(OfEstimator):
     """One training run and how it is judged.
 
     family: of models, `rbm`, or without hidden units `boltzmann_machine`, `markov_field` or `bayes_net`;
-    hidden: hidden units, by default 64, of those none; reach: how far away the pixels are that a
-    field's hear; estimator: a table with `name` and the estimator's settings; visible: binary or
+    hidden: hidden units, by default 64, of those none; reach: how far away the pixels are that a field's
+    hear, by default 1.5; estimator: a table with `name` and the estimator's settings; visible: binary or
     gaussian units; precision: of gaussian ones, learned or fixed at that of the data's columns;
     evaluate: a method of `partition`; checkpoints: how often the model is looked at; spacing: whether
-    they are evenly spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a
-    test row whose first checkpoint is noted; resolve: whether the trained model is judged by reverse
+    they are evenly spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats
+    a test row whose first checkpoint is noted; resolve: whether the trained model is judged by reverse
     annealing too.
     """
 
@@ -90,7 +89,7 @@ class Case(OfEstimator):
     dataset: str
     estimator: dict[str, Any] = field(hash=False)
     family: str = "rbm"
-    reach: float = 1.5
+    reach: float | None = None
     visible: str = "binary"
     precision: str = "learned"
     hidden: int | None = None
@@ -125,6 +124,12 @@ class Case(OfEstimator):
         _ = self.optimiser
 
     def _check_family(self) -> None:
+        field = self.family == MarkovField.kind
+        require(field or self.reach is None, f"reach is a markov_field's, not a model's of {self.family}")
+        if field:
+            reach = _REACH if self.reach is None else self.reach
+            check_reach(reach)
+            object.__setattr__(self, "reach", reach)
         if self.hidden is None:
             object.__setattr__(self, "hidden", 64 if self.family == "rbm" else 0)
         if self.family == "rbm":
@@ -160,11 +165,11 @@ class Case(OfEstimator):
         return STARTS[self.visible](data.train, int(self.hidden or 0), self.seed)
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """That of the model."""
+    def kind(self) -> str:
+        """Of the model."""
         if self.family in GRAPHS:
-            return (self.family,)
-        return (GaussianRBM.kind if self.visible == "gaussian" else RBM.kind,)
+            return self.family
+        return GaussianRBM.kind if self.visible == "gaussian" else RBM.kind
 
     @property
     def evaluation(self) -> dict[str, Any]:

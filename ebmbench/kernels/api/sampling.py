@@ -78,7 +78,9 @@ class Sampling(Device):
         same uniforms; beta > 0 multiplies their precision too.
 
         A Boltzmann machine without hidden units draws unit 0, 1, ... after each other, each given all
-        the others as they then stand, with the uniforms of layer VISIBLE; its h has no columns.
+        the others as they then stand, with the uniforms of layer VISIBLE; its h has no columns. So does a
+        Markov field, in the order of its graph (`Graph.order`), colour by colour: unit order[n] with the
+        uniform of unit n.
         """
         if steps < 1:
             raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
@@ -122,7 +124,8 @@ class Sampling(Device):
 
     def _path(self, model: Handle, base: np.ndarray, betas: np.ndarray) -> np.ndarray:
         """The inverse temperatures of a path between a base-rate model and the model, checked."""
-        betas, base = np.asarray(betas, np.float64), np.asarray(base, np.float64)
+        # Compiled code has a version for each layout, and betas that are turned over would make another.
+        betas, base = np.ascontiguousarray(betas, np.float64), np.asarray(base, np.float64)
         if betas.ndim != 1 or len(betas) < 2 or not np.isfinite(betas).all():
             raise UserError("a path needs at least 2 inverse temperatures, all finite")
         if model.kind == GaussianRBM.kind and (betas.min() < 0 or betas.max() > 1):
@@ -138,7 +141,7 @@ class Sampling(Device):
         return betas
 
     def log_z(self, model: Model) -> float:
-        """Log Z of a model on the host by enumeration, in float64, nats.
+        """Log Z of a model on the host by enumeration, of a field by elimination, in float64, nats.
 
         Gaussian visible units are integrated in closed form, and the hidden ones enumerated.
         """

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ebmbench.kernels.reference import update
 from ebmbench.kernels.reference.undirected import jobs
 from ebmbench.models import elimination, markov_field
 
@@ -12,10 +11,4 @@ def by_colours(model) -> list[np.ndarray]:
     return np.split(model.graph.order, model.graph.classes[1:-1])
 
 
-def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`; R holds weights, though it is no matrix."""
-    decayed = {"R": gradient["R"] - decay * model.R} if "R" in gradient else {}
-    return update.ascend(model, velocity, gradient | decayed, rate, momentum, 0.0)
-
-
-JOBS = jobs(markov_field, elimination, by_colours) | {"update": ascend}
+JOBS = jobs(markov_field, elimination, by_colours)

@@ -23,11 +23,14 @@ def centre(gradient, means, offsets, sliding, mask) -> None:
 
 
 def ascend(model, velocity, gradient, rate, momentum, decay) -> bool:
-    """See `Backend.update`; what the gradient does not name stays as it is."""
+    """See `Backend.update`; what the gradient does not name stays as it is.
+
+    Weights have capital names, W1, R, and biases small ones.
+    """
     for name in gradient:
         parameter, v = getattr(model, name), velocity[name]
         v *= momentum
-        v += rate * (gradient[name] - (decay * parameter if parameter.ndim == 2 else 0.0))
+        v += rate * (gradient[name] - (decay * parameter if name[0].isupper() else 0.0))
         parameter += v
     return all((np.abs(getattr(model, name)) < LARGEST_PARAMETER).all() for name in gradient)
 

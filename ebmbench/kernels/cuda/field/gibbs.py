@@ -101,10 +101,11 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     state, base, chains = floats(v), zeros(model.b.size), len(v)
     field = model.order, model.classes, *model.joined, model.b, base, state
     if chains and chains <= _FEW and model.n_visible >= _LARGE:
-        parts = blocks(model.n_visible // 4, _one_colour.threads)
+        largest = int(np.diff(model.host.graph.classes).max())
+        parts = blocks(-(-largest // 4), _one_colour.threads)
         for t in range(steps):
             now = key.advance(t)
-            for colour in range(len(model.classes) - 1):
+            for colour in range(model.classes.size - 1):
                 _one_colour(
                     (parts, chains), *field, colour, beta, now.seed, int(now.stream), now.step, now.chain
                 )
