@@ -294,7 +294,7 @@ def test_the_law_stays(k):
 def test_tempering_keeps_the_law_at_the_cold_end(k):
     """Twenty temperatures: more than lie side by side."""
     law, base = boltzmann.distribution(dense(SMALL)), np.linspace(-1.0, 1.0, 5)
-    ladders = tempering.start(k, SMALL, 3000, tempering.spaced(20), base, Key(10, Stream.CHAINS))
+    ladders = tempering.start(k, SMALL, 1500, tempering.spaced(20), base, Key(10, Stream.CHAINS))
     ladders = tempering.advance(k, k.put(SMALL), ladders, 40)
     counts = np.bincount(numbers_of(k.get_rows(tempering.coldest(k, ladders))), minlength=32)
     assert g_test(counts, law) > FAMILY_ALPHA
