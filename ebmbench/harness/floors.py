@@ -14,11 +14,14 @@ WAYS = {
 }
 
 
-def floor(backend: str, cost: Cost, arithmetic: str, threads: int = 0) -> dict[str, Any]:
-    """The floor of a piece of work in seconds, which ceiling says so, and both; None where not measured.
+def floor(backend: str, cost: Cost | None, arithmetic: str, threads: int = 0) -> dict[str, Any]:
+    """The floor of a piece of work in seconds, which ceiling says so, and both; None where not known.
 
     threads: of the processor, as in `ceilings.measure`.
     """
+    if cost is None:
+        names = "operations", "bytes", "floor_s", "bound", "operations_per_s", "copy_per_s"
+        return dict.fromkeys(names)
     top = ceilings.measure(backend, threads)
     precision, size, products = WAYS[arithmetic]
     rate = getattr(top, precision)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.harness import conformance
-from ebmbench.harness.jobs._job import Cost, Job, Ours
+from ebmbench.harness.jobs._job import Job, Ours
 from ebmbench.harness.jobs._sampling import ours_of_chains
 from ebmbench.harness.subject import Subject
 from ebmbench.kernels.api import Backend
@@ -82,12 +82,6 @@ class Ising(Job):
             self.called("", 0, 0), _torus(self.side, self.coupling), rows,
             lambda: BaseRates(np.zeros(units), "fair coins"),
         )  # fmt: skip
-
-    def cost(self, subject: Subject) -> Cost:
-        """Four neighbours' weights a spin and sweep; states, a byte a spin, read and written once."""
-        edges = len(subject.model.R)
-        states = 2 * self.chains * self.side**2
-        return Cost(4.0 * edges * self.chains * self.sweeps, edges, states)
 
     def ours(self, k: Backend, subject: Subject, arithmetic: str, seed: int) -> Ours:
         """See `Ours`."""

@@ -31,7 +31,7 @@ def draw(
     low, high = value_limits([*ends, *targets], known)
     names = _names(traces, known, targets, looks, low)
     figure, axes = panel(title, height_for([name.label for name in names]))
-    log_time(axes.xaxis)
+    log_time(axes.xaxis, ticks=5)  # beside the names there is little room
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.set_xlabel("clocked training time")
     axes.set_ylabel("nats per test row")
