@@ -7,6 +7,7 @@ the first, the same tables hold p(v_i | neighbours), so that marginals and indep
 states as `Graph.states_bits` tells: 2**25 are a grid of 16 x 20 units, of 10 x 1,000, or of 6 x 40,000.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,58 +15,87 @@ from scipy.special import expit
 
 from ebmbench.models.boltzmann import PairMoments
 from ebmbench.models.enumerate import check_enumerable
+from ebmbench.models.graph import Graph
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Array
 from ebmbench.randomness import VISIBLE, Key, fine_uniforms
 
 
 class _Step(NamedTuple):
-    """A unit that is eliminated; others: its neighbours by then, in rising order.
+    """What an elimination order makes of a graph at one unit, whatever the parameters.
 
-    log_odds: of its being on given their states, [2] * len(others); to: the step that hears the message.
+    others: its neighbours by then, in rising order; place: where the unit would stand among them; pairs:
+    for each edge to one of them the edge's number, that one's axis and the shape by which two numbers
+    become a table along it; heard: for each message the step that sent it, the unit's axis in it, the
+    shape by which the rest of it becomes a table of the others, and the axes of the clique that it lacks;
+    to: the step that hears this one's message.
     """
 
     unit: int
     others: Array
-    log_odds: Array
+    place: int
+    pairs: list[tuple[int, int, tuple[int, ...]]]
+    heard: list[tuple[int, int, tuple[int, ...], tuple[int, ...]]]
     to: int | None
 
 
-def _eliminated(model: MarkovField) -> tuple[float, list[_Step]]:
-    """Log Z and all steps."""
-    check_enumerable(model)
-    cliques = model.graph.cliques
+@lru_cache(maxsize=8)
+def _steps(graph: Graph) -> list[_Step]:
+    cliques = graph.cliques
     assert cliques is not None
-    starts, units, edges = model.graph.neighbours
-    turn = np.empty(model.n_visible, np.int64)
-    turn[[unit for unit, _ in cliques]] = np.arange(model.n_visible)
-    messages: list[list[tuple[Array, Array]]] = [[] for _ in cliques]
-    total, steps = 0.0, []
+    starts, units, edges = graph.neighbours
+    turn = np.empty(graph.n, np.int64)
+    turn[[unit for unit, _ in cliques]] = np.arange(graph.n)
+    steps: list[_Step] = []
+    heard: list[list[int]] = [[] for _ in cliques]
     for now, (unit, others) in enumerate(cliques):
-        off = np.zeros([2] * len(others))
-        on = np.full_like(off, model.b[unit])
-        for place in range(starts[unit], starts[unit + 1]):
-            if turn[units[place]] > now:
-                on += _along(np.array([0.0, model.R[edges[place]]]), units[place : place + 1], others)
-        for scope, message in messages[now]:
+        clique = np.sort(np.append(others, unit))
+        place = int(np.searchsorted(others, unit))
+        pairs = [
+            (int(edges[n]), int(np.searchsorted(others, units[n])), _shape(others, units[n : n + 1]))
+            for n in range(starts[unit], starts[unit + 1])
+            if turn[units[n]] > now
+        ]
+        messages = []
+        for sender in heard[now]:
+            scope = steps[sender].others
             axis = int(np.searchsorted(scope, unit))
-            rest = np.delete(scope, axis)
-            off += _along(message.take(0, axis), rest, others)
-            on += _along(message.take(1, axis), rest, others)
-        messages[now] = []
+            lacks = tuple(np.flatnonzero(~np.isin(clique, scope)).tolist())
+            messages.append((sender, axis, _shape(others, np.delete(scope, axis)), lacks))
         to = int(turn[others].min()) if len(others) else None
-        steps.append(_Step(unit, others, on - off, to))
+        if to is not None:
+            heard[to].append(now)
+        steps.append(_Step(unit, others, place, pairs, messages, to))
+    return steps
+
+
+def _shape(others: Array, scope: Array) -> tuple[int, ...]:
+    """In which a table of the states of some of the others broadcasts over those of all of them."""
+    return tuple(np.where(np.isin(others, scope), 2, 1).tolist())
+
+
+def _eliminated(model: MarkovField) -> tuple[float, list[Array]]:
+    """Log Z, and of each step the log odds of its unit's being on given the others, [2] * len(others)."""
+    check_enumerable(model)
+    steps = _steps(model.graph)
+    messages: dict[int, Array] = {}
+    total, log_odds = 0.0, []
+    for now, step in enumerate(steps):
+        off = np.zeros([2] * len(step.others))
+        on = np.full_like(off, model.b[step.unit])
+        for edge, _, shape in step.pairs:
+            on += np.array([0.0, model.R[edge]]).reshape(shape)
+        for sender, axis, shape, _ in step.heard:
+            message = messages.pop(sender)
+            off += message.take(0, axis).reshape(shape)
+            on += message.take(1, axis).reshape(shape)
+        log_odds.append(on - off)
         message = np.logaddexp(off, on)
-        if to is None:
+        if step.to is None:
             total += float(message)
         else:
-            messages[to].append((others, message))
-    return total, steps
-
-
-def _along(table: Array, scope: Array, others: Array) -> Array:
-    """A table of the states of some of the others, so that it broadcasts over those of all of them."""
-    return table.reshape(np.where(np.isin(others, scope), 2, 1))
+            messages[now] = message
+    return total, log_odds
 
 
 def log_z(model: MarkovField) -> float:
@@ -75,28 +105,21 @@ def log_z(model: MarkovField) -> float:
 
 def moments(model: MarkovField) -> tuple[float, PairMoments]:
     """Log Z, and the expected v_i v_j of each edge and v_i."""
-    total, steps = _eliminated(model)
+    total, log_odds = _eliminated(model)
+    steps = _steps(model.graph)
     both, mean = np.zeros_like(model.R), np.zeros_like(model.b)
-    starts, units, edges = model.graph.neighbours
     # p(others) of each step, from the clique that heard its message; of the last ones there are none.
     beliefs: list[Array] = [np.ones(()) for _ in steps]
-    heard: list[list[int]] = [[] for _ in steps]
-    for now, step in enumerate(steps):
-        if step.to is not None:
-            heard[step.to].append(now)
     for now in range(len(steps) - 1, -1, -1):
-        unit, others, log_odds, _ = steps[now]
-        on = expit(log_odds) * beliefs[now]
-        mean[unit] = on.sum()
-        for place in range(starts[unit], starts[unit + 1]):
-            axis = np.flatnonzero(others == units[place])
-            if len(axis):
-                both[edges[place]] = on.take(1, int(axis[0])).sum()
-        clique = np.sort(np.append(others, unit))
-        joint = np.stack([beliefs[now] - on, on], int(np.searchsorted(others, unit)))
-        beliefs[now] = np.empty(())  # the largest tables go as soon as they can
-        for child in heard[now]:
-            beliefs[child] = joint.sum(axis=tuple(np.flatnonzero(~np.isin(clique, steps[child].others))))
+        step = steps[now]
+        on = expit(log_odds[now]) * beliefs[now]
+        mean[step.unit] = on.sum()
+        for edge, axis, _ in step.pairs:
+            both[edge] = on.take(1, axis).sum()
+        joint = np.stack([beliefs[now] - on, on], step.place)
+        beliefs[now] = log_odds[now] = np.empty(())  # the largest tables go as soon as they can
+        for sender, _, _, lacks in step.heard:
+            beliefs[sender] = joint.sum(axis=lacks)
     return total, PairMoments(both, mean)
 
 
@@ -104,6 +127,7 @@ def draws(model: MarkovField, count: int, key: Key) -> Array:
     """Independent draws of v, float64 [count, n_visible], as `enumerate.draws` of an RBM."""
     u = fine_uniforms(key, count, model.n_visible, VISIBLE)
     v = np.zeros((count, model.n_visible), np.int64)
-    for unit, others, log_odds, _ in reversed(_eliminated(model)[1]):
-        v[:, unit] = u[:, unit] < expit(log_odds[tuple(v[:, others].T)])
+    log_odds = _eliminated(model)[1]
+    for step in reversed(_steps(model.graph)):
+        v[:, step.unit] = u[:, step.unit] < expit(log_odds.pop()[tuple(v[:, step.others].T)])
     return v.astype(np.float64)
