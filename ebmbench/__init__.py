@@ -16,6 +16,7 @@ _PUBLIC = {
     "Graph": ("ebmbench.models.graph", "Graph"),
     "lattice": ("ebmbench.models.graph", "lattice"),
     "ising": ("ebmbench.models.markov_field", "ising"),
+    "ising_offset": ("ebmbench.models.markov_field", "ising_offset"),
     "DBN": ("ebmbench.models.dbn", "DBN"),
     "DBM": ("ebmbench.models.dbm", "DBM"),
     "MLP": ("ebmbench.models.mlp", "MLP"),

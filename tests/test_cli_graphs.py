@@ -56,7 +56,7 @@ def test_a_boltzmann_machine_is_trained_and_its_log_z_bracketed(ebmbench, traine
 
 def test_a_markov_field_of_pixels_is_exact_where_its_grid_is_narrow(ebmbench, trained, tmp_path):
     file, out = trained("markov_field", "--reach", "1", "--estimator", "exact")
-    assert "16 units, 200 updates by exact" in out
+    assert "16 units, 24 edges, 200 updates by exact" in out
     found = load_model(file)
     assert (found.kind, len(found.R)) == ("markov_field", 24)
     status, out, err = ebmbench("evaluate", file, *DATA, "--betas", "300", "--json")

@@ -250,6 +250,11 @@ def test_narrow_graphs_and_trees_are_cheap_whatever_their_size(graph, most):
     assert graph.states_bits <= most
 
 
+def test_a_reach_beyond_the_grid_joins_all():
+    """And does not look for a billion neighbours."""
+    assert len(lattice(3, 4, 1e9).edges) == 66
+
+
 def test_a_graph_too_wide_says_so():
     field = ising(lattice(30, 30), 0.1)
     assert field.summed_units > 25
@@ -425,7 +430,8 @@ def test_a_lattice_by_its_recipe():
     digests = {
         sources.model_digest(sources.load_model(recipe))
         for recipe in (
-            {"lattice": [3, 4]}, {"lattice": [4, 3]}, {"lattice": [3, 4], "coupling": 1.0},
+            {"lattice": [3, 4], "coupling": 0.5}, {"lattice": [4, 3], "coupling": 0.5},
+            {"lattice": [3, 4], "coupling": 1.0},
         )
     }  # fmt: skip
     assert len(digests) == 3
@@ -439,6 +445,10 @@ def test_a_lattice_by_its_recipe():
         ({"lattice": [3, 0]}, "width must be at least 1"),
         ({"lattice": [3, 3], "coupling": float("nan")}, "must be finite"),
         ({"lattice": [3, 3], "disorder": -1.0}, "disorder must be at least 0"),
+        ({"lattice": [3, 3]}, "needs a coupling, or a disorder"),
+        ({"lattice": [3, 3], "coupling": 1.0, "seed": 2}, "seed of a lattice is of its disorder"),
+        ({"lattice": [3, 3], "coupling": 1e9}, "numbers up to 10000"),
+        ({"lattice": [100_000, 100_000], "coupling": 1.0}, "has more than"),
         ({"lattice": [3, 3], "colour": 1}, "colour"),
         ({"grid": [3, 3]}, "lattice = [8, 8]"),
     ],

@@ -88,11 +88,21 @@ class Lattice:
 
     def __post_init__(self) -> None:
         require(len(self.lattice) == 2, f"a lattice has a height and a width, but is {self.lattice}")
+        _ = self.graph
         finite = all(isfinite(value) for value in (self.coupling, self.disorder, self.field))
         require(finite, "coupling, disorder and field of a lattice must be finite")
         require(self.disorder >= 0, f"disorder must be at least 0, but is {self.disorder}")
+        require(
+            self.disorder > 0 or self.coupling != 0, "a lattice needs a coupling, or a disorder, or both"
+        )
+        require(
+            self.disorder > 0 or self.seed == 1, "seed of a lattice is of its disorder, and it has none"
+        )
+        largest = max(abs(self.coupling) + 6 * self.disorder, abs(self.field))
+        require(
+            largest <= _LARGEST_COUPLING, f"a lattice's spins want numbers up to {_LARGEST_COUPLING:g}"
+        )
         check_seed(self.seed)
-        _ = self.graph
 
     @property
     def graph(self) -> Graph:
@@ -117,6 +127,7 @@ class Lattice:
 
 
 _lattice = lru_cache(maxsize=4)(lattice)  # asked for at each look at a case
+_LARGEST_COUPLING = 1e4  # weights and biases of units are some times as large
 _RECIPES: dict[str, type[Random] | type[Lattice]] = {"random": Random, "lattice": Lattice}
 
 

@@ -16,6 +16,8 @@ from ebmbench.models.enumerate import MOST_UNITS
 from ebmbench.models.model import Array
 from ebmbench.options import require
 
+_LARGEST = 2**26  # units of a grid: their edges and states take some 10 GB
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -121,13 +123,15 @@ class Graph:
         waiting = [(key, i) for i, key in enumerate(keys)]
         heapq.heapify(waiting)
         done = [False] * self.n
+        states = 0
         found: list[tuple[int, Array]] = []
         while waiting:
             count, i = heapq.heappop(waiting)
             if done[i] or (fewest_first and count != len(around[i])):
                 continue  # it stands further back, too
             done[i] = True
-            if len(around[i]) >= MOST_UNITS:
+            states += 2 ** (len(around[i]) + 1)
+            if states > 2**MOST_UNITS:
                 return None
             found.append((i, np.array(sorted(around[i]), np.int64)))
             for j in around[i]:
@@ -154,19 +158,20 @@ def lattice(
     """Units on a grid, each joined with all that lie no further than `reach` away, its neighbourhood.
 
     Of a grid's inner units 4 are at a reach of 1, 8 at 1.5, 12 at 2, 20 at 2.3. wrapped: the grid is a
-    torus, of periodic boundaries; order: unit numbers go by rows (C) or by columns (F), as a picture's
-    pixels do.
+    torus, of periodic boundaries, on which two ways that lead to the same unit join it once; order:
+    unit numbers go by rows (C) or by columns (F), as a picture's pixels do.
     """
     for name, size in (("height", height), ("width", width)):
         require(type(size) is int and size >= 1, f"a grid's {name} must be at least 1, but is {size!r}")
     check_reach(reach)
     require(order in ("C", "F"), f"units go by rows (C) or by columns (F), not by {order!r}")
     require(height * width >= 2, "a grid of a single unit has no edge")
+    require(height * width <= _LARGEST, f"a grid of {height} x {width} units has more than {_LARGEST:,}")
     numbers = np.arange(height * width).reshape((height, width), order=order)
-    far = math.floor(reach)
+    below, beside = min(math.floor(reach), height), min(math.floor(reach), width)
     pairs = []
-    for down in range(far + 1):
-        for right in range(-far, far + 1):
+    for down in range(below + 1):
+        for right in range(-beside, beside + 1):
             if (down, right) <= (0, 0) or down**2 + right**2 > reach**2:
                 continue
             if wrapped:

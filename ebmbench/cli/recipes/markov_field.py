@@ -21,4 +21,6 @@ def make(options: Options, k: Backend) -> Run:
         return initial_markov_field(data.train, picture_graph(data, options.reach))
 
     run = _graph.run_of(options, k, start, "pseudolikelihood")
-    return replace(run, facts=run.facts | {"reach": options.reach})
+    edges = f"units, {len(run.trainer.model.R):,} edges,"
+    told = run.told.replace("units,", edges, 1)
+    return replace(run, facts=run.facts | {"reach": options.reach}, told=told)

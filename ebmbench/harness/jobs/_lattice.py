@@ -19,6 +19,8 @@ from ebmbench.partition import BaseRates
 from ebmbench.peers import Peer, Work
 from ebmbench.randomness import Key, Stream, uniforms
 
+_LARGEST = 4096  # side: some 16 million spins
+
 
 @cache
 def _torus(side: int, coupling: float) -> MarkovField:
@@ -44,8 +46,9 @@ class Ising(Job):
         object.__setattr__(self, "coupling", float(self.coupling))
         super().__post_init__()
         require(isfinite(self.coupling), f"coupling of job {self.name} must be finite")
-        even = self.side % 2 == 0 and self.side >= 4
-        require(even, f"side of job {self.name} must be even and at least 4, but is {self.side}")
+        even = self.side % 2 == 0 and 4 <= self.side <= _LARGEST
+        told = f"even and from 4 to {_LARGEST:,}, but is {self.side}"
+        require(even, f"side of job {self.name} must be {told}")
 
     @property
     def label(self) -> str:

@@ -74,7 +74,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     base = case.base(model.n_visible)
     module, config = partition.find(case.method["name"], case.settings)
     lattice = sources.is_lattice(case.model)
-    small = sources.load_model({"lattice": [2, 3]} if lattice else {"random": [3, 2]})
+    small = sources.load_model({"lattice": [2, 3], "coupling": 0.1} if lattice else {"random": [3, 2]})
     rates = BaseRates(np.zeros(small.n_visible), base.source)
     row["compile_s"] += warm_up(k, lambda: module.estimate(k, small, config, rates, case.seed))
     watch = Stopwatch(k, case.timeout_s)

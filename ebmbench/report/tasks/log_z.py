@@ -33,7 +33,7 @@ KIND = Kind(
     names=_NAMES,
 )
 _RESOLVED = 1.0  # nats, as `evaluation.sandwich.RESOLVED`, which no report may import
-_ENUMERATION = "enumeration"  # the source of a truth that is exact
+_EXACT = ("enumeration", "elimination")  # the sources of a truth that is exact
 _SIDES = {"ais": -1.0, "reverse_ais": 1.0}  # on which side of the truth a method stands on average
 
 
@@ -67,7 +67,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
 def _published(done: pd.DataFrame) -> str:
     """The models whose truth is somebody's statement, with its source, to follow on a sentence."""
     known = done.dropna(subset=["truth", "truth_source"])
-    known = known[~known["truth_source"].isin([_ENUMERATION, ""])]
+    known = known[~known["truth_source"].isin([*_EXACT, ""])]
     told = known[["where", "truth_source"]].drop_duplicates().itertuples(index=False, name=None)
     return "".join(f"; on {where} it is not, but from {source}" for where, source in told)
 
@@ -107,7 +107,7 @@ def _answer(cases: pd.DataFrame) -> Answer:
 
 def _said(source: str) -> str:
     """Names the source of a truth that is not exact, after a number of nats."""
-    return f" the log Z from {source}" if source not in ("", _ENUMERATION) else ""
+    return f" the log Z from {source}" if source not in ("", *_EXACT) else ""
 
 
 def _sandwich(done: pd.DataFrame) -> list[str]:
@@ -142,7 +142,7 @@ def _drawing(name: str, where: str, cases: pd.DataFrame, looks: Looks) -> Drawin
         f"{f', which stands at the marks of {named}' if named else ''}."
     )
     sources = [str(name) for name in cases["truth_source"].dropna().unique() if name]
-    if sources and sources != [_ENUMERATION]:
+    if sources and not set(sources) <= set(_EXACT):
         caption += f" The value that errors are taken from is not exact, but from {listing(sources)}."
     alt = f"Error of log Z in nats against seconds on {where}: {listing(told)}."
     return Drawing(name, _draw(where, cases, steps, looks), caption, alt)
