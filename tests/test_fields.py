@@ -442,6 +442,8 @@ def test_a_lattice_by_its_recipe():
     ("recipe", "words"),
     [
         ({"lattice": [3]}, "height and a width"),
+        ({"lattice": [[3], 4], "coupling": 1.0}, "height and a width, whole numbers"),
+        ({"lattice": [3, 4.5], "coupling": 1.0}, "height and a width, whole numbers"),
         ({"lattice": [3, 0]}, "width must be at least 1"),
         ({"lattice": [3, 3], "coupling": float("nan")}, "must be finite"),
         ({"lattice": [3, 3], "disorder": -1.0}, "disorder must be at least 0"),

@@ -87,7 +87,8 @@ class Lattice:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        require(len(self.lattice) == 2, f"a lattice has a height and a width, but is {self.lattice}")
+        sizes = len(self.lattice) == 2 and all(type(size) is int for size in self.lattice)
+        require(sizes, f"a lattice has a height and a width, whole numbers, but is {self.lattice}")
         _ = self.graph
         finite = all(isfinite(value) for value in (self.coupling, self.disorder, self.field))
         require(finite, "coupling, disorder and field of a lattice must be finite")
