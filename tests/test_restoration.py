@@ -2,22 +2,29 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, FAMILY_ALPHA, all_states, backend, complaint, random_rbm
+from conftest import BACKENDS, COMPUTED, FAMILY_ALPHA, all_states, backend, complaint, random_rbm
 from deep import random_dbm
 from scipy import stats
 from scipy.special import logit, softmax
 
+from ebmbench.errors import NotFinite
 from ebmbench.evaluation import restoration, samples
 from ebmbench.evaluation.damage import HALVES, Damaged, flipped, missing, without_half
 from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
+from ebmbench.models import bayes_net, boltzmann, markov_field
 from ebmbench.models import enumerate as enumeration
 from ebmbench.models import rbm as models
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
+from ebmbench.models.graph import lattice
+from ebmbench.models.markov_field import ising
 from ebmbench.models.rbm import free_energy
 from ebmbench.models.storage import save_model
 from ebmbench.partition import BaseRates
@@ -26,6 +33,14 @@ from ebmbench.samplers.posterior import posterior_means
 from ebmbench.training.initial import initial_network
 
 RBM = random_rbm(5, 4, seed=1, scale=1.2)
+_COUPLINGS = np.triu(np.random.default_rng(8).normal(size=(5, 5)), 1)
+_BIASES = np.random.default_rng(9).normal(size=5)
+MODELS = {
+    "rbm": RBM,
+    "boltzmann_machine": BoltzmannMachine(1.5 * _COUPLINGS, _BIASES),
+    "bayes_net": BayesNet(2.0 * _COUPLINGS, _BIASES),
+    "markov_field": ising(lattice(1, 5, 2.0), np.linspace(-1.0, 1.0, 7), 0.1),
+}
 ROW = np.array([[1, 0, 1, 1, 0]], np.uint8)
 FLAT = BaseRates(np.zeros(5), "none")
 
@@ -39,7 +54,15 @@ def law(model):
         of = (states[:, None, : model.n_visible] == alone[None]).all(axis=2)
         return alone, np.log(np.exp(value) @ of)
     states = all_states(model.n_visible)
-    return states, -free_energy(model, states)
+    return states, -energy(model)(states)
+
+
+def energy(model):
+    """Its free energy, as a function of states."""
+    if model.kind == models.RBM.kind:
+        return partial(free_energy, model)
+    module = {"boltzmann_machine": boltzmann, "bayes_net": bayes_net, "markov_field": markov_field}
+    return partial(module[model.kind].energy, model)
 
 
 def exact_means(model, evidence):
@@ -65,12 +88,14 @@ EVIDENCE = {
 
 
 @pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("family", MODELS)
 @pytest.mark.parametrize("kind", EVIDENCE)
-def test_means_are_those_of_the_posterior(name, kind):
+def test_means_are_those_of_the_posterior(name, family, kind):
     """Two-sided z of 5 means over 2,000 chains of 120 sweeps, whose starts are long forgotten."""
+    model, key = MODELS[family], Key(7, Stream.SAMPLES)
     evidence = np.repeat(EVIDENCE[kind], 2000, axis=0)
-    found = posterior_means(backend(name), RBM, evidence, FLAT.bias, 120, Key(7, Stream.SAMPLES))
-    exact = exact_means(RBM, EVIDENCE[kind])[0]
+    found = posterior_means(backend(name), model, evidence, FLAT.bias, 120, key)
+    exact = exact_means(model, EVIDENCE[kind])[0]
     known = np.isinf(EVIDENCE[kind][0])
     assert (found[:, known] == (EVIDENCE[kind][0] > 0)[known]).all()
     spread = found.std(axis=0, ddof=1) / np.sqrt(len(found))
@@ -79,14 +104,57 @@ def test_means_are_those_of_the_posterior(name, kind):
     assert spread.max() < 0.01  # else anything would do
 
 
-def test_rows_go_their_own_ways():
+@pytest.mark.parametrize("name", COMPUTED)
+@pytest.mark.parametrize("family", MODELS)
+def test_rows_go_their_own_ways(name, family):
     """Each is a chain of its own number, whatever stands beside it."""
-    k, key = backend("cpu"), Key(3, Stream.SAMPLES)
-    evidence = np.concatenate([*EVIDENCE.values()])
-    whole = posterior_means(k, RBM, evidence, FLAT.bias, 10, key)
+    k, model, key = backend(name), MODELS[family], Key(3, Stream.SAMPLES)
+    evidence = np.tile(np.concatenate([*EVIDENCE.values()]), (5, 1))  # more than walk side by side
+    whole = posterior_means(k, model, evidence, FLAT.bias, 10, key)
     for n, row in enumerate(evidence):
-        alone = posterior_means(k, RBM, row[None], FLAT.bias, 10, key._replace(chain=n))
+        alone = posterior_means(k, model, row[None], FLAT.bias, 10, key._replace(chain=n))
         np.testing.assert_array_equal(alone[0], whole[n])
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+@pytest.mark.parametrize("family", MODELS)
+def test_long_walks_are_those_of_the_reference(name, family):
+    """Beyond where sums that follow the units start anew, and where the sweeps that count begin."""
+    model, evidence = MODELS[family], np.concatenate([*EVIDENCE.values()])
+    key, start = Key(5, Stream.SAMPLES, step=9, chain=2), np.repeat(ROW, len(evidence), axis=0)
+    wanted, found = (
+        k.posterior(k.put(model), k.put_rows(start), evidence, 150, 70, key)
+        for k in (backend("reference"), backend(name))
+    )
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("family", MODELS)
+def test_a_walk_of_nobody_and_mistakes(name, family):
+    k, key = backend(name), Key(0, 0)
+    handle, v = k.put(MODELS[family]), k.put_rows(ROW)
+    nobody = k.posterior(handle, k.put_rows(ROW[:0]), np.zeros((0, 5)), 2, 1, key)
+    assert nobody.shape == (0, 5)
+    flat = np.zeros((1, 5))
+    for given, words in (
+        ((v, flat, 2, 2), "of 2 sweeps 2 cannot be left out"),
+        ((v, flat, 2, -1), "of 2 sweeps -1"),
+        ((v, np.zeros((2, 5)), 2, 1), "numbers [1, 5]"),
+        ((v, np.full((1, 5), np.nan), 2, 1), "numbers [1, 5]"),
+        ((k.put_rows(ROW / 2), flat, 2, 1), "0 and 1 only"),
+        ((k.put_rows(ROW[:, :4]), flat[:, :4], 2, 1), "[rows, 5]"),
+    ):
+        assert words in complaint(k.posterior, handle, *given, key)
+
+
+def test_weights_that_no_flip_can_be_reckoned_with():
+    """Of a Bayesian network, whose children's factors would overflow."""
+    W = np.zeros((5, 5))
+    W[0, 4] = 90.0
+    k = backend("cpu")
+    with pytest.raises(NotFinite, match="beyond"):
+        k.posterior(k.put(BayesNet(W, _BIASES)), k.put_rows(ROW), np.zeros((1, 5)), 2, 1, Key(0, 0))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -235,6 +303,20 @@ def files(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("family", [family for family in MODELS if family != "rbm"])
+def test_models_without_hidden_units_on_the_command_line(ebmbench, tmp_path, family):
+    """Of draws of the model itself, which it knows more of than base rates do."""
+    model = MODELS[family]
+    states, log_p = law(model)
+    chosen = np.random.default_rng(1).choice(len(states), 3000, p=softmax(log_p))
+    np.save(tmp_path / "rows.npy", states[chosen].astype(np.uint8))
+    save_model(tmp_path / "model.npz", model, {})
+    line = "restore model.npz --data rows.npy --missing 0.3 --sweeps 60 --json"
+    status, out, err = ebmbench(*line.split())
+    assert status == 0, err
+    assert json.loads(out)["gain"]
+
+
 @pytest.mark.parametrize("way", ["--flip 0.2", "--missing 0.5", "--half lower"])
 def test_on_the_command_line(ebmbench, files, way):
     line = f"restore model.npz --data rows.npy {way} --sweeps 40"
@@ -321,4 +403,4 @@ def test_other_models_say_that_they_do_not(ebmbench, files):
     save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
     status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
     assert status == 2
-    assert "an RBM or a DBM of binary units, not by the kind mlp" in err
+    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not mlp" in err

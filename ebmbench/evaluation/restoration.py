@@ -6,15 +6,17 @@ that unit say, without a word of the others.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from scipy.special import expit
 
 from ebmbench.evaluation.damage import Damaged
 from ebmbench.kernels.api import Backend
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
-from ebmbench.models.model import Model
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
@@ -22,6 +24,7 @@ from ebmbench.partition import BaseRates
 from ebmbench.randomness import Key, Stream, check_seed
 from ebmbench.samplers.posterior import check_sweeps, posterior_means
 
+Restoring = RBM | DBM | BoltzmannMachine | MarkovField | BayesNet
 _BLOCK = 500  # rows whose chains walk at a time
 _LEAST = 2.0**-52  # a probability of what came true, so that its log is finite
 
@@ -60,13 +63,14 @@ class Restored(NamedTuple):
         return self.fewer_std_error is not None and self.fewer > 3.0 * self.fewer_std_error
 
 
-def check_restores(model: Model | DBM) -> None:
+def check_restores(model: Any) -> None:
     """`UserError` for a model that has no Gibbs sampler of binary visible units."""
-    sentence = f"rows are restored by an RBM or a DBM of binary units, not by the kind {model.kind}"
-    require(isinstance(model, RBM | DBM), sentence)
+    kinds = ", ".join(kind.kind for kind in get_args(Restoring))
+    sentence = f"rows are restored by a model of one of the kinds {kinds}, not {model.kind}"
+    require(isinstance(model, Restoring), sentence)
 
 
-def check(model: RBM | DBM, damaged: Damaged, base: BaseRates, sweeps: int, seed: int) -> None:
+def check(model: Restoring, damaged: Damaged, base: BaseRates, sweeps: int, seed: int) -> None:
     """`UserError` for what `restore` cannot do."""
     check_restores(model)
     check_rows(damaged.rows, model.n_visible, binary=True)
@@ -78,7 +82,7 @@ def check(model: RBM | DBM, damaged: Damaged, base: BaseRates, sweeps: int, seed
 
 def restore(
     k: Backend,
-    model: RBM | DBM,
+    model: Restoring,
     damaged: Damaged,
     base: BaseRates,
     sweeps: int = 200,

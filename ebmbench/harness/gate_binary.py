@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, Rows
+from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, uniforms
 
@@ -18,6 +18,16 @@ PRODUCTS = (
 _KEY = Key(3, Stream.CHAINS, step=2**32 - 1, chain=5)
 
 
+def posterior(k: Backend, model: Handle, v: Rows) -> list:
+    """Of units that are known, hinted at and unknown, by turns; the rows must stay as they are."""
+    rows, key = k.get_rows(v), Key(13, 0)
+    hints = 4.0 * uniforms(key, *rows.shape) - 2.0
+    known = np.where(rows == 1, np.inf, -np.inf)
+    third = 3.0 * uniforms(key._replace(stream=1), *rows.shape)
+    evidence = np.where(third < 1.0, hints, np.where(third < 2.0, known, 0.0))
+    return [k.posterior(model, v, evidence, 6, 2, _KEY), k.get_rows(v)]
+
+
 class BinaryJobs:
     """Every job on one backend from fixed inputs; each gives a list of host arrays."""
 
@@ -28,6 +38,7 @@ class BinaryJobs:
         "visible_probability": 1e-5,
         "free_energy": 1e-4,
         "gibbs": 0.0,
+        "posterior": 2e-5,
         "sample_hidden": 0.0,
         "sample_visible": 0.0,
         "mean_field": 2e-5,
@@ -82,6 +93,9 @@ class BinaryJobs:
             for beta in (1.0, 0.6)
         ]
         return [self.k.get_rows(layer) for pair in states for layer in pair]
+
+    def posterior(self) -> list:
+        return posterior(self.k, self.model, self.rows)
 
     def sample_hidden(self) -> list:
         return self._half(self.k.sample_hidden, (self.rows, self.grey))

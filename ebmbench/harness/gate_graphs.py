@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmbench.harness.gate_binary import posterior
 from ebmbench.kernels.api import Backend, Rows
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
@@ -55,6 +56,9 @@ class _GraphJobs:
     def gibbs_long(self) -> list:
         """For so long that sums which follow the units start anew."""
         return self._gibbs(self.rows[:2], 66, 1.0)
+
+    def posterior(self) -> list:
+        return posterior(self.k, self.model, self.rows)
 
     def _gibbs(self, v: Rows, steps: int, beta: float) -> list:
         return [self.k.get_rows(self.k.gibbs(self.model, v, steps, _KEY, beta)[0])]
@@ -102,6 +106,7 @@ class DirectedJobs(_GraphJobs):
         "free_energy": 1e-4,
         "gibbs": 0.0,
         "gibbs_long": 0.0,
+        "posterior": 2e-5,
         "moments": 1e-5,
         "exact_gradient": 1e-5,
         "log_z": 0.0,
@@ -120,6 +125,7 @@ class UndirectedJobs(_GraphJobs):
         "free_energy": 1e-4,
         "gibbs": 0.0,
         "gibbs_long": 0.0,
+        "posterior": 2e-5,
         "moments": 1e-5,
         "pseudolikelihood": 1e-5,
         "ratio_matching": 1e-5,

@@ -57,6 +57,16 @@ def unit_input(model: BayesNet, v: Array) -> Array:
     return model.b + v @ model.W
 
 
+def input_given_rest(model: BayesNet, v: Array, x: Array, i: int) -> Array:
+    """Log p(v with unit i on) - log p(v with it off), [B]: its log odds given its Markov blanket.
+
+    Those are its parents, its children and their parents (Pearl 1988). x: `unit_input` of v.
+    """
+    weights, children = model.W[i, i + 1 :], v[:, i + 1 :]
+    off = x[:, i + 1 :] - v[:, i : i + 1] * weights
+    return x[:, i] + children @ weights - (softplus(off + weights) - softplus(off)).sum(axis=1)
+
+
 def energy(model: BayesNet, v: Array) -> Array:
     """E(v) = -log p(v), nats, [B]; of rows in [0, 1] the cross-entropy."""
     x = unit_input(model, v)

@@ -16,6 +16,7 @@ from ebmbench.kernels.cpu import (
     meanfield,
     nce,
     noise,
+    posterior,
     statistics,
     tempering,
     update,
@@ -29,7 +30,7 @@ from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
 _BINARY = (
-    device, gibbs, statistics, flips, enumerate, annealing, tempering, nce, update, meanfield,
+    device, gibbs, posterior, statistics, flips, enumerate, annealing, tempering, nce, update, meanfield,
 )  # fmt: skip
 
 BACKEND = explained(

@@ -25,11 +25,12 @@ ALL_BITS = -1
 
 _SPAN = 700.0  # a float64 holds products within e**+-this
 _PARTS = 8  # shares of the visible units with sums of their own, whatever the number of threads
-_LARGEST_WEIGHT = 80.0  # e**+-W in float32
+LARGEST_WEIGHT = 80.0  # e**+-W in float32
 
 
 @jit(parallel=True)
-def _exponentials(W, up, down):
+def exponentials(W, up, down):
+    """Up = e**W and down = e**-W, all float32 of one shape."""
     for i in prange(W.shape[0]):
         for j in range(W.shape[1]):
             up[i, j] = exp(W[i, j])
@@ -37,9 +38,9 @@ def _exponentials(W, up, down):
 
 
 @jit(forceinline=True)
-def _log_product(t, n, widest):
-    """log of the product of the first n factors, each within e**+-widest."""
-    together = n if n * widest < _SPAN else max(1, int(_SPAN / widest))
+def log_product(t, n, widest):
+    """Log of the product of the first n factors, each within e**+-widest."""
+    together = max(1, n if n * widest < _SPAN else int(_SPAN / widest))
     result = 0.0
     for first in range(0, n, together):
         result += math.log(product(t[first:], min(together, n - first)))
@@ -59,7 +60,7 @@ def _flip(s, q, e, scratch, b, sign, widest, squared, scale, row, change):
         raised = s[j] * e[j]
         t[j] = q[j] + raised
         flipped[j] = raised / t[j]
-    value, weight = flip_value_and_weight(squared, -sign * b - _log_product(t, n, widest))
+    value, weight = flip_value_and_weight(squared, -sign * b - log_product(t, n, widest))
     a = np.float32(scale * weight)
     signed = np.float32(sign) * a
     for j in range(n):
@@ -117,11 +118,11 @@ def _add_changes(v, change, zero, gW, gc):
 
 def _job(squared: bool):
     def job(model, v, bits):
-        if np.abs(model.W).max() > _LARGEST_WEIGHT:
-            raise NotFinite(f"a weight is beyond +-{_LARGEST_WEIGHT:g}, where flips overflow")
+        if np.abs(model.W).max() > LARGEST_WEIGHT:
+            raise NotFinite(f"a weight is beyond +-{LARGEST_WEIGHT:g}, where flips overflow")
         rows = len(v)
         up, down = np.empty_like(model.W), np.empty_like(model.W)
-        launch(_exponentials, model.W.size, model.W, up, down)
+        launch(exponentials, model.W.size, model.W, up, down)
         s = padded_probability(model.W, model.c, v, model.n_hidden)
         q = padded_probability(model.W, model.c, v, model.n_hidden, -1.0)
         gb, gc = np.zeros_like(model.b), np.zeros_like(model.c)

@@ -126,11 +126,11 @@ WIDE_COLUMNS, HALF_COLUMNS = _WIDE * LANES, _HALF * LANES
 
 _LANES64 = 8
 _DEPTH = 4  # vectors that a reduction keeps, to hide the latency of an operation
-_STRIDE = _LANES64 * _DEPTH
+STRIDE = _LANES64 * _DEPTH  # numbers of a reduction at a time; others follow one by one
 
 
 def _reduce_strides(operation, neutral):
-    """values (float32 or float64) and a multiple of _STRIDE -> their reduction as a float64."""
+    """values (float32 or float64) and a multiple of STRIDE -> their reduction as a float64."""
 
     @intrinsic
     def reduce(typingctx, values, count):
@@ -146,7 +146,7 @@ def _reduce_strides(operation, neutral):
             apply = getattr(builder, operation)
             start = ir.Constant(wide, [neutral] * _LANES64)
             totals = [cgutils.alloca_once_value(builder, start) for _ in range(_DEPTH)]
-            step = ir.Constant(I64, _STRIDE)
+            step = ir.Constant(I64, STRIDE)
             with cgutils.for_range_slice(builder, ir.Constant(I64, 0), count, step) as (at, _):
                 for k, total in enumerate(totals):
                     pointer = builder.gep(array.data, [builder.add(at, ir.Constant(I64, k * _LANES64))])
@@ -175,7 +175,7 @@ _add_strides = _reduce_strides("fadd", 0.0)
 @jit(forceinline=True)
 def product(values, n):
     """The product of the first n values, float32 or float64, as a float64."""
-    strides = n - n % _STRIDE
+    strides = n - n % STRIDE
     result = _multiply_strides(values, strides)
     for j in range(strides, n):
         result *= np.float64(values[j])
@@ -185,7 +185,7 @@ def product(values, n):
 @jit(forceinline=True)
 def total(values, n):
     """The sum of the first n values, float32 or float64, as a float64."""
-    strides = n - n % _STRIDE
+    strides = n - n % STRIDE
     result = _add_strides(values, strides)
     for j in range(strides, n):
         result += np.float64(values[j])

@@ -29,6 +29,7 @@ def _backend() -> Backend:
         meanfield,
         nce,
         noise,
+        posterior,
         statistics,
         tempering,
         update,
@@ -41,6 +42,7 @@ def _backend() -> Backend:
             RBM.kind: (
                 device,
                 gibbs,
+                posterior,
                 statistics,
                 flips,
                 enumerate,

@@ -1,8 +1,9 @@
 """Block Gibbs sampling: sweeps v -> h -> v, and their halves."""
 
 import numpy as np
+from scipy.special import expit
 
-from ebmbench.models.rbm import hidden_probability, visible_probability
+from ebmbench.models.rbm import hidden_probability, visible_input, visible_probability
 from ebmbench.randomness import HIDDEN, VISIBLE, Key, uniforms
 
 
@@ -26,4 +27,21 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     return v, h
 
 
-JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key):
+    """See `Backend.posterior`."""
+    total = np.zeros(v.shape)
+    for t in range(sweeps):
+        now = key.advance(t)
+        p = expit(visible_input(model, sample_hidden(model, v, now, 1.0)) + evidence)
+        v = (uniforms(now, len(v), model.n_visible, VISIBLE) < p).astype(np.float64)
+        if t >= burn_in:
+            total += p
+    return total / (sweeps - burn_in)
+
+
+JOBS = {
+    "gibbs": gibbs,
+    "posterior": posterior,
+    "sample_hidden": sample_hidden,
+    "sample_visible": sample_visible,
+}

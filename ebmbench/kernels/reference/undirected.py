@@ -21,19 +21,20 @@ def one_by_one(model) -> Iterable[np.ndarray]:
 
 
 def _sweep(square, b, groups, v, now: Key, base, beta, rest):
-    """The rows with every unit drawn at log odds rest base + beta x given the others as they stand.
+    """The rows with every unit drawn at log odds rest base + beta x given the others, and how probable.
 
-    x = b + v square; groups: of units that are drawn at once, who get the uniforms in the order in which
-    they stand there; beta and rest: one, or one a row, [B].
+    x = b + v square; b: [n], or each row its own, [B, n]; groups: of units that are drawn at once, who
+    get the uniforms in the order in which they stand there; beta and rest: one, or one a row, [B].
     """
     v, u, place = v.copy(), uniforms(now, len(v), v.shape[1], VISIBLE), 0
-    base = np.broadcast_to(base, b.shape)
+    base, p = np.broadcast_to(base, v.shape[1:]), np.empty(v.shape)
     rest, beta = np.reshape(rest, (-1, 1)), np.reshape(beta, (-1, 1))
     for units in groups:
-        x = b[units] + v @ square[:, units]
-        v[:, units] = u[:, place : place + len(units)] < expit(rest * base[units] + beta * x)
+        x = b[..., units] + v @ square[:, units]
+        p[:, units] = expit(rest * base[units] + beta * x)
+        v[:, units] = u[:, place : place + len(units)] < p[:, units]
         place += len(units)
-    return v
+    return v, p
 
 
 def gibbs_by(square: Callable, groups: Groups = one_by_one):
@@ -42,7 +43,8 @@ def gibbs_by(square: Callable, groups: Groups = one_by_one):
     def gibbs(model, v, steps: int, key: Key, beta: float):
         """See `Backend.gibbs`."""
         for t in range(steps):
-            v = _sweep(square(model), model.b, groups(model), v, key.advance(t), np.zeros(1), beta, 0.0)
+            now = key.advance(t)
+            v, _ = _sweep(square(model), model.b, groups(model), v, now, np.zeros(1), beta, 0.0)
         return v, np.empty((len(v), 0))
 
     return gibbs
@@ -60,7 +62,16 @@ def jobs(law: ModuleType, truth: ModuleType, groups: Groups = one_by_one) -> dic
         return -law.energy(model, v) - v @ base
 
     def sweep(model, base, v, now, beta):
-        return _sweep(law.square(model), model.b, groups(model), v, now, base, beta, 1 - beta)
+        return _sweep(law.square(model), model.b, groups(model), v, now, base, beta, 1 - beta)[0]
+
+    def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key):
+        """See `Backend.posterior`."""
+        b, square, total = model.b + evidence, law.square(model), np.zeros(v.shape)
+        for t in range(sweeps):
+            v, p = _sweep(square, b, groups(model), v, key.advance(t), np.zeros(1), 1.0, 0.0)
+            if t >= burn_in:
+                total += p
+        return total / (sweeps - burn_in)
 
     def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
         """See `Backend.anneal`."""
@@ -103,6 +114,7 @@ def jobs(law: ModuleType, truth: ModuleType, groups: Groups = one_by_one) -> dic
     return {
         "free_energy": law.energy,
         "gibbs": gibbs_by(law.square, groups),
+        "posterior": posterior,
         "anneal": anneal,
         "temper": temper,
         "moments": moments,

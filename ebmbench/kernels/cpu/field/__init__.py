@@ -4,6 +4,6 @@ Sixteen rows lie side by side, so that a vector holds what as many chains know o
 states are whole vectors wherever they stand in the graph, and nothing is gathered.
 """
 
-from ebmbench.kernels.cpu.field import annealing, device, gibbs, statistics
+from ebmbench.kernels.cpu.field import annealing, device, gibbs, posterior, statistics
 
-FILES = (device, gibbs, statistics, annealing)
+FILES = (device, gibbs, posterior, statistics, annealing)

@@ -6,14 +6,16 @@ of unit j, x = b + vW, strictly upper triangular or symmetric without a diagonal
 
 from ebmbench.kernels.cpu.graph import (
     annealing,
+    blanket,
     device,
     directed,
     enumerate,
     flips,
     gibbs,
     nce,
+    posterior,
     statistics,
 )
 
-DIRECTED = (device, gibbs, directed)
-UNDIRECTED = (device, gibbs, statistics, flips, annealing, enumerate, nce)
+DIRECTED = (device, gibbs, blanket, directed)
+UNDIRECTED = (device, gibbs, posterior, statistics, flips, annealing, enumerate, nce)

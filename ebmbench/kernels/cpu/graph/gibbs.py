@@ -26,10 +26,28 @@ from ebmbench.scalar import between, logit
 
 
 @jit(forceinline=True)
-def _add_row(row, change, x):
+def add_row(row, change, x):
     """X += change times a row of W; change is 1 or -1, or a grey state's way to 0 or 1."""
     for j in range(x.size):
         x[j] += np.float32(change * row[j])
+
+
+@jit
+def log_odds(odds, chain, step, seed, stream):
+    """Fill odds, float32 [padded], with the log odds at which a chain's units come on."""
+    fill_uniforms(odds, chain, step, seed, stream + VISIBLE)
+    for i in range(odds.size):
+        odds[i] = logit(odds[i])
+
+
+@jit(forceinline=True)
+def turn(W, i, on, directed, state, x):
+    """Unit i is on or off, 1 or 0 as float32: all that it changes."""
+    change = np.float32(on - state[i])
+    if change != np.float32(0.0):
+        state[i] = on
+        first = i // LANES * LANES if directed else 0
+        add_row(W[i, first:], change, x[first:])
 
 
 @jit
@@ -39,16 +57,9 @@ def sweep(W, base, rest, beta, directed, odds, state, x, chain, step, seed, stre
     state: float32 [n_visible]; x: b + state W, float32 [padded], which follows; base: float32 [padded];
     rest, beta: float32; odds: float32 [padded], scratch.
     """
-    fill_uniforms(odds, chain, step, seed, stream + VISIBLE)
-    for i in range(odds.size):
-        odds[i] = logit(odds[i])
+    log_odds(odds, chain, step, seed, stream)
     for i in range(state.size):
-        drawn = np.float32(odds[i] < between(rest, base[i], beta, x[i]))
-        change = np.float32(drawn - state[i])
-        if change != np.float32(0.0):
-            state[i] = drawn
-            first = i // LANES * LANES if directed else 0
-            _add_row(W[i, first:], change, x[first:])
+        turn(W, i, np.float32(odds[i] < between(rest, base[i], beta, x[i])), directed, state, x)
 
 
 @jit(parallel=True)

@@ -2,14 +2,16 @@
 
 from ebmbench.kernels.cuda.graph import (
     annealing,
+    blanket,
     device,
     directed,
     enumerate,
     flips,
     gibbs,
     nce,
+    posterior,
     statistics,
 )
 
-DIRECTED = (device, gibbs, directed)
-UNDIRECTED = (device, gibbs, statistics, flips, annealing, enumerate, nce)
+DIRECTED = (device, gibbs, blanket, directed)
+UNDIRECTED = (device, gibbs, posterior, statistics, flips, annealing, enumerate, nce)

@@ -39,25 +39,33 @@ def log_odds(odds, chain, step, seed, stream):
 
 
 @device
+def turn(W, i, on, first, state, x):
+    """Unit i is on or off, 1 or 0: all that it changes from column `first` on, for all threads alike.
+
+    Where it changes, a barrier before, so that every thread has had its look at the unit before another
+    takes a later one's row, and one after.
+    """
+    change = _F32(on - state[i])
+    if change != _ZERO:
+        cuda.syncthreads()
+        if cuda.threadIdx.x == 0:
+            state[i] = on
+        for j in range(first + at(cuda.threadIdx.x), at(x.size), at(cuda.blockDim.x)):
+            x[j] += _F32(change * W[i, j])
+        cuda.syncthreads()
+
+
+@device
 def sweep(W, base, rest, beta, directed, odds, state, x, chain, step, seed, stream):
     """Draw every unit given all others as they stand; as `cpu.graph.gibbs.sweep`.
 
-    A barrier before it and after it. The one that a change begins with lets every thread have its look at
-    the unit before another takes a later one's row.
+    A barrier before it and after it.
     """
     log_odds(odds, chain, step, seed, stream + VISIBLE)
     cuda.syncthreads()
     for i in range(at(state.size)):
-        drawn = _ONE if odds[i] < between(rest, base[i], beta, x[i]) else _ZERO
-        change = _F32(drawn - state[i])
-        if change != _ZERO:
-            cuda.syncthreads()
-            if cuda.threadIdx.x == 0:
-                state[i] = drawn
-            first = i if directed else at(0)
-            for j in range(first + at(cuda.threadIdx.x), at(x.size), at(cuda.blockDim.x)):
-                x[j] += _F32(change * W[i, j])
-            cuda.syncthreads()
+        on = _ONE if odds[i] < between(rest, base[i], beta, x[i]) else _ZERO
+        turn(W, i, on, i if directed else at(0), state, x)
     cuda.syncthreads()
 
 
