@@ -24,8 +24,8 @@ from ebmbench.scalar import between, sigmoid
 _F32, _U32, _U64 = np.float32, np.uint32, np.uint64
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _FOUR = at(4)
-_THREADS = 256  # of a block that keeps a chain
-_MOST = 512  # told to the compiler: for 256 it aims at 48 registers, and spills
+THREADS = 256  # of a block that keeps a chain
+MOST = 512  # told to the compiler: for 256 it aims at 48 registers, and spills
 _FEW, _LARGE = 64, 16_384  # chains, and units, that are worth a launch a colour
 
 
@@ -69,7 +69,7 @@ def sweep(order, classes, starts, units, heard, b, base, rest, beta, state, chai
 _FIELD = "int32[::1], int32[::1], int32[::1], int32[::1], float32[::1], float32[::1], float32[::1], "
 
 
-@kernel(_FIELD + "float32[:,::1], int64, float32, int64, int64, uint64, int64", _MOST)
+@kernel(_FIELD + "float32[:,::1], int64, float32, int64, int64, uint64, int64", MOST)
 def _sweeps(order, classes, starts, units, heard, b, base, state, steps, beta, seed, stream, step, chain):
     r = at(cuda.blockIdx.x)
     for t in range(steps):
@@ -111,7 +111,7 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
                 )
     elif chains:
         at_key = key.seed, int(key.stream), key.step, key.chain
-        _sweeps(chains, *field, steps, beta, *at_key, threads=_THREADS)
+        _sweeps(chains, *field, steps, beta, *at_key, threads=THREADS)
     return states(state), empty((chains, 0), np.uint8)
 
 

@@ -5,7 +5,7 @@ from numba import cuda
 
 from ebmbench.kernels.cuda.device import floats
 from ebmbench.kernels.cuda.drawing import counter
-from ebmbench.kernels.cuda.field.gibbs import listen
+from ebmbench.kernels.cuda.field.gibbs import MOST, THREADS, listen
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, upload, zeros
 from ebmbench.kernels.cuda.posterior import mean
@@ -21,7 +21,8 @@ _FOUR = at(4)
 
 @kernel(
     "int32[::1], int32[::1], int32[::1], int32[::1], float32[::1], float32[:,::1], float32[:,::1], "
-    "float64[:,::1], int64, int64, int64, int64, uint64, int64"
+    "float64[:,::1], int64, int64, int64, int64, uint64, int64",
+    MOST,
 )
 def _walks(
     order, classes, starts, units, heard, given, state, total, sweeps, burn_in, seed, stream, step, chain
@@ -53,7 +54,7 @@ def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.nda
     if state.size:
         _walks(
             len(v), model.order, model.classes, *model.joined, given, state, total, sweeps, burn_in,
-            key.seed, int(key.stream), key.step, key.chain,
+            key.seed, int(key.stream), key.step, key.chain, threads=THREADS,
         )  # fmt: skip
     return mean(total, sweeps - burn_in)
 
