@@ -42,7 +42,8 @@ def restore(
     """Denoise binary rows, or fill in what is missing, by Gibbs sampling given what is left.
 
     Says how many bits are restored wrongly, beside the base rates of pixels that know nothing of each
-    other. An RBM or a DBM of binary units restores.
+    other. Any model of binary units that has a Gibbs sampler does it: an RBM, a DBM, a Boltzmann machine, a
+    Markov field or a Bayesian network.
     """
     from ebmbench import datasets
     from ebmbench.evaluation import damage, restoration, samples
@@ -53,8 +54,9 @@ def restore(
     from ebmbench.models.storage import load_model
     from ebmbench.partition import base_rates
 
-    ways = [way is not None for way in (flip, missing, half)]
-    require(sum(ways) == 1, "say what is lost: one of --flip 0.1, --missing 0.5 and --half lower")
+    asked = zip(damage.WAYS, (flip, missing, half), strict=True)
+    ways = [(way, amount) for way, amount in asked if amount is not None]
+    require(len(ways) == 1, "say what is lost: one of --flip 0.1, --missing 0.5 and --half lower")
     drawn = out is not None and out.suffix.lower() in samples.PICTURES
     check_applicable(given(context), {"count": (drawn, "--out is a picture")})
     require(count >= 1, f"the number of rows in the picture must be at least 1, but is {count}")
@@ -65,12 +67,7 @@ def restore(
     restoration.check_restores(source)
     rows, data_set = datasets.read_rows(data)
     shape = samples.picture_shape(source.n_visible, data_set)
-    if flip is not None:
-        damaged = damage.flipped(rows, flip, seed)
-    elif missing is not None:
-        damaged = damage.missing(rows, missing, seed)
-    else:
-        damaged = damage.without_half(rows, str(half), shape)
+    damaged = damage.damaged(rows, *ways[0], shape, seed)
     trained = data_set.train if data_set else rows
     base = base_rates(trained, f"the train split of {data_set.name}" if data_set else "the rows given")
     restoration.check(source, damaged, base, sweeps, seed)

@@ -63,6 +63,16 @@ def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
     return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape))
 
 
+WAYS = ("flip", "missing", "half")
+
+
+def damaged(rows: np.ndarray, way: str, amount: float | str, shape: PictureShape, seed: int) -> Damaged:
+    """By one of `WAYS`: `flipped` at a rate, a share `missing`, or `without_half` that is named."""
+    if way == "half":
+        return without_half(rows, str(amount), shape)
+    return (flipped if way == "flip" else missing)(rows, float(amount), seed)
+
+
 def _hit(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
     """Which units damage strikes, each for itself."""
     return uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < probability

@@ -111,12 +111,19 @@ def restore(
     by_model, by_base = (_wrong(p, rows, counted) for p in (probability, alone))
     return Restored(
         probability,
-        Score(*_share(by_model, counts), _nats(probability, rows, counted)),
-        Score(*_share(by_base, counts), _nats(alone, rows, counted)),
+        score(probability, damaged),
+        score(alone, damaged),
         *_share(by_base - by_model, counts),
         None if np.isnan(seen[counted]).any() else float((seen != rows)[counted].mean()),
         int(counts.sum()),
     )
+
+
+def score(probability: np.ndarray, damaged: Damaged) -> Score:
+    """Of anybody's probabilities of a bit being 1 given what is left, [n_rows, n_visible]."""
+    rows, _, _, counted = damaged
+    wrong = _share(_wrong(probability, rows, counted), counted.sum(axis=1))
+    return Score(*wrong, _nats(probability, rows, counted))
 
 
 def _wrong(p: np.ndarray, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:

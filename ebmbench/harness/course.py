@@ -71,7 +71,7 @@ class Course:
             error = {f"{look.measure}_std_error": at_end["std_error"]}
             self._found |= {look.measure: at_end[look.measure]} | error
         self._found |= look.final(self._model) | look.facts
-        self.arrays |= to_arrays(self._model)
+        self.arrays |= to_arrays(self._model) | look.pictures
 
     def _follow(self, phase: Phase, trainer: Planned, look: quality.Judge, clock: Clock) -> None:
         steps, looks = trainer.steps, self._looks

@@ -7,7 +7,7 @@ import numpy as np
 
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
-from ebmbench.evaluation.mixture import baselines, gaussian_baselines
+from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
 from ebmbench.evaluation.sandwich import sandwich
 from ebmbench.harness.sources import load_dataset
 from ebmbench.kernels import api
@@ -26,7 +26,15 @@ def baselines_of(dataset: str, visible: str) -> dict[str, float]:
     """What simple models get of a data set's test rows, see `evaluation.mixture`; once a process."""
     real = visible == "gaussian"
     data = load_dataset(dataset, real)
-    return gaussian_baselines(data.train, data.test) if real else baselines(data.train, data.test)
+    if real:
+        return gaussian_baselines(data.train, data.test)
+    return baselines(mixture_of(dataset), data.train, data.test)
+
+
+@cache
+def mixture_of(dataset: str) -> Mixture:
+    """Fitted to a data set's training rows, once a process."""
+    return fitted(load_dataset(dataset).train)
 
 
 class Judge:

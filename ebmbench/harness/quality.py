@@ -18,7 +18,7 @@ from ebmbench.evaluation.classification import classify, error_of_one_class
 from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
-from ebmbench.harness import judge
+from ebmbench.harness import judge, restoring
 from ebmbench.harness.measures import BOUND, ERROR, PARZEN
 from ebmbench.harness.recipes import inputs_of, labels_of
 from ebmbench.kernels import api
@@ -32,25 +32,29 @@ class Ways(NamedTuple):
     """How models are judged.
 
     method, settings: by which log Z of a bound is estimated, see `partition.find`, or `NONE`; resolve:
-    whether by reverse annealing too, at the end; samples: of a generator.
+    whether by reverse annealing too, at the end; samples: of a generator; restored: damage to test rows
+    that a DBM is asked to undo at the end.
     """
 
     method: str
     settings: dict[str, Any]
     resolve: bool
     samples: int
+    restored: list[restoring.Asked]
     seed: int
 
 
 class Judge(Protocol):
     """See the module.
 
-    measure: the field that counts; facts: what the last look stands on; yardsticks: what others get.
+    measure: the field that counts; facts: what the last look stands on; yardsticks: what others get;
+    pictures: arrays of what was looked at once, by their names.
     """
 
     measure: str
     facts: dict[str, Any]
     yardsticks: dict[str, Any]
+    pictures: dict[str, np.ndarray]
 
     def __call__(self, model: Any) -> dict[str, Any]:
         """The fields."""
@@ -80,6 +84,7 @@ class Unjudged:
         self.k, self.ways = api.load(judge.BACKEND), ways
         self.facts: dict[str, Any] = {}
         self.yardsticks: dict[str, Any] = {}
+        self.pictures: dict[str, np.ndarray] = {}
 
     def __call__(self, model: Any) -> dict[str, Any]:
         """Nothing."""
@@ -117,12 +122,16 @@ class BoundJudge(Unjudged):
         return {"bound": found.mean, "std_error": found.std_error}
 
     def final(self, model: Any) -> dict[str, Any]:
-        """Whether the bound's log Z is resolved: see `evaluation.sandwich`."""
+        """What it restores, and whether the bound's log Z is resolved: see `evaluation.sandwich`."""
+        found: dict[str, Any] = {}
+        if self.ways.restored:
+            wanted, seed = self.ways.restored, self.ways.seed
+            found["restored"], self.pictures = restoring.restored(self.k, model, self.data, wanted, seed)
         if not self.ways.resolve:
-            return {}
+            return found
         there, back = self._bounds(model, [ais.NAME, reverse_ais.NAME])
         gap = back.log_z.log_z - there.log_z.log_z
-        return {
+        return found | {
             "bound_reverse": back.mean,
             "reverse_start": back.log_z.start,
             "gap": gap,
@@ -140,6 +149,7 @@ class ErrorJudge:
         train, self._labels = labels_of(data)
         self._rows = inputs_of(self.k, below, data.test)
         self.facts: dict[str, Any] = {}
+        self.pictures: dict[str, np.ndarray] = {}
         self.yardsticks = {"error_of_one_class": error_of_one_class(self._labels, train)}
 
     def __call__(self, model: Any) -> dict[str, Any]:
@@ -164,6 +174,7 @@ class ParzenJudge:
         self.k, self.data, self.ways = api.load(judge.BACKEND), data, ways
         self._measured = measure(data.train, data.test, ways.samples, ways.seed)
         self.facts: dict[str, Any] = {"caveat": CAVEAT}
+        self.pictures: dict[str, np.ndarray] = {}
         self.yardsticks: dict[str, Any] = {}  # the look itself tells them
 
     def __call__(self, model: Any) -> dict[str, Any]:

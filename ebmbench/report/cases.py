@@ -49,6 +49,7 @@ _TRAINED = (
     "seconds_to_target",
     "verdict",
     "resolved",
+    "restored",
     "log_z_schedule",
 )
 

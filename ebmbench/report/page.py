@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.harness.table import Table, load_table, missing_cases
-from ebmbench.report import notes, status, style, tasks, text
+from ebmbench.report import notes, restoration, status, style, tasks, text
 from ebmbench.report.cases import split, tidy
 from ebmbench.report.section import Drawing, Left, Section
 from ebmbench.report.style import Looks
@@ -31,7 +31,9 @@ def write_page(folder: Path) -> Path:
         cases = pd.concat([trained, *found.values()], ignore_index=True)
         looks = _looks(trained, found)
         drawings = figures.draw(trained, table.curves, results, looks, folder)
-        sections = tasks.sections(found, looks, Left(table.curves, folder))
+        left = Left(table.curves, folder)
+        sections = tasks.sections(found, looks, left)
+        sections += restoration.sections(trained, found.get("deep"), looks, left)
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
         files |= drawn([section.drawings for section in sections])
     content = _content(table, missing_cases(folder), cases, trained, results, sections)

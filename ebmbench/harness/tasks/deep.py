@@ -15,7 +15,7 @@ import numpy as np
 from ebmbench import datasets, nvidia, partition
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.classification import gains
-from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, tasks
+from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, restoring, tasks
 from ebmbench.harness.clock import Timeout, warm_up
 from ebmbench.harness.course import Course, Looks
 from ebmbench.harness.measures import BETTER, BOUND, ERROR, LEAST_GAIN, NO_GAIN, PARZEN, Quality, Speed
@@ -41,7 +41,8 @@ class Case(tasks.Case):
     chains: the method of `partition` for a bound's log Z, or none, as where rows are grey; resolve:
     whether that is also annealed backwards at the end; samples: of a generator that are judged;
     checkpoints, spacing: as in the task `train`, of each phase; targets: of what the last phase is judged
-    by; memory: whether it is measured.
+    by; restore: damage to test rows that a dbm is asked to undo, see `harness.restoring`; memory: whether
+    it is measured.
     """
 
     task = NAME
@@ -69,6 +70,7 @@ class Case(tasks.Case):
     checkpoints: int = 10
     spacing: str = "log"
     targets: list[float] = field(default_factory=list, hash=False)
+    restore: list[dict[str, Any]] = field(default_factory=list, hash=False)
     memory: bool = True
 
     def __post_init__(self) -> None:
@@ -85,6 +87,10 @@ class Case(tasks.Case):
         require(shares, f"targets of a classifier are shares of rows told wrong, not {self.targets}")
         judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
         require(judged, f"evaluate is none, and nothing else judges this {self.model}")
+        asked = restoring.asked(self.restore)
+        require(self.model == "dbm" or not asked, f"a dbm restores rows, not a {self.model}")
+        bound = self.evaluate != quality.NONE
+        require(bound or not asked, "what a dbm restores is looked at with its bound: evaluate is none")
         require(
             not self.resolve or (bounded and self.evaluate == ais.NAME),
             f"resolve compares ais with reverse_ais for a bound, but a {self.model} is judged otherwise",
@@ -159,7 +165,14 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     given = Given(k, data, case.batch_size, case.seed)
     row["compile_s"] += warm_up(k, partial(_advance, recipe.trials(given)))
     row |= _memory(case)
-    ways = quality.Ways(case.evaluate, case.evaluation, case.resolve, case.samples, case.seed)
+    ways = quality.Ways(
+        case.evaluate,
+        case.evaluation,
+        case.resolve,
+        case.samples,
+        restoring.asked(case.restore),
+        case.seed,
+    )
     course = Course(given, ways, Looks(case.checkpoints, case.spacing, SAMPLES), case.timeout_s, curve)
     try:
         for phase in recipe.phases:

@@ -11,7 +11,7 @@ from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import draw
-from ebmbench.harness import gate, judge, tasks
+from ebmbench.harness import gate, judge, restoring, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
 from ebmbench.harness.sources import load_dataset, picture_graph
@@ -74,7 +74,7 @@ class Case(OfEstimator):
     evaluate: a method of `partition`; checkpoints: how often the model is looked at; spacing: whether
     they are evenly spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats
     a test row whose first checkpoint is noted; resolve: whether the trained model is judged by reverse
-    annealing too.
+    annealing too; restore: damage to test rows that it is asked to undo, see `harness.restoring`.
     """
 
     task = NAME
@@ -107,6 +107,7 @@ class Case(OfEstimator):
     spacing: str = "log"
     targets: list[float] = field(default_factory=list, hash=False)
     resolve: bool = False
+    restore: list[dict[str, Any]] = field(default_factory=list, hash=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,6 +122,9 @@ class Case(OfEstimator):
             not self.resolve or self.evaluate == ais.NAME,
             f"resolve compares ais with reverse_ais, but evaluate is {self.evaluate!r}",
         )
+        restoring.asked(self.restore)
+        binary = self.visible == "binary"
+        require(binary or not self.restore, "rows of binary units are restored, not of Gaussian ones")
         _ = self.optimiser
 
     def _check_family(self) -> None:
@@ -245,8 +249,12 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     if case.resolve:
         row |= look.resolve(trained)
         row |= _worth(row)
+    row["restored"], pictures = restoring.restored(
+        look.k, trained, data, restoring.asked(case.restore), case.seed
+    )
     return {
         **to_arrays(trained),
+        **pictures,
         "samples": draw(look.k, trained, SAMPLES, _SAMPLE_SWEEPS, case.seed),
         "log_weights": look.log_weights,
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),

@@ -28,7 +28,7 @@ KIND = Kind(
     },
     others=(
         "model", "hidden", "measure", "verdict", "resolved", "stages", "seconds_to_target",
-        "log_z_schedule", "caveat",
+        "log_z_schedule", "caveat", "restored",
     ),
 )  # fmt: skip
 _BEST = {BOUND: "Best bound", ERROR: "Fewest errors", PARZEN: "Best Parzen window"}

@@ -1,0 +1,247 @@
+"""Restoration: how many bits trained models get wrong of what they are to undo, beside simple models."""
+
+import textwrap
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from ebmbench.harness.table import load_model
+from ebmbench.report.section import Answer, Cell, Drawing, Left, Section, Sheet
+from ebmbench.report.style import GRID, INK, MUTED, WIDTH, Looks, panel
+from ebmbench.report.tasks.cells import part, rounded, seconds
+from ebmbench.report.text import count, listing, percent, slug
+from ebmbench.report.training.pictures import images_of
+
+_YARDSTICKS = {"base_rates": ("base rates", ":"), "mixture": ("mixture of 10", "--")}
+
+
+class Entry(NamedTuple):
+    """The seeds of one label on one data set and backend that undid one kind of damage: medians.
+
+    place: of the damage among those of its case; wrong: shares of bits, a value a seed; fewer: by how
+    much smaller that is than the base rates'; std_error: of it over rows, the largest; gains: seeds in
+    which it is beyond three of them; key: of the best seed's case.
+    """
+
+    dataset: str
+    label: str
+    estimator: str
+    backend: str
+    damage: str
+    place: int
+    wrong: tuple[float, ...]
+    nats: float
+    fewer: float
+    std_error: float
+    gains: int
+    base_rates: float
+    mixture: float
+    row_s: float
+    rows: int
+    sweeps: int
+    key: str
+
+    @property
+    def median(self) -> float:
+        """Of the shares of wrong bits."""
+        return float(np.median(self.wrong))
+
+
+def sections(trained: pd.DataFrame, deep: pd.DataFrame | None, looks: Looks, left: Left) -> list[Section]:
+    """One, or none where no case was asked to restore; trained and deep: tidy rows of those tasks."""
+    frames = [frame for frame in (trained, deep) if frame is not None and "restored" in frame]
+    entries = [entry for frame in frames for entry in _entries(frame)]
+    if not entries:
+        return []
+    found = Section("restoration", "Restoration", trained.iloc[:0])
+    told = []
+    for number_, dataset in enumerate(dict.fromkeys(entry.dataset for entry in entries), 1):
+        own = [entry for entry in entries if entry.dataset == dataset]
+        found.drawings.append(_drawing(f"restoration-{number_}-{slug(dataset)}", dataset, own, looks))
+        found.drawings += _pictures(f"restored-{number_}-{slug(dataset)}", dataset, own, left)
+        told += [_told(dataset, group) for group in _by_damage(own)]
+    columns = ["Data set", "Damage", "Model", "On", "Bits wrong", "Fewer than base rates", "Nats a bit"]
+    found.sheets = [Sheet("", [*columns, "Mixture", "Base rates", "Time a row"], [*map(_row, entries)])]
+    found.answer = Answer("Restoration", _headline(entries), told)
+    found.method = [
+        "Restoration: damage to test rows is drawn by the seed, and a bit is restored as what a Gibbs "
+        "chain of its row finds likelier, given all that is left, in the second half of its sweeps. Which "
+        "bits were flipped is not known, but at which rate. Where bits are missing only those count, else "
+        "all. Base rates are those of the training rows; the posterior of the mixture of 10 Bernoullis is "
+        "exact. All of it is off the clock."
+    ]
+    return [found]
+
+
+def _entries(cases: pd.DataFrame) -> list[Entry]:
+    done = cases[(cases["status"] == "done") & cases["restored"].map(lambda x: bool(_listed(x)))]
+    found = []
+    for names, group in done.groupby(["where", "label", "backend"], sort=False):
+        damages = [one["damage"] for one in _listed(group["restored"].iloc[0])]
+        for place, damage in enumerate(damages):
+            found.append(_entry(names, damage, place, group))
+    return found
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _entry(names: tuple[Any, ...], damage: str, place: int, group: pd.DataFrame) -> Entry:
+    dataset, label, backend = map(str, names)
+    seeds = pd.DataFrame([_listed(value)[place] for value in group["restored"]])
+    middle = seeds.median(numeric_only=True)
+    best = int(np.argmin(seeds["model_wrong"].to_numpy()))
+    first = group.iloc[0]
+    return Entry(
+        dataset, label, str(first.get("estimator", first.get("model"))), backend, damage, place,
+        tuple(seeds["model_wrong"]), middle["model_nats"], middle["fewer"],
+        float(pd.to_numeric(seeds["fewer_std_error"]).max()), int(seeds["gain"].sum()),
+        middle["base_rates_wrong"], middle["mixture_wrong"],
+        float((seeds["seconds"] / seeds["rows"]).median()), int(seeds["rows"].iloc[0]),
+        int(seeds["sweeps"].iloc[0]), str(group["key"].iloc[best]),
+    )  # fmt: skip
+
+
+def _by_damage(entries: list[Entry]) -> list[list[Entry]]:
+    """In the order of the first case that names each; best first."""
+    damages = dict.fromkeys(entry.damage for entry in entries)
+    return [
+        sorted((entry for entry in entries if entry.damage == damage), key=lambda entry: entry.median)
+        for damage in damages
+    ]
+
+
+def _headline(entries: list[Entry]) -> str:
+    groups = [
+        group
+        for dataset in dict.fromkeys(entry.dataset for entry in entries)
+        for group in _by_damage([entry for entry in entries if entry.dataset == dataset])
+    ]
+    beaten = sum(group[0].median < group[0].mixture for group in groups)
+    if len(groups) == 1:
+        best = groups[0][0]
+        return f"{best.label} restores best: {percent(best.median)} of bits wrong, {best.damage}"
+    return (
+        f"The best model restores more than the mixture of 10 in {beaten} of "
+        f"{count(len(groups), 'kind')} of damage"
+    )
+
+
+def _told(dataset: str, group: list[Entry]) -> str:
+    best, last = group[0], group[-1]
+    worst = f", up to {percent(last.median)} of {last.label}" if last is not best else ""
+    return (
+        f"{dataset}, {best.damage}: {percent(best.median)} of the bits are wrong after {best.label}"
+        f"{worst}; {percent(best.mixture)} after the mixture of 10, {percent(best.base_rates)} by base rates."
+    )
+
+
+def _row(entry: Entry) -> list[Cell]:
+    n = len(entry.wrong)
+    ends = f"[{percent(min(entry.wrong))}, {percent(max(entry.wrong))}]" if n > 1 else ""
+    gain = f"± {percent(entry.std_error)}" if np.isfinite(entry.std_error) else ""
+    gain += "" if 2 * entry.gains > n else ", no gain"
+    return [
+        Cell(entry.dataset),
+        Cell(entry.damage),
+        Cell(entry.label),
+        Cell(entry.backend),
+        part(entry.median, ends),
+        part(entry.fewer, gain),
+        rounded(entry.nats),
+        part(entry.mixture),
+        part(entry.base_rates),
+        seconds(entry.row_s),
+    ]
+
+
+def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Drawing:
+    """Axes one below the other, one for each damage: a marker each model, lines for the yardsticks."""
+    groups = _by_damage(entries)
+    heights = [0.75 + 0.26 * len(group) for group in groups]
+    figure, first = panel(f"{dataset}: bits restored wrongly", 0.5 + sum(heights))
+    first.remove()
+    places = figure.subplots(len(groups), squeeze=False, height_ratios=heights).ravel()
+    for axes, group in zip(places, groups, strict=True):
+        for y, entry in enumerate(group):
+            colour, marker = _look(entry, looks)
+            axes.plot([min(entry.wrong), max(entry.wrong)], [y, y], color=INK, linewidth=1.0)
+            axes.plot(entry.median, y, marker, color=colour, markersize=6)
+        for name_, (called, line) in _YARDSTICKS.items():
+            value = getattr(group[0], name_)
+            axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=line, zorder=1, label=called)
+        axes.set_yticks(
+            range(len(group)), [textwrap.shorten(e.label, 34, placeholder=" …") for e in group]
+        )
+        axes.set_ylim(len(group) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.set_title(group[0].damage, fontsize=9, loc="left")
+        axes.margins(x=0.08)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+    places[-1].set_xlabel("share of the counted bits that are wrong")
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    rows, sweeps = entries[0].rows, entries[0].sweeps
+    caption = (
+        f"Shares of the bits of {count(rows, 'test row')} of {dataset} that are wrong after restoration, "
+        f"{count(sweeps, 'Gibbs sweep')} a row. Markers are medians over the seeds, whiskers reach from "
+        "the best to the worst. Lines are what base rates and a mixture of 10 Bernoullis leave wrong."
+    )
+    ends = [f"{e.label} {percent(e.median)} ({e.damage})" for group in groups for e in group]
+    alt = f"Shares of bits of {dataset} that are restored wrongly: {listing(ends)}."
+    return Drawing(name, figure, caption, alt)
+
+
+def _look(entry: Entry, looks: Looks) -> tuple[str, str]:
+    """Of its estimator; what no figure but this one shows is drawn in ink."""
+    if entry.estimator in looks.estimators:
+        return looks.colour(entry.estimator), looks.marker(entry.estimator)
+    return INK, "s"
+
+
+def _pictures(name: str, dataset: str, entries: list[Entry], left: Left) -> list[Drawing]:
+    """Some rows as they were, damaged, and as the best model restores them; for each damage."""
+    drawn = [
+        (group[0], sheet) for group in _by_damage(entries) if (sheet := _sheet(group, left)) is not None
+    ]
+    if not drawn:
+        return []
+    height, width = drawn[0][1].shape
+    figure, first = panel(f"{dataset}: restored", 0.4 + len(drawn) * (0.3 + WIDTH * height / width))
+    first.remove()
+    places = figure.subplots(len(drawn), squeeze=False).ravel()
+    for axes, (entry, sheet) in zip(places, drawn, strict=True):
+        axes.set(facecolor=GRID, xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.grid(visible=False)
+        axes.imshow(sheet, cmap="gray_r", vmin=0.0, vmax=1.0, interpolation="nearest")
+        axes.set_title(f"{entry.damage}: {entry.label}", fontsize=8, loc="left")
+    told = listing([f"{entry.damage} by {entry.label}" for entry, _ in drawn])
+    caption = (
+        f"Test rows of {dataset}: as they were, damaged, and what the model that restores most makes of "
+        f"them, the probability of each bit; {told}."
+    )
+    return [Drawing(name, figure, caption, f"Rows of {dataset} as images, damaged and restored: {told}.")]
+
+
+def _sheet(group: list[Entry], left: Left) -> np.ndarray | None:
+    """Three lines of pictures of the best model that left any; NaN where there is none."""
+    for entry in group:
+        arrays = load_model(left.folder, entry.key) or {}
+        rows = arrays.get(f"restored_{entry.place}")
+        shape = tuple(int(side) for side in np.ravel(arrays.get("image_shape", ())))
+        if rows is None or rows.ndim != 3 or len(shape) != 2 or min(shape) < 2:
+            continue
+        if rows.shape[2] != shape[0] * shape[1]:
+            continue
+        gap = max(1, min(shape) // 8)
+        lines = [images_of(line, shape, str(arrays.get("image_order", "C"))) for line in rows]
+        framed = [np.pad(line, ((0, 0), (gap, 0), (gap, 0)), constant_values=np.nan) for line in lines]
+        sheet = np.concatenate([np.concatenate(list(line), axis=1) for line in framed], axis=0)
+        return np.pad(sheet, ((0, gap), (0, gap)), constant_values=np.nan)
+    return None
