@@ -42,8 +42,8 @@ def restore(
     """Denoise binary rows, or fill in what is missing, by Gibbs sampling given what is left.
 
     Says how many bits are restored wrongly, beside the base rates of pixels that know nothing of each
-    other. Any model of binary units that has a Gibbs sampler does it: an RBM, a DBM, a Boltzmann machine, a
-    Markov field or a Bayesian network.
+    other. Any model of binary units that has a Gibbs sampler does it: an RBM, a DBM, a Boltzmann
+    machine, a Markov field or a Bayesian network.
     """
     from ebmbench import datasets
     from ebmbench.evaluation import damage, restoration, samples

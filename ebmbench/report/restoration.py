@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ebmbench.harness.table import load_model
 from ebmbench.report.section import Answer, Cell, Drawing, Left, Section, Sheet
 from ebmbench.report.style import GRID, INK, MUTED, WIDTH, Looks, panel
-from ebmbench.report.tasks.cells import part, rounded, seconds
-from ebmbench.report.text import count, listing, percent, slug
+from ebmbench.report.tasks.cells import rounded, seconds
+from ebmbench.report.text import count, listing, significant, slug
 from ebmbench.report.training.pictures import images_of
 
 _YARDSTICKS = {"base_rates": ("base rates", ":"), "mixture": ("mixture of 10", "--")}
@@ -67,10 +67,10 @@ def sections(trained: pd.DataFrame, deep: pd.DataFrame | None, looks: Looks, lef
     found.answer = Answer("Restoration", _headline(entries), told)
     found.method = [
         "Restoration: damage to test rows is drawn by the seed, and a bit is restored as what a Gibbs "
-        "chain of its row finds likelier, given all that is left, in the second half of its sweeps. Which "
-        "bits were flipped is not known, but at which rate. Where bits are missing only those count, else "
-        "all. Base rates are those of the training rows; the posterior of the mixture of 10 Bernoullis is "
-        "exact. All of it is off the clock."
+        "chain of its row finds likelier, given all that is left, in the second half of its sweeps. "
+        "Which bits were flipped is not known, but at which rate. Where bits are missing only those "
+        "count, else all. Base rates are those of the training rows; the posterior of the mixture of 10 "
+        "Bernoullis is exact. All of it is off the clock."
     ]
     return [found]
 
@@ -123,7 +123,7 @@ def _headline(entries: list[Entry]) -> str:
     beaten = sum(group[0].median < group[0].mixture for group in groups)
     if len(groups) == 1:
         best = groups[0][0]
-        return f"{best.label} restores best: {percent(best.median)} of bits wrong, {best.damage}"
+        return f"{best.label} restores best: {_percent(best.median)} of bits wrong, {best.damage}"
     return (
         f"The best model restores more than the mixture of 10 in {beaten} of "
         f"{count(len(groups), 'kind')} of damage"
@@ -132,28 +132,38 @@ def _headline(entries: list[Entry]) -> str:
 
 def _told(dataset: str, group: list[Entry]) -> str:
     best, last = group[0], group[-1]
-    worst = f", up to {percent(last.median)} of {last.label}" if last is not best else ""
+    worst = f", up to {_percent(last.median)} of {last.label}" if last is not best else ""
     return (
-        f"{dataset}, {best.damage}: {percent(best.median)} of the bits are wrong after {best.label}"
-        f"{worst}; {percent(best.mixture)} after the mixture of 10, {percent(best.base_rates)} by base rates."
+        f"{dataset}, {best.damage}: {_percent(best.median)} of the bits are wrong after {best.label}"
+        f"{worst}; {_percent(best.mixture)} after the mixture of 10, "
+        f"{_percent(best.base_rates)} by base rates."
     )
+
+
+def _percent(share: float) -> str:
+    """Of three digits, as models differ in the third."""
+    return f"{significant(100.0 * share)} %"
+
+
+def _part(share: float, note: str = "") -> Cell:
+    return Cell(_percent(share), share, note)
 
 
 def _row(entry: Entry) -> list[Cell]:
     n = len(entry.wrong)
-    ends = f"[{percent(min(entry.wrong))}, {percent(max(entry.wrong))}]" if n > 1 else ""
-    gain = f"± {percent(entry.std_error)}" if np.isfinite(entry.std_error) else ""
+    ends = f"[{_percent(min(entry.wrong))}, {_percent(max(entry.wrong))}]" if n > 1 else ""
+    gain = f"± {_percent(entry.std_error)}" if np.isfinite(entry.std_error) else ""
     gain += "" if 2 * entry.gains > n else ", no gain"
     return [
         Cell(entry.dataset),
         Cell(entry.damage),
         Cell(entry.label),
         Cell(entry.backend),
-        part(entry.median, ends),
-        part(entry.fewer, gain),
+        _part(entry.median, ends),
+        _part(entry.fewer, gain),
         rounded(entry.nats),
-        part(entry.mixture),
-        part(entry.base_rates),
+        _part(entry.mixture),
+        _part(entry.base_rates),
         seconds(entry.row_s),
     ]
 
@@ -192,7 +202,7 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
         f"{count(sweeps, 'Gibbs sweep')} a row. Markers are medians over the seeds, whiskers reach from "
         "the best to the worst. Lines are what base rates and a mixture of 10 Bernoullis leave wrong."
     )
-    ends = [f"{e.label} {percent(e.median)} ({e.damage})" for group in groups for e in group]
+    ends = [f"{e.label} {_percent(e.median)} ({e.damage})" for group in groups for e in group]
     alt = f"Shares of bits of {dataset} that are restored wrongly: {listing(ends)}."
     return Drawing(name, figure, caption, alt)
 

@@ -1,0 +1,157 @@
+"""What trained models restore: what a suite may ask for, rows of train and deep, the page's part."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import all_states, complaint
+from scipy.special import softmax
+from test_deep_task import DBM, DBN
+
+import ebmbench
+from ebmbench.evaluation import damage, restoration
+from ebmbench.evaluation.mixture import Mixture, fitted
+from ebmbench.harness import restoring, table
+from ebmbench.harness import run as harness
+from ebmbench.harness.spec import Suite
+from ebmbench.harness.tasks import train
+from ebmbench.models.kinds import from_arrays
+from ebmbench.partition import base_rates
+from ebmbench.report import page
+
+ASKED = [{"flip": 0.1}, {"missing": 0.5, "sweeps": 20, "rows": 9}, {"half": "lower"}]
+CASE = train.Case(
+    dataset="bars_and_stripes", backend="cpu", estimator={"name": "cd", "k": 1}, hidden=12, epochs=300,
+    batch_size=10, rate=0.1, checkpoints=2, evaluate="exact", restore=ASKED,
+)  # fmt: skip
+CASE_FIELDS = {name: getattr(CASE, name) for name in ("backend", "estimator", "hidden", "restore")}
+MADE = Mixture(np.array([0.2, 0.5, 0.3]), np.array([[0.9, 0.1, 0.8], [0.2, 0.3, 0.6], [0.5, 0.7, 0.1]]))
+
+
+def test_what_a_mixture_makes_of_evidence():
+    """By Bayes' rule over all states."""
+    states = all_states(3)
+    each = np.where(states[:, None] == 1, MADE.mean, 1 - MADE.mean).prod(axis=2)
+    evidence = np.array([[np.inf, -np.inf, 0.0], [1.0, -2.0, 0.5], [0.0, 0.0, 0.0]])
+    on, off = np.minimum(evidence, 0)[:, None], -np.maximum(evidence, 0)[:, None]
+    likely = np.where(states == 1, on, off).sum(axis=2)
+    wanted = softmax(np.log(each @ MADE.share) + likely, axis=1) @ states
+    np.testing.assert_allclose(MADE.posterior_means(evidence), wanted, atol=1e-12)
+    assert MADE.log_likelihood(states) == pytest.approx(np.log(each @ MADE.share).mean())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("flip", "must be a table with one way of damage"),
+        ({}, "must be a table with one way of damage"),
+        ({"flip": 0.1, "half": "lower"}, "one way of damage"),
+        ({"flip": 0.1, "sweep": 3}, "no setting sweep"),
+        ({"flip": 0.6}, "flip must be above 0 and at most 0.5, but is 0.6"),
+        ({"flip": "0.1"}, "flip must be above 0"),
+        ({"flip": True}, "flip must be above 0"),
+        ({"missing": 0}, "missing must be above 0 and at most 1, but is 0"),
+        ({"missing": float("nan")}, "missing must be above 0"),
+        ({"half": "top"}, "half is one of upper, lower, left, right, not 'top'"),
+        ({"flip": 0.1, "sweeps": 1}, "sweeps of a restoration must be at least 2"),
+        ({"flip": 0.1, "rows": 1.5}, "rows of a restoration must be at least 2"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(given, words):
+    said = complaint(restoring.asked, [given])
+    assert words in said
+    assert "\n" not in said
+
+
+def test_models_that_cannot_be_asked():
+    gaussian = {"visible": "gaussian", "evaluate": "ais", "dataset": "digits"}
+    for make, words in (
+        (lambda: train.Case(**{**CASE_FIELDS, **gaussian}), "rows of binary units are restored"),
+        (lambda: replace(DBN, restore=ASKED), "a dbm restores rows, not a dbn"),
+        (lambda: replace(DBM, restore=[{"flip": 2}]), "flip must be above 0"),
+    ):
+        assert words in complaint(make)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A folder, and the rows of an RBM with two seeds, a Bayesian network and a DBM."""
+    folder = tmp_path_factory.mktemp("restoration")
+    net = {"family": "bayes_net", "hidden": 0, "estimator": {"name": "exact"}, "rate": 0.02}
+    cases = (
+        CASE, replace(CASE, seed=1), replace(CASE, **net),
+        replace(DBM, restore=ASKED, dataset="bars_and_stripes"),
+    )  # fmt: skip
+    harness.run(Suite("tiny", "Tiny", True, cases), folder)
+    return folder, table.load_table(folder).rows
+
+
+def test_rows_say_what_the_model_restores(results):
+    """The figures of the first case are those of its own model, damaged and restored by hand."""
+    folder, rows = results
+    assert list(rows["status"]) == ["done"] * 4
+    row = rows.iloc[0]
+    first, second, third = row["restored"]
+    assert [one["damage"] for one in row["restored"]] == [
+        "10 % flipped",
+        "50 % missing",
+        "lower half missing",
+    ]
+    assert [one["rows"] for one in row["restored"]] == [30, 9, 30]
+    assert [one["sweeps"] for one in row["restored"]] == [200, 20, 200]
+    assert third["counted"] == 30 * 8
+    assert first["damaged"] == pytest.approx(0.1, abs=0.06)
+    assert second["damaged"] is None
+    data = ebmbench.load_dataset("bars_and_stripes")
+    model = from_arrays(table.load_model(folder, row["key"]))
+    damaged = damage.missing(data.test[:9], 0.5, 0)
+    found = restoration.restore(
+        ebmbench.load_backend("cpu"), model, damaged, base_rates(data.train, ""), 20, seed=0
+    )
+    assert second["model_wrong"] == pytest.approx(found.model.wrong)
+    assert second["fewer"] == pytest.approx(found.fewer)
+    mixture = fitted(data.train).posterior_means(damaged.evidence)
+    assert second["mixture_wrong"] == ((mixture > 0.5) != damaged.rows)[damaged.counted].mean()
+
+
+def test_a_trained_rbm_restores_bars_and_stripes(results):
+    """Half of the picture tells the other, but for the seldom one that is all of a colour."""
+    _, rows = results
+    for restored in rows["restored"][:2]:
+        assert restored[0]["gain"]
+        assert restored[2]["model_wrong"] < restored[2]["base_rates_wrong"] - 0.2
+
+
+def test_the_page_has_a_part_and_pictures(results):
+    folder, rows = results
+    page.write_page(folder)
+    text = (folder / "report.html").read_text()
+    assert '<h2 id="restoration">Restoration</h2>' in text
+    for label in ("CD-1", "Bayes net, exact", "DBM 5-3"):
+        assert label in text[text.index('id="restoration"') :]
+    figures = {path.name for path in (folder / "figures").iterdir()}
+    assert {"restoration-1-bars-and-stripes.svg", "restored-1-bars-and-stripes.png"} <= figures
+    for row in rows.itertuples():
+        kept = table.load_model(folder, row.key)["restored_1"]
+        assert kept.shape == (3, 8, 16)
+        np.testing.assert_array_equal(kept[0], ebmbench.load_dataset("bars_and_stripes").test[:8])
+        known = ~np.isnan(kept[1])
+        np.testing.assert_array_equal(kept[2][known], kept[1][known])
+
+
+def test_a_page_without_pictures(results, tmp_path):
+    """The models are not kept: the figures are drawn all the same."""
+    folder, _ = results
+    for name in ("rows.jsonl", "curves.jsonl", "machine.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    page.write_page(tmp_path)
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert "restoration-1-bars-and-stripes.svg" in figures
+    assert not any(name.startswith("restored") for name in figures)
+
+
+def test_nothing_is_asked_and_nothing_is_said(tmp_path):
+    harness.run(Suite("tiny", "Tiny", True, (replace(CASE, restore=[], epochs=1),)), tmp_path)
+    page.write_page(tmp_path)
+    assert "Restoration" not in (tmp_path / "report.html").read_text()
+    assert table.load_table(tmp_path).rows["restored"].iloc[0] == []
