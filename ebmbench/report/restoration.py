@@ -63,7 +63,7 @@ def sections(trained: pd.DataFrame, deep: pd.DataFrame | None, looks: Looks, lef
         found.drawings += _pictures(f"restored-{number_}-{slug(dataset)}", dataset, own, left)
         told += [_told(dataset, group) for group in _by_damage(own)]
     columns = ["Data set", "Damage", "Model", "On", "Bits wrong", "Fewer than base rates", "Nats a bit"]
-    found.sheets = [Sheet("", [*columns, "Mixture", "Base rates", "Time a row"], [*map(_row, entries)])]
+    found.sheets = [Sheet("", [*columns, "Mixture", "Time a row"], [*map(_row, entries)])]
     found.answer = Answer("Restoration", _headline(entries), told)
     found.method = [
         "Restoration: damage to test rows is drawn by the seed, and a bit is restored as what a Gibbs "
@@ -163,7 +163,6 @@ def _row(entry: Entry) -> list[Cell]:
         _part(entry.fewer, gain),
         rounded(entry.nats),
         _part(entry.mixture),
-        _part(entry.base_rates),
         seconds(entry.row_s),
     ]
 
