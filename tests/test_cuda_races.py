@@ -21,6 +21,7 @@ from ebmbench.kernels.api import load
 
 # Blocks of several warps, and the shared memory of every kind of kernel.
 SIZE = (70, 40, 2)
+SMALLER = {"posterior (directed)": (34, 8, 1)}  # whose softplus of all pairs take long
 JOBS = [
     *(f"{job} (grid)" for job in ("gibbs", "temper", "anneal", "moments", "free_energy", "nce")),
     "mean_field (grid)",
@@ -28,6 +29,7 @@ JOBS = [
     "ratio_matching (float)",
     *(f"{job} (undirected)" for job in ("gibbs", "temper", "anneal", "nce", "pseudolikelihood")),
     *(f"{job} (field)" for job in ("gibbs", "temper", "anneal")),
+    *(f"posterior ({label})" for label in ("directed", "undirected")),
 ]
 
 
@@ -41,7 +43,7 @@ def cuda():
 
 @pytest.mark.parametrize("job", JOBS)
 def test_the_order_of_warps_does_not_matter(cuda, job):
-    found = list(gate.findings(cuda, [SIZE], {job}))
+    found = list(gate.findings(cuda, [SMALLER.get(job, SIZE)], {job}))
     assert found
     assert [str(finding) for finding in found if finding.red] == []
 
