@@ -52,7 +52,7 @@ def picture_shape(n_visible: int, like: Any = None) -> PictureShape:
     return PictureShape(*shape, like.image_order if like else "C")
 
 
-def draw(k: Backend, model: Any, count: int, sweeps: int, seed: int) -> np.ndarray:
+def draw(k: Backend, model: Any, count: int, sweeps: int = 1000, seed: int = 0) -> np.ndarray:
     """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
 
     uint8 for binary units; for Gaussian ones float32, with their noise. A DBM's chains are those of all

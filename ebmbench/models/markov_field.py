@@ -15,9 +15,8 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 
 from ebmbench.errors import UserError
-from ebmbench.models import boltzmann
 from ebmbench.models.boltzmann import BoltzmannMachine, PairMoments
-from ebmbench.models.enumerate import states
+from ebmbench.models.enumerate import normalised, states
 from ebmbench.models.graph import Graph
 from ebmbench.models.model import Array, Named, real_array
 
@@ -142,4 +141,4 @@ def statistics(model: MarkovField, v: Array, weights: Array) -> PairMoments:
 
 def distribution(model: MarkovField) -> Array:
     """p(v) of all states in the order of `enumerate.states`, [2**n_visible]; for small fields."""
-    return boltzmann.normalised(-energy(model, states(model.n_visible)))
+    return normalised(-energy(model, states(model.n_visible)))

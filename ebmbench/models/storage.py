@@ -31,11 +31,11 @@ class Fixture(NamedTuple):
     log_likelihood: float  # mean over the test rows of the data set it was trained on, nats a row
 
 
-def save_model(path: str | Path, model: Any, facts: dict[str, Any]) -> None:
+def save_model(path: str | Path, model: Any, facts: Mapping[str, Any] | None = None) -> None:
     """Write the parameters (float64) and a JSON text of facts; equal models give equal files."""
     path = Path(path)
     buffer = io.BytesIO()
-    text = np.array(json.dumps(facts, sort_keys=True))
+    text = np.array(json.dumps(dict(facts or {}), sort_keys=True))
     arrays: dict[str, Any] = {**to_arrays(model), "facts": text}
     np.savez_compressed(buffer, **arrays)
     try:

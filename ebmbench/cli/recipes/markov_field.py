@@ -20,7 +20,8 @@ def make(options: Options, k: Backend) -> Run:
     def start(data: Dataset) -> MarkovField:
         return initial_markov_field(data.train, picture_graph(data, options.reach))
 
-    run = _graph.run_of(options, k, start, "pseudolikelihood")
-    edges = f"units, {len(run.trainer.model.R):,} edges,"
-    told = run.told.replace("units,", edges, 1)
-    return replace(run, facts=run.facts | {"reach": options.reach}, told=told)
+    def size(field: MarkovField) -> str:
+        return f"{field.n_visible} units, {len(field.R):,} edges"
+
+    run = _graph.run_of(options, k, start, "pseudolikelihood", size)
+    return replace(run, facts=run.facts | {"reach": options.reach})
