@@ -23,7 +23,10 @@ def run_of(
     estimator: str,
     size: Callable[[Any], str] = _units,
 ) -> Run:
-    """The run of a model that begins as start(data set); estimator: where none is given; size: in words."""
+    """The run of a model that begins as start(data set), whose size is told so.
+
+    estimator: where none is given.
+    """
     name = options.estimator if "estimator" in options.given else estimator
     settings = options.settings("k", "chains")
     epochs = options.single("epochs", options.passes(50))
