@@ -10,19 +10,10 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.field.drawing import PLACES, draw, draw_uniforms
 from ebmbench.kernels.cpu.field.gibbs import chains_of, side_by_side
+from ebmbench.kernels.cpu.posterior import add_probabilities
 from ebmbench.kernels.cpu.simd import sum_weighted_rows_narrow
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.randomness import VISIBLE, Key
-from ebmbench.scalar import probability
-
-
-@jit
-def _add_probabilities(x, total):
-    """Total += sigmoid(x); float32 and float64 [n_visible, LANES]."""
-    for i in range(x.shape[0]):
-        of_unit, sums = x[i], total[i]
-        for lane in range(LANES):
-            sums[lane] += np.float64(probability(of_unit[lane]))
 
 
 @jit(parallel=True)
@@ -45,7 +36,7 @@ def _walks(order, starts, units, heard, given, tiles, totals, sweeps, burn_in, s
                 )
                 draw(u[place % PLACES], rest, np.float32(0.0), near, x[i], tile[i])
             if t >= burn_in:
-                _add_probabilities(x, totals[tile_number])
+                add_probabilities(x.ravel(), totals[tile_number].ravel())
 
 
 def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:

@@ -14,17 +14,23 @@ from ebmbench.kernels.cpu.threads import launch
 from ebmbench.randomness import Key
 
 
+@jit
+def _sweep(W, odds, made, state, x, chain, step, seed, stream):
+    """As `gibbs.sweep`, at log odds x; made: float32 [padded], what each draw was made at."""
+    log_odds(odds, chain, step, seed, stream)
+    for i in range(state.size):
+        made[i] = x[i]
+        turn(W, i, np.float32(odds[i] < x[i]), False, state, x)
+
+
 @jit(parallel=True)
 def _walks(W, state, x, total, first, last, burn_in, seed, stream, step, chain):
     for r in prange(state.shape[0]):
-        odds, at = np.empty(W.shape[1], np.float32), np.empty(W.shape[1], np.float32)
+        odds, made = np.empty(W.shape[1], np.float32), np.empty(W.shape[1], np.float32)
         for t in range(first, last):
-            log_odds(odds, chain + r, step + np.uint64(t), seed, stream)
-            for i in range(state.shape[1]):
-                at[i] = x[r, i]
-                turn(W, i, np.float32(odds[i] < at[i]), False, state[r], x[r])
+            _sweep(W, odds, made, state[r], x[r], chain + r, step + np.uint64(t), seed, stream)
             if t >= burn_in:
-                add_probabilities(at, total[r])
+                add_probabilities(made, total[r])
 
 
 def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:
