@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
-from ways import CUDA_STATE, EMULATOR, ON_GPU, QUICK
+from ways import CUDA_STATE, EMULATOR, ON_GPU, QUICK, SAMPLED
 
 from ebmbench.cli import main
 from ebmbench.errors import UserError
@@ -30,12 +30,15 @@ DATA = os.environ.get("EBMBENCH_DATA")
 
 
 def pytest_collection_modifyitems(items):
-    """The tests of the CUDA backend need a GPU or what stands for one."""
+    """The tests of the CUDA backend need a GPU or what stands for one; see `ways.QUICK`."""
+    met = set()
     for item in items:
         if "tests/cuda/" in item.path.as_posix():
             item.add_marker(pytest.mark.gpu)
-            if item.path.stem not in QUICK:
+            test, file = (item.path, item.originalname), item.path.stem
+            if file not in QUICK and (file not in SAMPLED or test in met):
                 item.add_marker(pytest.mark.long)
+            met.add(test)
             if CUDA_STATE != READY:
                 item.add_marker(pytest.mark.skip(reason=CUDA_STATE))
 

@@ -21,6 +21,11 @@ def poisoned(*shape):
     return memory.upload(np.full(shape, np.nan, np.float32))
 
 
+def passed(outputs):
+    """What a pass leaves behind, as far as a loss looks at it."""
+    return mlp.Activations([None, memory.upload(outputs)], [None], mlp.Dropout.none(1))
+
+
 def normal(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
 
@@ -59,7 +64,7 @@ def test_cross_entropy_of_more_rows_and_classes_than_a_block_has_threads(cuda, r
     targets = np.round(3 * np.random.default_rng(1).random((rows, classes))) / 2
     host = network((classes, classes), ("linear",))
     for given in (targets, (targets > 0.5).astype(np.uint8)):
-        found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], cuda.put_rows(given))
+        found = cuda.cross_entropy(cuda.put(host), passed(outputs), cuda.put_rows(given))
         wanted = mlp.cross_entropy(outputs.astype(float), given.astype(float))
         assert np.abs(cuda.get_rows(found.delta) - wanted.delta).max() < 1e-6
         tally = cuda.get_rows(found.tally)
@@ -72,14 +77,14 @@ def test_large_and_lost_outputs(cuda):
     host = network((2, 2), ("linear",))
     outputs = np.array([[1e4, -1e4], [3e38, 3e38]], np.float32)
     targets = cuda.put_rows(np.array([[0.0, 1.0], [1.0, 0.0]]))
-    found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], targets)
+    found = cuda.cross_entropy(cuda.put(host), passed(outputs), targets)
     np.testing.assert_allclose(cuda.get_rows(found.tally), [-(2e4 + np.log(2)) / 2, 1])
     np.testing.assert_allclose(cuda.get_rows(found.delta), [[-0.5, 0.5], [0.25, -0.25]])
     outputs[0, 1] = np.nan
-    found = cuda.cross_entropy(cuda.put(host), [None, memory.upload(outputs)], targets)
+    found = cuda.cross_entropy(cuda.put(host), passed(outputs), targets)
     assert np.isnan(cuda.get_rows(found.tally)[0])
     one = cuda.put(network((2, 1), ("linear",)))
-    found = cuda.logistic(one, [None, memory.upload(outputs[:, :1])], -1.0, -1.0)
+    found = cuda.logistic(one, passed(outputs[:, :1]), -1.0, -1.0)
     np.testing.assert_allclose(cuda.get_rows(found.tally), [0.0, 2.0], atol=1e-12)
 
 
@@ -87,7 +92,7 @@ def test_large_and_lost_outputs(cuda):
 def test_logistic_of_more_rows_than_threads(cuda, rows):
     x = 3 * normal(rows, 1)
     model = cuda.put(network((2, 1), ("linear",)))
-    found = cuda.logistic(model, [None, memory.upload(x)], 1.0, -1.0)
+    found = cuda.logistic(model, passed(x), 1.0, -1.0)
     wanted = mlp.logistic(x.astype(float), 1.0, -1.0)
     assert np.abs(cuda.get_rows(found.delta) - wanted.delta).max() < 1e-7
     np.testing.assert_allclose(cuda.get_rows(found.tally), wanted.tally, rtol=1e-6)
@@ -97,7 +102,7 @@ def test_logistic_of_more_rows_than_threads(cuda, rows):
 def test_the_payoff_is_two_logistic_losses(cuda, data, fakes):
     x = 3 * normal(data + fakes, 1)
     model = cuda.put(network((2, 1), ("linear",)))
-    found = cuda.jobs["payoff", "mlp"](model, [None, memory.upload(x)], data)
+    found = cuda.jobs["payoff", "mlp"](model, passed(x), data)
     ours, theirs = mlp.logistic(x[:data], -1.0, -1.0), mlp.logistic(x[data:], 1.0, -1.0)
     delta = np.concatenate([ours.delta, theirs.delta])
     assert np.abs(cuda.get_rows(found.delta) - delta).max() < 1e-6
