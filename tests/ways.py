@@ -6,49 +6,14 @@ test_cuda_without_gpu.py does. A module of its own, since the emulator can be in
 """
 
 import os
-import sys
-import threading
 
 from ebmbench.kernels.api import READY, state
 
-
-class _Once(dict):
-    """The simulator looks a block's shared array up, and makes it where there is none: as one step."""
-
-    def __init__(self):
-        super().__init__()
-        self.lock = threading.Lock()
-
-    def get(self, key):
-        self.lock.acquire()
-        found = super().get(key)
-        if found is not None:
-            self.lock.release()
-        return found
-
-    def __setitem__(self, key, value):
-        super().__setitem__(key, value)
-        self.lock.release()
-
-
-def allocate_shared_memory_once():
-    """Else two threads of a simulated block that come at once get an array each."""
-    from numba.cuda.simulator.kernelapi import FakeCUDAShared
-
-    before = FakeCUDAShared.__init__
-
-    def init(self, size):
-        before(self, size)
-        self._allocations = _Once()
-
-    FakeCUDAShared.__init__ = init
-
-
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 if SIMULATED:
-    # The simulator's threads wait for each other at every barrier: let Python change over at once.
-    sys.setswitchinterval(1e-5)
-    allocate_shared_memory_once()
+    import simulator
+
+    simulator.install()
 ON_GPU = not SIMULATED and state("cuda") == READY
 EMULATOR = None  # or the emulated GPU, which counts what its driver is asked for
 if os.environ.get("EBMBENCH_EMULATED_GPU"):
