@@ -113,7 +113,7 @@ def install(order="lockstep"):
         (dispatcher, "get_current_device", lambda: emulator.device),
         (dispatcher, "launch", emulator.launch),
         # What is linked for a GPU; here the text goes on as it is.
-        (CUDACodeLibrary, "get_cubin", lambda library, cc=None: library.get_asm_str(cc=CAPABILITY)),
+        (CUDACodeLibrary, "get_cubin", lambda library, cc=None: library.get_asm_str(cc=cc)),
         (numba.cuda, "synchronize", lambda: None),
         (numba.cuda, "current_context", lambda number=None: emulator),
         (numba.cuda, "get_current_device", lambda: emulator.device),

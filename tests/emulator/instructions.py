@@ -5,6 +5,7 @@ import numpy as np
 from emulator import arithmetic, warps
 from emulator.memory import SHARED_WINDOW, Fault
 from emulator.operands import address, dtype, parts, reader, writer
+from emulator.parse import immediate
 
 
 def compiled(instruction, program):
@@ -41,6 +42,12 @@ def _elementwise(base, modifiers, operands, program):
         function = {**arithmetic.UNARY, **arithmetic.BINARY}[base]
     reads = [reader(text, kind, program) for text in operands[1:]]
     write = writer(operands[0], program)
+    if len(reads) == 1:
+        (one,) = reads
+        return lambda team, mask: write(team, function(one(team)), mask)
+    if len(reads) == 2:
+        a, b = reads
+        return lambda team, mask: write(team, function(a(team), b(team)), mask)
     return lambda team, mask: write(team, function(*(read(team) for read in reads)), mask)
 
 
@@ -75,6 +82,10 @@ def _pack(kind, operands, program):
 def _shift(base, kind, operands, program):
     read, count = reader(operands[1], kind, program), reader(operands[2], "u32", program)
     write = writer(operands[0], program)
+    given = immediate(operands[2])
+    if given is not None and given < 8 * dtype(kind).itemsize:
+        by, function = given.astype(dtype(kind)), np.left_shift if base == "shl" else np.right_shift
+        return lambda team, mask: write(team, function(read(team), by), mask)
     return lambda team, mask: write(team, arithmetic.shift(read(team), count(team), base == "shl"), mask)
 
 

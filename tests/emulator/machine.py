@@ -40,13 +40,13 @@ class Team:
         self.lanes, self.live = live.size, live
         self.heap, self.shared, self.shared_at = machine.heap, shared, shared_at
         self.parameters, self.special = parameters, special
-        self.r = {
+        self.r = {}
+        for size, names in machine.registers.items():
             # Registers hold noise before they are written.
-            name: np.full(self.lanes, 0xA5A5A5A5A5A5A5A5 & (256**size - 1), UNSIGNED[size])
-            if size
-            else np.zeros(self.lanes, bool)
-            for name, size in machine.program.registers.items()
-        }
+            kind, noise = (
+                (UNSIGNED[size], 0xA5A5A5A5A5A5A5A5 & (256**size - 1)) if size else (bool, False)
+            )
+            self.r |= zip(names, np.full((len(names), self.lanes), noise, kind), strict=True)
         self.waiting = {0: live.copy()}  # lanes by the instruction they are at
         self.barrier = None
         self.votes, self.reduction = np.zeros(self.lanes, bool), None  # at a barrier that also counts
@@ -94,6 +94,9 @@ class Machine:
         self.program, self.heap, self.order = parse(text), heap, order
         self.steps = 0  # instructions executed, by all teams
         p = self.program
+        self.registers = {}  # names by width
+        for name, size in p.registers.items():
+            self.registers.setdefault(size, []).append(name)
         self._code = []
         for instruction in p.code:
             base = instruction.opcode.split(".")[0]
@@ -192,12 +195,13 @@ class Machine:
             while True:
                 kind, what, predicate = self._code[at] if at < len(self._code) else ("ret", None, None)
                 self.steps += 1
-                active = mask
+                active, some = mask, True  # a mask has lanes
                 if predicate:
                     flags = team.r[predicate.lstrip("!")]
                     active = mask & (~flags if predicate[0] == "!" else flags)
+                    some = active.any()
                 if kind == "do":
-                    if active.any():
+                    if some:
                         what(team, active)
                 elif kind == "bar":
                     if not (active == mask).all():
@@ -211,10 +215,10 @@ class Machine:
                     team.barrier = at + 1
                     break
                 elif kind == "trap":
-                    if active.any():
+                    if some:
                         raise Fault("trap")
                 else:
-                    if kind == "bra" and active.any():
+                    if kind == "bra" and some:
                         before = team.waiting.get(what)
                         team.waiting[what] = active if before is None else before | active
                     elif kind != "bra":

@@ -29,12 +29,16 @@ class Memory:
 
     def places(self, address: np.ndarray, size: int) -> np.ndarray:
         """Indices of elements of `size` bytes; every address must be aligned and owned whole."""
-        if (address % np.uint64(size)).any():
+        if not address.size:
+            return address.astype(np.intp)
+        if np.bitwise_or.reduce(address, axis=None) & np.uint64(size - 1):
             raise Fault(f"an address is not a multiple of {size}")
-        n = np.searchsorted(self.starts, address, side="right").astype(np.intp) - 1
-        if (n < 0).any() or (address + np.uint64(size) > self.ends[n]).any():
-            raise Fault("an access outside every array")
-        return ((address - np.uint64(self.base)) // np.uint64(size)).astype(np.intp)
+        n = np.searchsorted(self.starts, address.min(), side="right") - 1
+        if n < 0 or int(address.max()) + size > int(self.ends[n]):  # or in more than one array
+            n = np.searchsorted(self.starts, address, side="right").astype(np.intp) - 1
+            if (n < 0).any() or (address + np.uint64(size) > self.ends[n]).any():
+                raise Fault("an access outside every array")
+        return ((address - np.uint64(self.base)) >> np.uint64(size.bit_length() - 1)).astype(np.intp)
 
     def load(self, address: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """The values at these addresses."""

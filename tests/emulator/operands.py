@@ -47,6 +47,8 @@ def reader(text: str, kind: str, program) -> Callable:
     if wanted.kind == "b":
         return lambda team: team.r[text]
     stored = program.registers[text]
+    if wanted == UNSIGNED.get(stored):
+        return lambda team: team.r[text]
 
     def read(team):
         bits = team.r[text]
@@ -68,13 +70,14 @@ def writer(text: str, program) -> Callable:
 
     def write(team, value, mask):
         value = np.asarray(value)
-        if value.dtype.kind == "f":
-            value = value.view(UNSIGNED[value.dtype.itemsize])
-        if value.dtype.itemsize != stored:
-            # A signed value fills a wider register with its sign.
-            value = value.astype(f"i{stored}" if value.dtype.kind == "i" else target)
-        if value.dtype.kind == "i":
-            value = value.view(target)
+        if value.dtype != target:
+            if value.dtype.kind == "f":
+                value = value.view(UNSIGNED[value.dtype.itemsize])
+            if value.dtype.itemsize != stored:
+                # A signed value fills a wider register with its sign.
+                value = value.astype(f"i{stored}" if value.dtype.kind == "i" else target)
+            if value.dtype.kind == "i":
+                value = value.view(target)
         np.copyto(team.r[text], value, where=mask)
 
     return write
