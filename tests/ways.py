@@ -27,7 +27,7 @@ CUDA_STATE = state("cuda")
 QUICK = (
     {"test_gate", "test_products", "test_chain", "test_cuda_fields"}
     if SIMULATED
-    else {"test_gate", "test_tensor", "test_launches", "test_cuda_fields"}
+    else {"test_gate", "test_tensor", "test_launches", "test_cuda_fields", "test_races"}
 )
 # Of the files that neither way goes through, the first case of every test that is not `long` itself, in
 # the simulator, which compiles nothing: a test that no longer fits the code is seen here, before a GPU is

@@ -21,7 +21,7 @@ MULTIPROCESSORS = 132
 class Emulator:
     """A heap, and counts of what was asked of the driver: launches, copies, allocations.
 
-    order: as of `Machine`.
+    order: as of `Machine`; it may be changed between launches.
     """
 
     def __init__(self, order="lockstep"):
@@ -74,6 +74,7 @@ class Emulator:
         values = [getattr(value, "value", value) for value in arguments]
         grid, block = _three(config.grid), _three(config.block)
         assert (*block[1:], grid[2]) == (1, 1, 1), "the emulator knows blocks of one dimension"
+        kernel.order = self.order
         kernel.launch(grid[:2], block[0], values, config.shmem_size)
 
 
