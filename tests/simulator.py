@@ -12,12 +12,15 @@ import threading
 
 import numpy as np
 
+_ORDER = random.Random(0)
+
 
 class _Block:
     """Who may run: those that have not yet come to the next barrier, one by one."""
 
     def __init__(self, threads):
         self.ready, self.arrived = list(threads), []
+        _ORDER.shuffle(self.ready)
         self.failed, self.done = None, threading.Lock()
         self.done.acquire()
 
@@ -27,9 +30,6 @@ class _Block:
             self.ready, self.arrived = self.arrived, []
             _ORDER.shuffle(self.ready)
         (self.ready.pop().turn if self.ready else self.done).release()
-
-
-_ORDER = random.Random(0)
 
 
 def _run(manager, grid_point, *arguments):
@@ -42,8 +42,8 @@ def _run(manager, grid_point, *arguments):
         try:
             if block.failed is None:
                 manager._f(*arguments)
-        except BaseException:
-            block.failed = block.failed or thread
+        except BaseException as error:
+            block.failed = block.failed or error
             raise
         finally:
             block.hand_over()
@@ -62,8 +62,7 @@ def _run(manager, grid_point, *arguments):
     for thread in threads:
         thread.join()
     if block.failed is not None:
-        error, traceback = block.failed.exception
-        raise error.with_traceback(traceback)
+        raise block.failed
 
 
 def _syncthreads(thread):

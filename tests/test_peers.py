@@ -24,6 +24,7 @@ ON_CPU = [name for name, module in peers.known().items() if "cpu" in module.DEVI
 QUICK = [name for name in ON_CPU if name != "torch_compiled"]
 SMALL = {
     "gibbs": {"chains": 200, "sweeps": 3},
+    "restore": {"rows": 200, "sweeps": 30},
     "ising": {"side": 8, "chains": 200, "sweeps": 3},
     "pseudolikelihood": {"rows": 7},
     "ratio_matching": {"rows": 7},
@@ -154,8 +155,42 @@ def test_a_torus_that_is_none_is_one_sentence(settings, words):
     assert words in complaint(JOBS["ising"], **settings)
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("evidence ignored", "a pixel that is known was drawn"),
+        ("known the wrong way round", "a pixel that is known was drawn"),
+        ("no bias of the hidden units", "times as far apart"),
+        ("the first half counts too", "times as far apart"),
+        ("lost", "no probability"),
+    ],
+)
+def test_an_imputation_that_is_wrong_is_seen(monkeypatch, fault, words):
+    one, config = peer("numpy"), JOBS["restore"](**SMALL["restore"])
+    given = config.load("", "", 31, 17)
+    right = peers.known()["numpy"].JOBS["restore"]
+
+    def wrong(place, model, v, evidence, sweeps):
+        if fault == "evidence ignored":
+            evidence = np.zeros_like(evidence)
+        if fault == "known the wrong way round":
+            evidence = -evidence
+        if fault == "no bias of the hidden units":
+            model = replace(model, c=np.zeros_like(model.c))
+        made = right(place, model, v, evidence, sweeps)
+        if fault == "the first half counts too":  # where they start, which base rates alone decide
+            return made._replace(result=lambda: {"means": (made.result()["means"] + v) / 2})
+        if fault == "lost":
+            return made._replace(result=lambda: {"means": np.full(v.shape, np.nan)})
+        return made
+
+    monkeypatch.setitem(peers.known()["numpy"].JOBS, "restore", wrong)
+    with pytest.raises(Red, match=words):
+        config.check_peer(one, given)
+
+
 @pytest.mark.parametrize("name", ["torch_eager", "jax"])
-@pytest.mark.parametrize("job", ["gibbs", "ising"])
+@pytest.mark.parametrize("job", ["gibbs", "restore", "ising"])
 def test_a_peer_in_bfloat16_samples(name, job):
     one, config = peer(name, Place("cpu", "bfloat16")), JOBS[job](**SMALL[job])
     given = config.load("", "", 31, 17)

@@ -123,7 +123,7 @@ def test_long_walks_are_those_of_the_reference(name, family):
     model, evidence = MODELS[family], np.concatenate([*EVIDENCE.values()])
     key, start = Key(5, Stream.SAMPLES, step=9, chain=2), np.repeat(ROW, len(evidence), axis=0)
     wanted, found = (
-        k.posterior(k.put(model), k.put_rows(start), evidence, 150, 70, key)
+        k.get_rows(k.posterior(k.put(model), k.put_rows(start), k.put_evidence(evidence), 150, 70, key))
         for k in (backend("reference"), backend(name))
     )
     np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6)
@@ -134,18 +134,34 @@ def test_long_walks_are_those_of_the_reference(name, family):
 def test_a_walk_of_nobody_and_mistakes(name, family):
     k, key = backend(name), Key(0, 0)
     handle, v = k.put(MODELS[family]), k.put_rows(ROW)
-    nobody = k.posterior(handle, k.put_rows(ROW[:0]), np.zeros((0, 5)), 2, 1, key)
-    assert nobody.shape == (0, 5)
-    flat = np.zeros((1, 5))
+    nobody = k.posterior(handle, k.put_rows(ROW[:0]), k.put_evidence(np.zeros((0, 5))), 2, 1, key)
+    assert k.get_rows(nobody).shape == (0, 5)
+    flat = k.put_evidence(np.zeros((1, 5)))
     for given, words in (
         ((v, flat, 2, 2), "of 2 sweeps 2 cannot be left out"),
         ((v, flat, 2, -1), "of 2 sweeps -1"),
-        ((v, np.zeros((2, 5)), 2, 1), "numbers [1, 5]"),
-        ((v, np.full((1, 5), np.nan), 2, 1), "numbers [1, 5]"),
+        ((v, k.put_evidence(np.zeros((2, 5))), 2, 1), "must be [1, 5], one a unit, not [2, 5]"),
         ((k.put_rows(ROW / 2), flat, 2, 1), "0 and 1 only"),
-        ((k.put_rows(ROW[:, :4]), flat[:, :4], 2, 1), "[rows, 5]"),
+        ((k.put_rows(np.ascontiguousarray(ROW[:, :4])), flat, 2, 1), "[rows, 5]"),
     ):
         assert words in complaint(k.posterior, handle, *given, key)
+    assert "numbers [rows, units]" in complaint(k.put_evidence, np.full((1, 5), np.nan))
+    assert "numbers [rows, units]" in complaint(k.put_evidence, np.zeros(5))
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+@pytest.mark.parametrize(("bias", "weight"), [(-50.0, 60.0), (50.0, -60.0), (50.0, 60.0)])
+def test_a_child_that_is_all_but_sure_tells_of_its_parent(name, bias, weight):
+    """Its sigmoid is smaller than any share that a mean tells, and its weight makes it large."""
+    W = np.zeros((2, 2))
+    W[0, 1] = weight
+    model, evidence = BayesNet(W, np.array([5.0, bias])), np.array([[0.0, 0.0], [0.0, np.inf]])
+    start, key = np.zeros((2, 2), np.uint8), Key(1, Stream.SAMPLES)
+    wanted, found = (
+        k.get_rows(k.posterior(k.put(model), k.put_rows(start), k.put_evidence(evidence), 1, 0, key))
+        for k in (backend("reference"), backend(name))
+    )
+    np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4, atol=2**-59)
 
 
 def test_weights_that_no_flip_can_be_reckoned_with():
@@ -154,7 +170,14 @@ def test_weights_that_no_flip_can_be_reckoned_with():
     W[0, 4] = 90.0
     k = backend("cpu")
     with pytest.raises(NotFinite, match="beyond"):
-        k.posterior(k.put(BayesNet(W, _BIASES)), k.put_rows(ROW), np.zeros((1, 5)), 2, 1, Key(0, 0))
+        k.posterior(
+            k.put(BayesNet(W, _BIASES)),
+            k.put_rows(ROW),
+            k.put_evidence(np.zeros((1, 5))),
+            2,
+            1,
+            Key(0, 0),
+        )
 
 
 @pytest.mark.parametrize("name", BACKENDS)

@@ -1,5 +1,6 @@
 """What trained models restore: what a suite may ask for, rows of train and deep, the page's part."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from test_deep_task import DBM, DBN
 import ebmbench
 from ebmbench.evaluation import damage, restoration
 from ebmbench.evaluation.mixture import Mixture, fitted
-from ebmbench.harness import restoring, table
+from ebmbench.harness import restoring, spec, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import train
@@ -63,6 +64,40 @@ def test_what_cannot_be_asked_is_one_sentence(given, words):
     assert "\n" not in said
 
 
+def test_nothing_is_asked_twice():
+    said = complaint(restoring.asked, [{"flip": 0.1}, {"half": "left"}, {"flip": 0.1, "rows": 1000}])
+    assert said == "restore asks twice for 10 % flipped"
+    assert len(restoring.asked([{"flip": 0.1}, {"flip": 0.1, "rows": 10}])) == 2
+
+
+@pytest.mark.parametrize("given", ["3", "{ flip = 0.1 }", "[3]", '["flip"]'])
+def test_a_suite_that_asks_for_what_is_no_table(tmp_path, given):
+    file = tmp_path / "s.toml"
+    file.write_text(
+        'title = "x"\n[[train]]\ndataset = "digits"\nbackend = "cpu"\n'
+        f'estimator = {{ name = "cd", k = 1 }}\nrestore = {given}\n'
+    )
+    assert "restore" in complaint(spec.load, str(file))
+
+
+@pytest.mark.parametrize("make", [CASE, DBM])
+def test_damage_that_cannot_be_done_is_told_before_the_training(tmp_path, make):
+    """A line of pixels has no lower half."""
+    case = replace(make, dataset="labelled_shifter", restore=[{"half": "lower"}])
+    (row,) = harness.run(Suite("tiny", "Tiny", True, (case,)), tmp_path)
+    assert row["status"] == "failed"
+    assert "pictures of 1x19 have no lower half" in row["reason"]
+    assert "train_s" not in row
+
+
+def test_weights_too_large_cost_an_entry_and_not_the_case():
+    data, k = ebmbench.load_dataset("bars_and_stripes"), ebmbench.load_backend("cpu")
+    net = ebmbench.BayesNet(np.triu(np.full((16, 16), 90.0), 1), np.zeros(16))
+    entries, pictures = restoring.restored(k, net, data, restoring.tasks(data, ASKED, 0), 0)
+    assert ["beyond" in one["reason"] for one in entries] == [True] * 3
+    assert pictures == {}
+
+
 def test_models_that_cannot_be_asked():
     gaussian = {"visible": "gaussian", "evaluate": "ais", "dataset": "digits"}
     for make, words in (
@@ -94,7 +129,7 @@ def test_rows_say_what_the_model_restores(results):
     first, second, third = row["restored"]
     assert [one["damage"] for one in row["restored"]] == [
         "10 % flipped",
-        "50 % missing",
+        "50 % missing, 20 sweeps, 9 rows",
         "lower half missing",
     ]
     assert [one["rows"] for one in row["restored"]] == [30, 9, 30]
@@ -109,9 +144,10 @@ def test_rows_say_what_the_model_restores(results):
         ebmbench.load_backend("cpu"), model, damaged, base_rates(data.train, ""), 20, seed=0
     )
     assert second["model_wrong"] == pytest.approx(found.model.wrong)
-    assert second["fewer"] == pytest.approx(found.fewer)
+    assert second["fewer_than_base_rates"] == pytest.approx(found.fewer)
     mixture = fitted(data.train).posterior_means(damaged.evidence)
     assert second["mixture_wrong"] == ((mixture > 0.5) != damaged.rows)[damaged.counted].mean()
+    assert second["fewer_than_mixture"] == pytest.approx(second["mixture_wrong"] - found.model.wrong)
 
 
 def test_a_trained_rbm_restores_bars_and_stripes(results):
@@ -148,6 +184,20 @@ def test_a_page_without_pictures(results, tmp_path):
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert "restoration-1-bars-and-stripes.svg" in figures
     assert not any(name.startswith("restored") for name in figures)
+
+
+def test_seeds_that_were_asked_for_different_damage(results, tmp_path):
+    """As after a change of the suite in between: each damage by the seeds that know it."""
+    folder, _ = results
+    lines = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    lost = {"damage": "10 % flipped", "reason": "too large"}
+    lines[1]["restored"] = [*lines[1]["restored"][2:], lost]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("curves.jsonl", "machine.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    page.write_page(tmp_path)
+    table_of = (tmp_path / "report.html").read_text().split('id="restoration"')[1]
+    assert table_of.count("lower half missing") >= 3
 
 
 def test_nothing_is_asked_and_nothing_is_said(tmp_path):

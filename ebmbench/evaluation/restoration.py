@@ -107,15 +107,14 @@ def restore(
         found.append(posterior_means(k, whole, here, bias, sweeps, key)[:, : model.n_visible])
         finished(len(here))
     probability = np.concatenate(found)
-    alone, counts = expit(base.bias + evidence), counted.sum(axis=1)
-    by_model, by_base = (_wrong(p, rows, counted) for p in (probability, alone))
+    alone = expit(base.bias + evidence)
     return Restored(
         probability,
         score(probability, damaged),
         score(alone, damaged),
-        *_share(by_base - by_model, counts),
+        *fewer(probability, alone, damaged),
         None if np.isnan(seen[counted]).any() else float((seen != rows)[counted].mean()),
-        int(counts.sum()),
+        int(counted.sum()),
     )
 
 
@@ -124,6 +123,16 @@ def score(probability: np.ndarray, damaged: Damaged) -> Score:
     rows, _, _, counted = damaged
     wrong = _share(_wrong(probability, rows, counted), counted.sum(axis=1))
     return Score(*wrong, _nats(probability, rows, counted))
+
+
+def fewer(probability: np.ndarray, others: np.ndarray, damaged: Damaged) -> tuple[float, float | None]:
+    """By how much the share of wrong bits is below that of others' probabilities, and its standard error.
+
+    Over rows, each against itself; None of a single row.
+    """
+    rows, _, _, counted = damaged
+    by_us, by_them = (_wrong(p, rows, counted) for p in (probability, others))
+    return _share(by_them - by_us, counted.sum(axis=1))
 
 
 def _wrong(p: np.ndarray, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:

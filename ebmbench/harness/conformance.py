@@ -13,6 +13,7 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
+from scipy import stats
 
 from ebmbench.errors import Unavailable
 from ebmbench.harness.gate import Red
@@ -113,6 +114,20 @@ def _reference(job: str, model: RBM, rows: bytes) -> dict[str, np.ndarray]:
     v = np.frombuffer(rows, np.uint8).reshape(-1, model.n_visible)
     phases, value = getattr(k, job)(handle, k.put_rows(v))
     return {"value": np.asarray(value), **k.get_tree(handle, phases.gradient)}
+
+
+def check_means_of_chains(what: str, one: np.ndarray, other: np.ndarray, precision: str) -> None:
+    """Raise `Red` unless means [rows, units] of independent chains of both estimate the same ones.
+
+    What their differences sum to over rows is as good as normal, of each unit and of all together.
+    """
+    off = np.hstack([one - other, (one - other).mean(axis=1, keepdims=True)])
+    rows, checks = off.shape
+    apart = stats.t.isf(_FALSE_ALARM / 2 / checks, rows - 1)
+    allowed = apart * off.std(axis=0, ddof=1) / np.sqrt(rows) + _ROUNDING[precision]
+    worst = float((np.abs(off.mean(axis=0)) / allowed).max())
+    if not worst <= 1.0:
+        raise Red(f"{what}: means of a unit are {worst:.1f} times as far apart as is allowed")
 
 
 def check_log_z(what: str, one: tuple[float, float], other: tuple[float, float]) -> None:

@@ -25,7 +25,8 @@ def posterior(k: Backend, model: Handle, v: Rows) -> list:
     known = np.where(rows == 1, np.inf, -np.inf)
     third = 3.0 * uniforms(key._replace(stream=1), *rows.shape)
     evidence = np.where(third < 1.0, hints, np.where(third < 2.0, known, 0.0))
-    return [k.posterior(model, v, evidence, 4, 2, _KEY), k.get_rows(v)]
+    found = k.posterior(model, v, k.put_evidence(evidence), 4, 2, _KEY)
+    return [k.get_rows(found), k.get_rows(v)]
 
 
 class BinaryJobs:

@@ -40,7 +40,7 @@ class Ways(NamedTuple):
     settings: dict[str, Any]
     resolve: bool
     samples: int
-    restored: list[restoring.Asked]
+    restored: list[restoring.Task]
     seed: int
 
 

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmbench.datasets import Dataset
+from ebmbench.errors import NotFinite
 from ebmbench.evaluation import damage, restoration
+from ebmbench.evaluation.damage import Damaged
 from ebmbench.evaluation.samples import picture_shape
 from ebmbench.harness import judge
 from ebmbench.kernels.api import Backend
 from ebmbench.options import require
 from ebmbench.partition import base_rates
 
-_SWEEPS, _ROWS = 200, 1000
+SWEEPS, ROWS = 200, 1000
 _SHOWN = 8  # rows that a picture shows
 
 
@@ -31,15 +33,29 @@ class Asked(NamedTuple):
 
     @property
     def label(self) -> str:
-        """In words."""
-        if self.way == "half":
-            return f"{self.amount} half missing"
-        return f"{100 * float(self.amount):g} % {'flipped' if self.way == 'flip' else 'missing'}"
+        """In words, with what is not as usual."""
+        kind = {"flip": "flipped", "missing": "missing"}
+        found = f"{self.amount} half missing"
+        if self.way in kind:
+            found = f"{100 * float(self.amount):g} % {kind[self.way]}"
+        found += "" if self.sweeps == SWEEPS else f", {self.sweeps} sweeps"
+        return found + ("" if self.rows == ROWS else f", {self.rows} rows")
+
+
+class Task(NamedTuple):
+    """What is asked, and the damaged rows."""
+
+    asked: Asked
+    damaged: Damaged
 
 
 def asked(tables: list[Any]) -> list[Asked]:
-    """What a suite asks for, checked; `UserError` for what nobody can."""
-    return [_one(table) for table in tables]
+    """What a suite asks for, checked; `UserError` for what nobody can, and for what is asked twice."""
+    found = [_one(table) for table in tables]
+    labels = [one.label for one in found]
+    twice = [label for label in labels if labels.count(label) > 1]
+    require(not twice, f"restore asks twice for {twice[0] if twice else ''}")
+    return found
 
 
 def _one(table: Any) -> Asked:
@@ -53,10 +69,8 @@ def _one(table: Any) -> Asked:
     require(not strange, f"what is to be restored has no setting {', '.join(strange)}; write {example}")
     for name in ("sweeps", "rows"):
         value = table.get(name, 2)
-        require(
-            type(value) is int and value >= 2,
-            f"{name} of a restoration must be at least 2, not {value!r}",
-        )
+        right = type(value) is int and value >= 2
+        require(right, f"{name} of a restoration must be at least 2, but are {value!r}")
     way = next(way for way in damage.WAYS if way in table)
     amount = table[way]
     if way == "half":
@@ -65,35 +79,58 @@ def _one(table: Any) -> Asked:
         most = 0.5 if way == "flip" else 1.0
         number = type(amount) in (int, float) and 0.0 < amount <= most
         require(number, f"{way} must be above 0 and at most {most:g}, but is {amount!r}")
-    return Asked(way, amount, table.get("sweeps", _SWEEPS), table.get("rows", _ROWS))
+    return Asked(way, amount, table.get("sweeps", SWEEPS), table.get("rows", ROWS))
+
+
+def tasks(data: Dataset, tables: list[Any], seed: int) -> list[Task]:
+    """The damage done to the first test rows; `UserError` where these rows cannot be damaged so."""
+    shape = picture_shape(data.n_visible, data)
+    wanted = asked(tables)
+    rows = (data.test[: one.rows] for one in wanted)
+    return [
+        Task(one, damage.damaged(some, one.way, one.amount, shape, seed))
+        for one, some in zip(wanted, rows, strict=True)
+    ]
 
 
 def restored(
-    k: Backend, model: Any, data: Dataset, wanted: list[Asked], seed: int
+    k: Backend, model: Any, data: Dataset, wanted: list[Task], seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """An entry each, and arrays of the first rows, as they were, damaged and restored, by their names.
 
     An entry has the fields of `restoration.Score`, of the model, of base rates and of the exact posterior
-    of a mixture of Bernoullis, and the seconds that the chains took. In a picture's rows NaN is missing.
+    of a mixture of Bernoullis, by how much the model's share of wrong bits is below either, and the
+    seconds that the chains took; or the reason why there is none. In a picture's rows NaN is missing.
     """
     if not wanted:
         return [], {}
-    shape, mixture = picture_shape(data.n_visible, data), judge.mixture_of(data.name)
-    base = base_rates(data.train, f"train split of {data.name}")
+    base, mixture = base_rates(data.train, f"train split of {data.name}"), judge.mixture_of(data.name)
     entries, pictures = [], {}
-    for number, one in enumerate(wanted):
-        damaged = damage.damaged(data.test[: one.rows], one.way, one.amount, shape, seed)
+    for number, (one, damaged) in enumerate(wanted):
+        entry = {"damage": one.label, "rows": len(damaged.rows), "sweeps": one.sweeps, "backend": k.name}
+        entries.append(entry)
         started = perf_counter()
-        found = restoration.restore(k, model, damaged, base, one.sweeps, seed)
-        seconds = perf_counter() - started
-        scores = {"model": found.model, "base_rates": found.base_rates}
-        scores["mixture"] = restoration.score(mixture.posterior_means(damaged.evidence), damaged)
-        entries.append(
-            {"damage": one.label, "rows": len(damaged.rows), "sweeps": one.sweeps}
-            | {f"{who}_{what}": v for who, score in scores.items() for what, v in score._asdict().items()}
-            | {"fewer": found.fewer, "fewer_std_error": found.fewer_std_error, "gain": found.gain}
-            | {"damaged": found.damaged, "counted": found.n_counted, "seconds": seconds}
-        )
+        try:
+            found = restoration.restore(k, model, damaged, base, one.sweeps, seed)
+        except NotFinite as error:
+            entry |= {"reason": str(error)}
+            continue
+        entry |= {"seconds": perf_counter() - started, "damaged": found.damaged}
+        others = mixture.posterior_means(damaged.evidence)
+        scores = {
+            "model": found.model,
+            "base_rates": found.base_rates,
+            "mixture": restoration.score(others, damaged),
+        }
+        for who, score in scores.items():
+            entry |= {f"{who}_{what}": value for what, value in score._asdict().items()}
+        entry |= {"counted": found.n_counted, "gain": found.gain}
+        below = {
+            "base_rates": (found.fewer, found.fewer_std_error),
+            "mixture": restoration.fewer(found.probability, others, damaged),
+        }
+        for who, (fewer, std_error) in below.items():
+            entry |= {f"fewer_than_{who}": fewer, f"fewer_than_{who}_std_error": std_error}
         triple = (damaged.rows, damaged.seen, found.probability)
         pictures[f"restored_{number}"] = np.stack([part[:_SHOWN] for part in triple]).astype(np.float32)
     return entries, pictures

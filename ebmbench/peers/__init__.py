@@ -4,6 +4,11 @@ A file has NAME; PACKAGE, what must be installed; DEVICES, of `cpu` and `cuda`; 
 and `bfloat16`; and JOBS, functions by name that return a `Work`:
 
     gibbs(place, model, v, sweeps)             a piece is `sweeps` sweeps from where the chains stand
+    restore(place, model, v, evidence, sweeps) a piece is `sweeps` sweeps of chains from the rows v in
+                                               which evidence, [rows, n_visible] and infinite of units
+                                               that are known, adds to the visible units' log odds, and
+                                               the mean of what v is drawn at over all but the first
+                                               sweeps // 2 of them
     pseudolikelihood(place, model, v)          a piece is value and gradient of the rows v
     ratio_matching(place, model, v)            likewise, of the negative loss
     ais(place, model, bias, betas, chains)     a piece is one annealing from independent units of these
@@ -88,7 +93,8 @@ class Work(NamedTuple):
     """A job that is ready.
 
     run(): one piece of it, which need not have ended when this returns; wait(): until it has; result():
-    host arrays of the last piece by name, in float64: v and h of gibbs, v of ising; log_weights of ais,
+    host arrays of the last piece by name, in float64: v and h of gibbs, v of ising; means of restore,
+    [rows, n_visible]; log_weights of ais,
     the base's log Z left out; value and W, b, c of a gradient; score of a score; of sml and cd W, b, c
     of the updated model, the last batch and, where they are known, the chains' v and the h it was drawn
     from; of mlp and gan the updated parameters by name, the last batch and its targets, one where the

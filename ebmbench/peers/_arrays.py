@@ -24,6 +24,7 @@ def jobs(package: str, wait: Callable[[], Any], host: Callable[[Array], np.ndarr
         return lambda _, *given: build(importlib.import_module(package), wait, host, *given)
 
     found: dict[str, Any] = {"gibbs": gibbs, "ising": ising, "ais": ais, "sml": sml, "cd": cd, "mlp": mlp}
+    found["restore"] = restore
     found |= {name: partial(flips, objective=name) for name in _OBJECTIVES}
     return {name: job(build) for name, build in found.items()}
 
@@ -60,6 +61,27 @@ def gibbs(xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, sweeps: int)
             chains["v"] = _draw(xp, random, chains["h"] @ W.T + b)
 
     return Work(run, wait, lambda: _hosted(host, **chains))
+
+
+def restore(
+    xp: Any, wait: Any, host: Any, model: RBM, v: np.ndarray, evidence: np.ndarray, sweeps: int
+) -> Work:  # fmt: skip
+    """See the package."""
+    W, b, c = _on_device(xp, model)
+    start, known = xp.asarray(v, xp.float32), xp.asarray(evidence, xp.float32)
+    random = xp.random.default_rng(0)
+    last: dict[str, Array] = {}
+
+    def run() -> None:
+        now, total = start, xp.zeros_like(known)
+        for sweep in range(sweeps):
+            p = _sigmoid(xp, _draw(xp, random, now @ W + c) @ W.T + b + known)
+            now = (random.random(p.shape, dtype=xp.float32) < p).astype(xp.float32)
+            if sweep >= sweeps // 2:
+                total += p
+        last["means"] = total / (sweeps - sweeps // 2)
+
+    return Work(run, wait, lambda: _hosted(host, **last))
 
 
 def ising(

@@ -10,7 +10,7 @@ from ebmbench.peers._torch import Prepare, threaded
 def jobs(prepare: Prepare) -> dict[str, Any]:
     """The jobs by name."""
     rbm = _torch_rbm
-    found: dict[str, Any] = {"gibbs": rbm.gibbs, "sml": rbm.sml, "cd": rbm.cd}
+    found: dict[str, Any] = {"gibbs": rbm.gibbs, "restore": rbm.restore, "sml": rbm.sml, "cd": rbm.cd}
     found |= {name: partial(rbm.flips, objective=name) for name in ("pseudolikelihood", "ratio_matching")}
     found |= {"ising": _torch_ising.ising}
     found |= {"mlp": _torch_layers.mlp, "gan": _torch_layers.gan}

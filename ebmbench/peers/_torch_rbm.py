@@ -44,6 +44,41 @@ def gibbs(prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, sweeps: 
     return work(place, run, lambda: {"v": v, "h": h})
 
 
+def restore(
+    prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, evidence: np.ndarray, sweeps: int
+) -> Work:  # fmt: skip
+    """See the package."""
+    torch = package()
+    with torch.no_grad():
+        torch.manual_seed(0)
+        W, b, c = _model(place, model)
+        bias = b + tensor(place, evidence)
+        start = tensor(place, rows)
+        v, total = start.clone(), torch.zeros(start.shape, device=start.device)
+        h = v.new_empty(len(v), model.n_hidden)
+        p_v, p_h = torch.empty_like(v), torch.empty_like(h)
+
+        def sweep() -> None:
+            draw(torch, h, p_h, c, v, W)
+            draw(torch, v, p_v, bias, h, W.T)
+
+        def counted() -> None:
+            sweep()
+            total.add_(p_v)
+
+        first = sweeps // 2
+        warming, counting = prepare(torch, sweep, first), prepare(torch, counted, sweeps - first)
+
+        @torch.no_grad()
+        def run() -> None:
+            v.copy_(start)
+            total.zero_()
+            warming()
+            counting()
+
+    return work(place, run, lambda: {"means": total / (sweeps - first)})
+
+
 def sml(
     prepare: Prepare, place: Place, model: RBM, rows: np.ndarray, chains: np.ndarray, batch: int,
     updates: int, rate: float, momentum: float,

@@ -92,6 +92,37 @@ def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int, rng: str) -> Wor
     return work(partial(advance, parameters), start, lambda s: {"v": s["v"], "h": s["h"]})
 
 
+def restore(
+    place: Place, model: RBM, v: np.ndarray, evidence: np.ndarray, sweeps: int, rng: str
+) -> Work:  # fmt: skip
+    """See the package."""
+    jax = importlib.import_module(PACKAGE)
+    W, b, c, start, known = _arrays(place, model.W, model.b, model.c, v, evidence)
+    draw, _ = _sampler()
+
+    @jax.jit
+    def advance(given: Any, state: Any) -> Any:
+        W, b, c, start, known = given
+        following, key = jax.random.split(state["key"])
+
+        def sweep(carried: Any, turn: Any) -> Any:
+            v, total = carried
+            weight, key = turn
+            first, second = jax.random.split(key)
+            x = draw(first, v @ W + c) @ W.T + b + known
+            total += weight * jax.nn.sigmoid(x).astype(total.dtype)
+            return (draw(second, x), total), None
+
+        counts = (jax.numpy.arange(sweeps) >= sweeps // 2).astype("float32")
+        begun = start, jax.numpy.zeros(start.shape, "float32")
+        keys = jax.random.split(key, sweeps)
+        (_, total), _ = jax.lax.scan(sweep, begun, (counts, keys))
+        return {"key": following, "means": total / (sweeps - sweeps // 2)}
+
+    begin = {"key": jax.random.key(0, impl=rng), "means": jax.numpy.zeros(start.shape)}
+    return work(partial(advance, (W, b, c, start, known)), begin, lambda s: {"means": s["means"]})
+
+
 def ising(
     place: Place, torus: tuple[int, int], weight: float, bias: float, v: np.ndarray, sweeps: int, rng: str
 ) -> Work:
@@ -233,4 +264,4 @@ def _train(
     return work(advance, start, shown)
 
 
-JOBS = {"gibbs": gibbs, "ising": ising, "ais": ais, "sml": sml, "cd": cd}
+JOBS = {"gibbs": gibbs, "restore": restore, "ising": ising, "ais": ais, "sml": sml, "cd": cd}

@@ -22,7 +22,7 @@ JOBS = [
     "ratio_matching (float)",
     *(f"{job} (undirected)" for job in ("gibbs", "temper", "anneal", "nce", "pseudolikelihood")),
     *(f"{job} (field)" for job in ("gibbs", "temper", "anneal")),
-    *(f"posterior ({label})" for label in ("directed", "undirected")),
+    *(f"posterior ({label})" for label in ("directed", "undirected", "field")),
 ]
 
 

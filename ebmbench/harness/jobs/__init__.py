@@ -10,12 +10,13 @@ from ebmbench.harness.jobs._flips import Pseudolikelihood, RatioMatching
 from ebmbench.harness.jobs._job import Cost, Job, Ours
 from ebmbench.harness.jobs._lattice import Ising
 from ebmbench.harness.jobs._layers import Classifier, Pair
+from ebmbench.harness.jobs._restoring import Restore
 from ebmbench.harness.jobs._sampling import Annealing, Gibbs
 from ebmbench.harness.jobs._training import CD, SML
 
 DEEP: dict[str, type[Own]] = {job.name: job for job in (Classifier, Stacked, Together, Pair)}
 JOBS: dict[str, type[Job]] = {
-    job.name: job for job in (Gibbs, Ising, Annealing, Pseudolikelihood, RatioMatching, SML, CD)
+    job.name: job for job in (Gibbs, Restore, Ising, Annealing, Pseudolikelihood, RatioMatching, SML, CD)
 }
 JOBS |= DEEP
 

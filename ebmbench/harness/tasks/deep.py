@@ -161,6 +161,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
     k, data, recipe = api.load(case.backend), case.data, case.recipe
     row |= {"n_visible": data.n_visible, "n_train": len(data.train), "n_test": len(data.test)}
+    damaged = restoring.tasks(data, case.restore, case.seed)
     gate.demand(judge.BACKEND)
     given = Given(k, data, case.batch_size, case.seed)
     row["compile_s"] += warm_up(k, partial(_advance, recipe.trials(given)))
@@ -170,7 +171,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         case.evaluation,
         case.resolve,
         case.samples,
-        restoring.asked(case.restore),
+        damaged,
         case.seed,
     )
     course = Course(given, ways, Looks(case.checkpoints, case.spacing, SAMPLES), case.timeout_s, curve)

@@ -220,6 +220,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "ceiling": data.ceiling if case.visible == "binary" else None,  # of a probability, not a density
         **judge.baselines_of(case.dataset, case.visible),
     }
+    damaged = restoring.tasks(data, case.restore, case.seed)
     model = case.start(data)
     gate.demand(judge.BACKEND, case.kinds)
     trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
@@ -249,9 +250,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     if case.resolve:
         row |= look.resolve(trained)
         row |= _worth(row)
-    row["restored"], pictures = restoring.restored(
-        look.k, trained, data, restoring.asked(case.restore), case.seed
-    )
+    row["restored"], pictures = restoring.restored(look.k, trained, data, damaged, case.seed)
     return {
         **to_arrays(trained),
         **pictures,

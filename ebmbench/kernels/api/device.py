@@ -14,6 +14,8 @@ from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, check_deviation, check_seed
 from ebmbench.scalar import LARGEST_PARAMETER
 
+# Log odds beside which whatever a model says is lost, and of which float32 holds sums.
+KNOWN = 1e30
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
 Rows = Any  # a two-dimensional array on the device
 Tree = dict[str, Any]
@@ -72,6 +74,15 @@ class Device:
     def put_rows(self, rows: np.ndarray) -> Rows:
         """Copy rows of finite numbers to the device: uint8 if all are 0 or 1, else float32."""
         return self.device["put_rows"](rows)
+
+    def put_evidence(self, evidence: np.ndarray) -> Rows:
+        """Copy log odds about units, [B, n] without NaN, to the device for `posterior`; +-inf: known."""
+        given = np.asarray(evidence, np.float64)
+        if given.ndim != 2 or np.isnan(given).any():
+            raise UserError(f"evidence must be numbers [rows, units], not {list(given.shape)} with a NaN")
+        # Compiled code has a version for each layout.
+        bounded = np.ascontiguousarray(np.clip(given, -KNOWN, KNOWN))
+        return self.device["put_evidence"](bounded)
 
     def get_rows(self, rows: Rows) -> np.ndarray:
         """Copy rows back to a NumPy array."""

@@ -11,9 +11,6 @@ from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.model import Model
 from ebmbench.randomness import Key, check_seed
 
-# Log odds beyond which whatever a model says is lost, and of which float32 holds sums and products.
-_KNOWN = 1e30
-
 
 class Annealed(NamedTuple):
     """Log importance weights, float64 [chains] on the host, and the chains' last v on the device."""
@@ -98,30 +95,29 @@ class Sampling(Device):
         return self._job("gibbs", model)(model, v, steps, key, beta)
 
     def posterior(
-        self, model: Handle, v: Rows, evidence: np.ndarray, sweeps: int, burn_in: int, key: Key
-    ) -> np.ndarray:
+        self, model: Handle, v: Rows, evidence: Rows, sweeps: int, burn_in: int, key: Key
+    ) -> Rows:
         """Mean probability at which visible units are drawn, given evidence about each of them.
 
-        Row r walks as in `gibbs` under the law p(v) prod_i e**(evidence_ri v_i): a unit is drawn at its
-        log odds given all others plus its evidence, float64 [B, n_visible], without NaN; +-inf where it
-        is known. The mean is over the sweeps but the first `burn_in`, of what each draw was made at,
-        float64 [B, n_visible] on the host. The given v, binary, stays as it is.
+        Row r walks as in `gibbs` under the law p(v) prod_i e**(e_ri v_i), e: of `put_evidence`, [B,
+        n_visible]: a unit is drawn at its log odds given all others plus its evidence. Returns the mean
+        over the sweeps but the first `burn_in` of what each draw was made at, [B, n_visible]; of a known
+        unit it is 0 or 1 within 2**-60. The given v, binary, stays as it is.
 
         A Bayesian network's unit 0, 1, ... is drawn given its parents, children and their parents, by
-        the uniform of its own in layer VISIBLE.
+        the uniform of its own in layer VISIBLE. Raises `NotFinite` where a weight of one is too large.
         """
         self._check(v, model.n_visible, "v")
         if not self.device["is_binary"](v):
             raise UserError("the rows that chains start from must hold 0 and 1 only")
-        given = np.asarray(evidence, np.float64)
-        if given.shape != tuple(v.shape) or np.isnan(given).any():
-            raise UserError(f"the evidence must be numbers {list(v.shape)}, one a unit of each row")
+        if tuple(evidence.shape) != tuple(v.shape):
+            raise UserError(
+                f"the evidence must be {list(v.shape)}, one a unit, not {list(evidence.shape)}"
+            )
         if not 0 <= burn_in < sweeps:
             raise UserError(f"of {sweeps} sweeps {burn_in} cannot be left out: some must count")
         check_seed(key.seed)
-        bounded = np.clip(given, -_KNOWN, _KNOWN)
-        found = self._job("posterior", model)(model, v, bounded, sweeps, burn_in, key)
-        return np.where(np.isinf(given), given > 0, found)
+        return self._job("posterior", model)(model, v, evidence, sweeps, burn_in, key)
 
     def temper(
         self, model: Handle, base: np.ndarray, betas: np.ndarray, v: Rows, steps: int, key: Key

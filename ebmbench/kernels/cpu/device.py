@@ -150,6 +150,7 @@ def put_tree(model: Model, tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
+    "put_evidence": lambda evidence: evidence.astype(np.float32),
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows.take(index[first : first + count], 0),
     "stack": lambda first, second: np.concatenate([first, second]),

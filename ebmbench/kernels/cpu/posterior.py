@@ -69,7 +69,7 @@ def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.nda
     total = np.zeros(v.shape)
     launch(
         _walks, work, model.W, transposed(model, down), down, up, model.b, model.c, model.n_hidden,
-        evidence.astype(np.float32), size, v.copy(), total, sweeps, burn_in, key.seed, int(key.stream),
+        evidence, size, v.copy(), total, sweeps, burn_in, key.seed, int(key.stream),
         np.uint64(key.step), key.chain,
     )  # fmt: skip
     return total / (sweeps - burn_in)

@@ -201,6 +201,7 @@ def describe() -> dict[str, Any]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": download,
+    "put_evidence": lambda evidence: upload(evidence, np.float32),
     "put_index": put_index,
     "take": take,
     "stack": stack,

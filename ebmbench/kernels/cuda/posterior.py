@@ -11,7 +11,7 @@ from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gibbs import sample_hidden
 from ebmbench.kernels.cuda.launch import kernel
-from ebmbench.kernels.cuda.memory import Array, download, empty, upload, zeros
+from ebmbench.kernels.cuda.memory import Array, empty, zeros
 from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.philox import four_uniforms
@@ -53,17 +53,26 @@ def add_evidence(x: Array, evidence: Array) -> None:
     _add(blocks(evidence.size, _add.threads), x, evidence)
 
 
-def mean(total: Array, counted: int) -> np.ndarray:
-    """What a job gives of so many sweeps' sums, on the host."""
-    return download(total) / counted
+@kernel("float64[:,::1], float64")
+def _scale(total, factor):
+    columns = at(total.shape[1])
+    for n in range(at(cuda.grid(1)), at(total.size), at(cuda.gridsize(1))):
+        total[n // columns, n % columns] *= factor
 
 
-def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:
+def mean(total: Array, counted: int) -> Array:
+    """What a job gives of so many sweeps' sums, in their place."""
+    if total.size:
+        _scale(blocks(total.size, _scale.threads), total, 1.0 / counted)
+    return total
+
+
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
     """See `Backend.posterior`."""
     total, now = zeros(v.shape, np.float64), v
     if not total.size:
-        return download(total)
-    known, x = upload(evidence.astype(np.float32)), empty((len(v), model.b.size))
+        return total
+    x = empty((len(v), model.b.size))
     threads = len(v) * -(-model.n_visible // 4)
     for t in range(sweeps):
         at_key = key.advance(t)
@@ -71,8 +80,8 @@ def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.nda
         layer(model.Wt, model.b, h, None, model.n_visible, x, LINEAR)
         now = empty(v.shape, np.uint8) if t == 0 else now  # the given rows stay
         _draw(
-            blocks(threads, _draw.threads), x, known, t >= burn_in, key.seed, int(key.stream) + VISIBLE,
-            at_key.step, key.chain, now, total,
+            blocks(threads, _draw.threads), x, evidence, t >= burn_in, key.seed,
+            int(key.stream) + VISIBLE, at_key.step, key.chain, now, total,
         )  # fmt: skip
     return mean(total, sweeps - burn_in)
 

@@ -48,6 +48,7 @@ def put_tree(model: Model, tree: dict) -> dict[str, np.ndarray]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "put_rows": put_rows,
     "get_rows": np.array,
+    "put_evidence": lambda evidence: evidence,
     "put_index": lambda index: index,
     "take": lambda rows, index, first, count: rows[index[first : first + count]],
     "stack": lambda first, second: np.concatenate([first, second]),

@@ -43,7 +43,7 @@ def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.nda
     """See `Backend.posterior`."""
     n = model.n_visible
     tiles = side_by_side(v, n)
-    given = side_by_side((model.b[:n] + evidence).astype(np.float32), n)
+    given = side_by_side(model.b[:n] + evidence, n)
     totals = np.zeros(tiles.shape)
     launch(
         _walks, 2 * sweeps * tiles.size, model.order, *model.joined, given, tiles, totals, sweeps,

@@ -19,7 +19,7 @@ from ebmbench.kernels.cpu.simd import STRIDE
 from ebmbench.kernels.cpu.statistics import padded_inputs
 from ebmbench.kernels.cpu.threads import group_size, launch
 from ebmbench.randomness import Key
-from ebmbench.scalar import probability
+from ebmbench.scalar import probability, sigmoid
 
 _ZERO = np.float32(0.0)
 _CERTAIN = np.float32(1e20)  # evidence beyond all that children may say
@@ -28,9 +28,12 @@ _TOGETHER = 16  # rows whose inputs and sigmoids, of 784 units, fit a core's cac
 
 @jit
 def _spread(x, on, off):
-    """On = sigmoid(x), off = sigmoid(-x), since 1 - on cancels where on is near 1."""
+    """On = sigmoid(x), off = sigmoid(-x), since 1 - on cancels where on is near 1.
+
+    As small as they come, since a weight may raise them by e**80.
+    """
     for j in range(x.size):
-        on[j], off[j] = probability(x[j]), probability(np.float32(-x[j]))
+        on[j], off[j] = sigmoid(x[j]), sigmoid(np.float32(-x[j]))
 
 
 @jit

@@ -3,11 +3,11 @@
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.device import floats
+from ebmbench.kernels.cuda.device import blocks, floats
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.field.gibbs import MOST, THREADS, listen
 from ebmbench.kernels.cuda.launch import kernel
-from ebmbench.kernels.cuda.memory import download, upload, zeros
+from ebmbench.kernels.cuda.memory import Array, empty, zeros
 from ebmbench.kernels.cuda.posterior import mean
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.philox import four_uniforms
@@ -47,11 +47,19 @@ def _walks(
             cuda.syncthreads()
 
 
-def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:
+@kernel("float32[::1], float32[:,::1], float32[:,::1]")
+def _with_bias(b, evidence, out):
+    columns = at(out.shape[1])
+    for n in range(at(cuda.grid(1)), at(out.size), at(cuda.gridsize(1))):
+        out[n // columns, n % columns] = b[n % columns] + evidence[n // columns, n % columns]
+
+
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
     """See `Backend.posterior`."""
     state, total = floats(v), zeros(v.shape, np.float64)
-    given = upload((download(model.b)[: model.n_visible] + evidence).astype(np.float32))
+    given = empty(v.shape)
     if state.size:
+        _with_bias(blocks(given.size, _with_bias.threads), model.b, evidence, given)
         _walks(
             len(v), model.order, model.classes, *model.joined, given, state, total, sweeps, burn_in,
             key.seed, int(key.stream), key.step, key.chain, threads=THREADS,

@@ -12,7 +12,7 @@ from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.device import floats, padded
 from ebmbench.kernels.cuda.graph.gibbs import inputs, log_odds, stretches, turn
 from ebmbench.kernels.cuda.launch import device, kernel
-from ebmbench.kernels.cuda.memory import empty, upload, zeros
+from ebmbench.kernels.cuda.memory import Array, empty, zeros
 from ebmbench.kernels.cuda.posterior import mean
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.randomness import VISIBLE, Key
@@ -54,14 +54,14 @@ def _walks(W, evidence, odds, state, x, total, first, last, burn_in, seed, strea
         cuda.syncthreads()
 
 
-def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
     """See `Backend.posterior`."""
     state, total = floats(v), zeros(v.shape, np.float64)
-    odds, known = empty((len(v), padded(model.n_visible))), upload(evidence.astype(np.float32))
+    odds = empty((len(v), padded(model.n_visible)))
     if state.size:
         for first, last in stretches(model, 0, sweeps):
             _walks(
-                len(v), model.W, known, odds, state, inputs(model, state), total, first, last, burn_in,
+                len(v), model.W, evidence, odds, state, inputs(model, state), total, first, last, burn_in,
                 key.seed, int(key.stream), key.step, key.chain,
             )  # fmt: skip
     return mean(total, sweeps - burn_in)

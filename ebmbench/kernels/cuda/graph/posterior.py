@@ -6,7 +6,7 @@ from numba import cuda
 from ebmbench.kernels.cuda.device import floats, padded
 from ebmbench.kernels.cuda.graph.gibbs import inputs, log_odds, stretches, turn
 from ebmbench.kernels.cuda.launch import kernel
-from ebmbench.kernels.cuda.memory import empty, upload, zeros
+from ebmbench.kernels.cuda.memory import Array, empty, zeros
 from ebmbench.kernels.cuda.posterior import add_evidence, mean
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.randomness import VISIBLE, Key
@@ -39,15 +39,14 @@ def _walks(W, odds, made, state, x, total, first, last, burn_in, seed, stream, s
         cuda.syncthreads()
 
 
-def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> np.ndarray:
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
     """See `Backend.posterior`."""
     state, total = floats(v), zeros(v.shape, np.float64)
     odds, made = (empty((len(v), padded(model.n_visible))) for _ in range(2))
-    known = upload(evidence.astype(np.float32))
     if state.size:
         for first, last in stretches(model, 0, sweeps):
             x = inputs(model, state)
-            add_evidence(x, known)
+            add_evidence(x, evidence)
             _walks(
                 len(v), model.W, odds, made, state, x, total, first, last, burn_in, key.seed,
                 int(key.stream), key.step, key.chain,
