@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.surface import SGD, Fit, Gated, Key, available, model_of, rows_of
+from benchmarks.surface import SGD, Fit, Gated, Key, available, graph_of, model_of, rows_of
 
 _BACKENDS = ["cpu", "cuda"]
 
@@ -61,6 +61,30 @@ class Primitives(Gated):
         self._repeat(
             lambda: self.k.temper(self.handle, self.bias, self.betas, self.ladders, 10, Key(0, 0))
         )
+
+
+class Posterior(Gated):
+    """Ten sweeps of 100 rows of 784 pixels, of which half are missing, by each kind of model."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
+    params = [_BACKENDS, ["rbm", "boltzmann_machine", "markov_field", "bayes_net"]]
+    param_names = ["backend", "model"]
+
+    def setup(self, backend, model):
+        self.k = available(backend)
+        if not hasattr(self.k, "posterior"):
+            raise NotImplementedError("this version restores by other means")
+        rows, rng = rows_of(100, 784), np.random.default_rng(2)
+        self.handle, self.rows = self.k.put(graph_of(model, 784)), self.k.put_rows(rows)
+        known = np.where(rows == 1, np.inf, -np.inf)
+        self.evidence = self.k.put_evidence(np.where(rng.random(rows.shape) < 0.5, 0.0, known))
+        self.time_10_sweeps(backend, model)
+
+    def time_10_sweeps(self, backend, model):
+        self.k.posterior(self.handle, self.rows, self.evidence, 10, 5, Key(0, 0))
+        self.k.synchronize()
 
 
 class Mnist(Gated):

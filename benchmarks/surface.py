@@ -29,6 +29,7 @@ __all__ = [
     "base_rates",
     "estimate_log_z",
     "find_estimator",
+    "graph_of",
     "initial_model",
     "load_dataset",
     "load_fixture",
@@ -72,6 +73,22 @@ def model_of(n_visible, n_hidden):
         rng.normal(-2.5, 1.0, n_visible),
         rng.normal(-1.5, 1.0, n_hidden),
     )
+
+
+def graph_of(kind, n):
+    """A model without hidden units, or an RBM of 500, whose units are on about 13 % of the time."""
+    if kind == "rbm":
+        return model_of(n, 500)
+    import ebmbench  # which names them since it has them
+
+    rng, side = np.random.default_rng(0), int(np.sqrt(n))
+    b = rng.normal(-2.5, 1.0, n)
+    if kind == "markov_field":
+        graph = ebmbench.lattice(side, side, reach=2.0)
+        return ebmbench.MarkovField(graph, rng.normal(0.0, 0.3, len(graph.edges)), b)
+    couplings = np.triu(rng.normal(0.0, 0.1, (n, n)), 1)
+    found = ebmbench.BayesNet if kind == "bayes_net" else ebmbench.BoltzmannMachine
+    return found(couplings, b)
 
 
 def rows_of(count, n_visible):
