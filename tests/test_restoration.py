@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from ebmbench.evaluation.damage import HALVES, Damaged, flipped, missing, withou
 from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
-from ebmbench.models import bayes_net, boltzmann, markov_field
+from ebmbench.models import bayes_net, boltzmann, elimination, markov_field
 from ebmbench.models import enumerate as enumeration
 from ebmbench.models import rbm as models
 from ebmbench.models.bayes_net import BayesNet
@@ -102,6 +103,21 @@ def test_means_are_those_of_the_posterior(name, family, kind):
     z = (found.mean(axis=0) - exact)[~known] / spread[~known]
     assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
     assert spread.max() < 0.01  # else anything would do
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_grid_restores_what_elimination_finds(name):
+    """2**48 states, of which nobody sums over all; z of 48 means over 600 chains of 200 sweeps."""
+    rng, graph = np.random.default_rng(3), lattice(6, 8)
+    model = ising(graph, 0.3 * rng.normal(size=len(graph.edges)) + 0.2)
+    evidence = rng.choice([0.0, 1.5, -1.5, 60.0, -60.0], 48, p=[0.4, 0.2, 0.2, 0.1, 0.1])
+    _, exact = elimination.moments(replace(model, b=model.b + evidence))
+    rows, key = np.repeat(evidence[None], 600, axis=0), Key(7, Stream.SAMPLES)
+    found = posterior_means(backend(name), model, rows, np.zeros(48), 200, key)
+    spread = found.std(axis=0, ddof=1) / np.sqrt(len(found)) + 1e-9
+    z = (found.mean(axis=0) - exact.v) / spread
+    assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 48)
+    assert spread.max() < 0.01
 
 
 @pytest.mark.parametrize("name", COMPUTED)
