@@ -11,6 +11,7 @@ import pytest
 from conftest import with_job
 
 from ebmbench.cli import main
+from ebmbench.cli.app import app
 from ebmbench.errors import DeviceError
 from ebmbench.kernels import api
 
@@ -421,3 +422,9 @@ def test_list_imports_nothing_slow_and_compiles_nothing():
     """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "LOADED [] 0 0 1"
+
+
+def test_paragraphs_of_help_are_one_line_each_which_the_terminal_wraps():
+    for command in app.registered_commands:
+        assert command.help.strip()
+        assert not any("\n" in paragraph for paragraph in command.help.split("\n\n"))

@@ -4,7 +4,9 @@ Exit status: 0 fine, 1 a case failed, 2 a mistake in what was given. The command
 need when they run, so that `--help` does not wait for a compiler.
 """
 
+import inspect
 import os
+import re
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -42,6 +44,12 @@ def options(
     """Benchmarks for energy-based models, with exact truth beside every timing."""
 
 
+def _flowing(text: str | None) -> str:
+    """A docstring's paragraphs as one line each, which the terminal wraps; indented lines stay."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(re.sub(r"\n(?! )", " ", one) for one in paragraphs)
+
+
 for command in (
     suites.run,
     train.train,
@@ -55,7 +63,7 @@ for command in (
     verify.verify,
 ):
     name = {"list_names": "list"}.get(command.__name__, command.__name__)
-    app.command(name=name)(command)
+    app.command(name=name, help=_flowing(command.__doc__))(command)
 
 
 def main() -> None:
