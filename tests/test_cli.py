@@ -295,7 +295,7 @@ MISTAKES = [
     ("evaluate model.npz --data good.npy --chains 1", "chains"),
     ("evaluate model.npz --data good.npy --seed -1", "seed"),
     ("sample nosuch.npz", "nosuch.npz"),
-    ("sample model.npz --count 0", "chains"),
+    ("sample model.npz --count 0", "samples"),
     ("sample model.npz --sweeps 0", "sweeps"),
     ("train --set k", "NAME=VALUE"),
     ("train --set k=two", "'two'"),

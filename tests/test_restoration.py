@@ -14,7 +14,7 @@ from scipy.special import logit, softmax
 
 from ebmbench.errors import NotFinite
 from ebmbench.evaluation import restoration, samples
-from ebmbench.evaluation.damage import HALVES, Damaged, flipped, missing, without_half
+from ebmbench.evaluation.damage import HALVES, Damaged, flipped, left_over, missing, without_half
 from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
@@ -290,6 +290,18 @@ def test_flipped_bits():
     np.testing.assert_array_equal(flipped(rows, 0.5, seed=3).evidence, 0.0)
 
 
+def test_base_rates_of_rows_given_know_nothing_of_what_is_lost(ebmbench, files):
+    """Of a single row all of which is missing nothing is left: its bits would have told all."""
+    np.save(files / "one.npy", np.load(files / "rows.npy")[:1])
+    _, out, _ = ebmbench(
+        *["restore", "model.npz", "--data", "one.npy", "--missing", "1", "--sweeps", "4", "--json"]
+    )
+    assert json.loads(out)["base_rates_nats"] == pytest.approx(np.log(0.5))
+    seen = np.array([[1, 0, np.nan], [np.nan, 0, np.nan], [0, 1, np.nan]])
+    left = left_over(Damaged(np.zeros((3, 3)), seen, np.zeros((3, 3)), np.isnan(seen)))
+    np.testing.assert_allclose(left, [[1, 0, 0.5], [0.5, 0, 0.5], [0, 1, 0.5]])
+
+
 def test_missing_units():
     rows = np.tile(ROW, (4000, 1))
     _, seen, evidence, counted = missing(rows, 0.3, seed=3)
@@ -330,7 +342,14 @@ def test_mistakes():
     assert "columns" in complaint(restore, k, random_rbm(4, 2), damaged, FLAT)
     assert "base rates [4]" in complaint(restore, k, RBM, damaged, BaseRates(np.zeros(4), "none"))
     assert "seed" in complaint(restore, k, RBM, damaged, FLAT, 10, -1)
-    assert "sweeps" in complaint(posterior_means, k, RBM, np.zeros((1, 5)), FLAT.bias, 1, Key(0, 0))
+    flat = np.zeros((1, 5))
+    assert "sweeps" in complaint(posterior_means, k, RBM, flat, FLAT.bias, 1, Key(0, 0))
+    assert "whole one" in complaint(posterior_means, k, RBM, flat, FLAT.bias, 2.5)
+    for evidence in (flat[:, :4], flat[0], np.full((1, 5), np.nan)):
+        assert "numbers [rows, 5]" in complaint(posterior_means, k, RBM, evidence, FLAT.bias)
+    for bias in (np.zeros(4), np.full(5, np.nan)):
+        assert "5 finite numbers" in complaint(posterior_means, k, RBM, flat, bias)
+    assert posterior_means(k, RBM, flat[:0], FLAT.bias).shape == (0, 5)
 
 
 @pytest.fixture
@@ -404,7 +423,7 @@ def test_one_row_and_no_gain_on_the_command_line(ebmbench, files):
     status, out, _ = ebmbench(*line.split())
     assert status == 0
     assert "inf" not in out
-    assert out.endswith("those of the rows given\nno gain beyond three standard errors\n")
+    assert out.endswith("those of what is left of the rows given\nno gain beyond three standard errors\n")
     _, out, _ = ebmbench(*line.split(), "--json")
     assert json.loads(out)["fewer_std_error"] is None
 
@@ -442,4 +461,4 @@ def test_other_models_say_that_they_do_not(ebmbench, files):
     save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
     status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
     assert status == 2
-    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not mlp" in err
+    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not by a mlp" in err

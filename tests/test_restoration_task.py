@@ -14,6 +14,7 @@ from ebmbench.evaluation import damage, restoration
 from ebmbench.evaluation.mixture import Mixture, fitted
 from ebmbench.harness import restoring, spec, table
 from ebmbench.harness import run as harness
+from ebmbench.harness.comparison import identity
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import train
 from ebmbench.models.kinds import from_arrays
@@ -198,6 +199,24 @@ def test_seeds_that_were_asked_for_different_damage(results, tmp_path):
     page.write_page(tmp_path)
     table_of = (tmp_path / "report.html").read_text().split('id="restoration"')[1]
     assert table_of.count("lower half missing") >= 3
+
+
+def test_cases_that_differ_in_what_they_restore_alone(tmp_path):
+    """The page has what both came to, and comparison takes them for one case."""
+    cases = (replace(CASE, restore=ASKED[:1]), replace(CASE, restore=ASKED[2:]))
+    harness.run(Suite("tiny", "Tiny", True, cases), tmp_path)
+    page.write_page(tmp_path)
+    part = (tmp_path / "report.html").read_text().split('id="restoration"')[1]
+    assert part.count("10 % flipped") >= 3
+    assert part.count("lower half missing") >= 3
+    first, second = table.load_table(tmp_path).rows.to_dict("records")
+    assert identity.key(first, across=False) == identity.key(second, across=False)
+
+
+def test_a_training_of_one_update(tmp_path):
+    case = replace(CASE, epochs=1, batch_size=100, checkpoints=1)
+    (row,) = harness.run(Suite("tiny", "Tiny", True, (case,)), tmp_path)
+    assert (row["status"], row["updates"]) == ("done", 1)
 
 
 def test_nothing_is_asked_and_nothing_is_said(tmp_path):

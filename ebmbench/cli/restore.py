@@ -68,8 +68,10 @@ def restore(
     rows, data_set = datasets.read_rows(data)
     shape = samples.picture_shape(source.n_visible, data_set)
     damaged = damage.damaged(rows, *ways[0], shape, seed)
-    trained = data_set.train if data_set else rows
-    base = base_rates(trained, f"the train split of {data_set.name}" if data_set else "the rows given")
+    if data_set:
+        base = base_rates(data_set.train, f"the train split of {data_set.name}")
+    else:  # of the very bits that are to be restored it must know nothing
+        base = base_rates(damage.left_over(damaged), "what is left of the rows given")
     restoration.check(source, damaged, base, sweeps, seed)
     with steps(len(rows), "checking the kernels") as shown:
         gate.demand(backend, computed_as(source))

@@ -89,8 +89,9 @@ def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     print_table(table)
     rows = len(found.probability)
     answer.print(f"of {found.n_counted:,} bits in {rows:,} rows; {facts['sweeps']} sweeps a row")
-    fewer = _per_cent(found.fewer, found.fewer_std_error)
-    answer.print(f"{fewer} % of the bits are gained over base rates, those of {facts['base']}")
+    amount, side = abs(found.fewer), "fewer" if found.fewer >= 0 else "more"
+    told = _per_cent(amount, found.fewer_std_error)
+    answer.print(f"{told} points {side} bits wrong than by base rates, those of {facts['base']}")
     if not found.gain:
         answer.print("no gain beyond three standard errors")
 

@@ -47,9 +47,12 @@ def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
     return _without(rows, lost)
 
 
-def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
-    """The upper, lower, left or right half of each picture is missing; a line in the middle stays."""
-    rows = check_rows(rows, binary=True)
+def without_half(rows: np.ndarray, half: str, shape: PictureShape | tuple[int, int]) -> Damaged:
+    """The upper, lower, left or right half of each picture is missing; a line in the middle stays.
+
+    shape: height and width, as a data set's `image_shape`, of rows that hold pictures line by line.
+    """
+    rows, shape = check_rows(rows, binary=True), PictureShape(*shape)
     size = f"{shape.height}x{shape.width}"
     fits = rows.shape[1] == shape.height * shape.width
     require(fits, f"rows of {rows.shape[1]} units are no pictures of {size}")
@@ -61,6 +64,14 @@ def without_half(rows: np.ndarray, half: str, shape: PictureShape) -> Damaged:
     view = lost if half in ("upper", "lower") else lost.T
     view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True
     return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape))
+
+
+def left_over(damaged: Damaged) -> np.ndarray:
+    """What is seen, [n_rows, n_visible]; a missing unit gets its column's mean, or 1/2 without one."""
+    seen = damaged.seen
+    known = ~np.isnan(seen)
+    total, count = np.where(known, seen, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.where(known, seen, np.where(count > 0, total / np.maximum(count, 1), 0.5))
 
 
 WAYS = ("flip", "missing", "half")

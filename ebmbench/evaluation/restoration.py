@@ -66,7 +66,7 @@ class Restored(NamedTuple):
 def check_restores(model: Any) -> None:
     """`UserError` for a model that has no Gibbs sampler of binary visible units."""
     kinds = ", ".join(kind.kind for kind in get_args(Restoring))
-    sentence = f"rows are restored by a model of one of the kinds {kinds}, not {model.kind}"
+    sentence = f"rows are restored by models of the kinds {kinds}, not by a {model.kind}"
     require(isinstance(model, Restoring), sentence)
 
 

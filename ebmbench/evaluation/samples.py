@@ -60,7 +60,9 @@ def draw(k: Backend, model: Any, count: int, sweeps: int = 1000, seed: int = 0) 
     Whatever the sweeps, a Bayesian network's rows are independent draws, and a GAN makes each, float32,
     of noise.
     """
-    require(sweeps >= 1, f"the number of sweeps must be at least 1, but is {sweeps}")
+    for name, value in (("sweeps", sweeps), ("samples", count)):
+        whole = isinstance(value, int | np.integer) and value >= 1
+        require(whole, f"the number of {name} must be a whole one of at least 1, but is {value}")
     check_kind(model)
     return _DRAWS[model.kind](k, model, count, sweeps, Key(seed, Stream.SAMPLES))
 

@@ -190,8 +190,23 @@ def _starting(rows: pd.DataFrame, prefix: str) -> list[str]:
 
 
 def _newest(rows: pd.DataFrame, same: list[str]) -> pd.DataFrame:
-    """The newest attempt of the rows that agree in these columns, in the table's order."""
-    return rows.sort_values("attempt").drop_duplicates(same, keep="last").sort_index()
+    """The newest attempt of the rows that agree in these columns, in the table's order.
+
+    What they restored, each of another kind of damage, it takes over: `restored` has dicts, each with
+    the `key` of its row and its `place` there.
+    """
+    rows = rows.sort_values("attempt")
+    newest = rows.drop_duplicates(same, keep="last")
+    if "restored" in rows:
+        alike = rows.groupby(same, sort=False, dropna=False).ngroup()
+        found: dict[int, dict[str, Any]] = {}
+        for group, key, entries in zip(alike, rows["key"], rows["restored"], strict=True):
+            for place, one in enumerate(entries if isinstance(entries, list) else []):
+                if isinstance(one, dict) and "damage" in one:
+                    found.setdefault(group, {})[one["damage"]] = {**one, "key": key, "place": place}
+        taken = [list(found.get(group, {}).values()) for group in alike[newest.index]]
+        newest = newest.assign(restored=pd.Series(taken, newest.index, dtype=object))
+    return newest.sort_index()
 
 
 def _labels(

@@ -66,9 +66,9 @@ def sections(trained: pd.DataFrame, deep: pd.DataFrame | None, looks: Looks, lef
         found.drawings.append(_drawing(f"restoration-{number_}-{slug(dataset)}", dataset, own, looks))
         found.drawings += _pictures(f"restored-{number_}-{slug(dataset)}", dataset, own, left)
         told += [_told(dataset, group) for group in _by_damage(own)]
-    columns = ["Data set", "Damage", "Model", "Trained on", "Bits wrong", "Below base rates, points"]
-    columns += ["Nats a bit", "Mixture", "Time a row"]
-    found.sheets = [Sheet("", columns, [*map(_row, entries)])]
+    columns = ["Data set", "Damage", "Model", "Bits wrong", "Below base rates, points", "Nats a bit"]
+    columns += ["Mixture", "Time a row"]
+    found.sheets = [Sheet("", columns, [_row(entry) for group in _groups(entries) for entry in group])]
     found.answer = Answer("Restoration", _headline(entries), told)
     found.method = [
         "Restoration: damage to test rows is drawn by the seed, and a bit is restored as what a Gibbs "
@@ -100,14 +100,8 @@ def _listed(value: Any) -> list[dict[str, Any]]:
 
 def _entry(names: tuple[Any, ...], damage: str, group: pd.DataFrame) -> Entry:
     dataset, label, backend = map(str, names)
-    seeds = pd.DataFrame(
-        [
-            {**one, "place": place, "key": key}
-            for key, case in zip(group["key"], group["restored"], strict=True)
-            for place, one in enumerate(case)
-            if one in _listed(case) and one["damage"] == damage
-        ]
-    )
+    entries = [one for case in group["restored"] for one in _listed(case) if one["damage"] == damage]
+    seeds = pd.DataFrame(entries)
     middle = seeds.median(numeric_only=True)
     best = seeds.iloc[int(np.argmin(seeds["model_wrong"].to_numpy()))]
     errors = {who: pd.to_numeric(seeds[f"fewer_than_{who}_std_error"]) for who in _YARDSTICKS}
@@ -131,25 +125,33 @@ def _by_damage(entries: list[Entry]) -> list[list[Entry]]:
     ]
 
 
-def _headline(entries: list[Entry]) -> str:
-    groups = [
+def _groups(entries: list[Entry]) -> list[list[Entry]]:
+    """Of each data set in turn, `_by_damage`."""
+    return [
         group
         for dataset in dict.fromkeys(entry.dataset for entry in entries)
         for group in _by_damage([entry for entry in entries if entry.dataset == dataset])
     ]
+
+
+def _headline(entries: list[Entry]) -> str:
+    groups = _groups(entries)
     ahead = sum(any(2 * entry.ahead > len(entry.wrong) for entry in group) for group in groups)
+    if not ahead:
+        return "No model restores more than the mixture of 10 by three standard errors"
     if len(groups) == 1:
         best = groups[0][0]
         return f"{best.label} restores best: {_percent(best.median)} of bits wrong, {best.damage}"
     return (
-        f"Some model restores more than the mixture of 10, by three standard errors, in {ahead} of "
-        f"{count(len(groups), 'damaged data set')}"
+        f"Some model restores more than the mixture of 10, by three standard errors, from {ahead} of "
+        f"{count(len(groups), 'kind')} of damage"
     )
 
 
 def _told(dataset: str, group: list[Entry]) -> str:
     best, last = group[0], group[-1]
-    worst = f", up to {_percent(last.median)} of {last.label}" if last is not best else ""
+    apart = _percent(last.median) != _percent(best.median)
+    worst = f", up to {_percent(last.median)} of {last.label}" if apart else ""
     return (
         f"{dataset}, {best.damage}: {_percent(best.median)} of the bits are wrong after {best.label}"
         f"{worst}; {_percent(best.mixture)} after the mixture of 10, "
@@ -170,12 +172,11 @@ def _row(entry: Entry) -> list[Cell]:
     n = len(entry.wrong)
     ends = f"[{_percent(min(entry.wrong))}, {_percent(max(entry.wrong))}]" if n > 1 else ""
     gain = f"± {significant(100.0 * entry.std_error)}" if np.isfinite(entry.std_error) else ""
-    gain += "" if 2 * entry.gains > n else ", no gain"
+    gain = ", ".join([gain] * bool(gain) + ["no gain"] * (2 * entry.gains <= n))
     return [
         Cell(entry.dataset),
         Cell(entry.damage),
-        Cell(entry.label),
-        Cell(entry.backend),
+        Cell(entry.label, note=f"trained on {entry.backend}"),
         _part(entry.median, ends),
         Cell(significant(100.0 * entry.fewer), entry.fewer, gain),
         rounded(entry.nats),

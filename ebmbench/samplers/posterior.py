@@ -10,17 +10,25 @@ import numpy as np
 from ebmbench.kernels.api import Backend
 from ebmbench.models.model import Model
 from ebmbench.options import require
-from ebmbench.randomness import Key, check_seed
+from ebmbench.randomness import Key, Stream, check_seed
 from ebmbench.samplers.gibbs import independent
+
+_KEY = Key(0, Stream.SAMPLES)
 
 
 def check_sweeps(sweeps: int) -> None:
     """`UserError` where there are not two halves of them."""
-    require(sweeps >= 2, f"the number of sweeps must be at least 2, but is {sweeps}")
+    whole = isinstance(sweeps, int | np.integer) and sweeps >= 2
+    require(whole, f"the number of sweeps must be a whole one of at least 2, but is {sweeps}")
 
 
 def posterior_means(
-    k: Backend, model: Model, evidence: np.ndarray, bias: np.ndarray, sweeps: int, key: Key
+    k: Backend,
+    model: Model,
+    evidence: np.ndarray,
+    bias: np.ndarray,
+    sweeps: int = 200,
+    key: Key = _KEY,
 ) -> np.ndarray:
     """p(v_i = 1 | evidence), float64 [B, n_visible], estimated by a chain for each row of the evidence.
 
@@ -32,6 +40,13 @@ def posterior_means(
     """
     check_sweeps(sweeps)
     check_seed(key.seed)
+    evidence, bias = np.asarray(evidence, np.float64), np.asarray(bias, np.float64)
+    n = model.n_visible
+    fits = evidence.ndim == 2 and evidence.shape[1] == n and not np.isnan(evidence).any()
+    require(fits, f"the evidence must be numbers [rows, {n}], infinite where a unit is known")
+    require(bias.shape == (n,) and np.isfinite(bias).all(), f"the bias must be {n} finite numbers")
+    if not len(evidence):
+        return np.empty((0, n))
     v = independent(k, model, len(evidence), key, bias + evidence)
     found = k.posterior(k.put(model), v, k.put_evidence(evidence), sweeps, sweeps // 2, key)
     return np.where(np.isinf(evidence), evidence > 0, k.get_rows(found))

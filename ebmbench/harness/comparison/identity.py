@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # How long, how often and how closely something is measured, or what a run fills in, but not what it is.
 _ASIDE = {
     "timeout_s", "seed", "turns", "turn_s", "processes", "repeats", "checkpoints", "spacing", "targets",
-    "resolve", "recorded", "truth", "truth_source",
+    "resolve", "restore", "recorded", "truth", "truth_source",
 }  # fmt: skip
 _WHERE = ("model", "dataset", "subject", "family")
 _WHAT = ("estimator", "job", "sampler", "method", "measured", "marker")

@@ -213,6 +213,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
     k = api.load(case.backend)
     data = case.data
+    damaged = restoring.tasks(data, case.restore, case.seed)  # before anything takes long
     row |= {
         "n_visible": data.n_visible,
         "n_train": len(data.train),
@@ -220,11 +221,10 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "ceiling": data.ceiling if case.visible == "binary" else None,  # of a probability, not a density
         **judge.baselines_of(case.dataset, case.visible),
     }
-    damaged = restoring.tasks(data, case.restore, case.seed)
     model = case.start(data)
     gate.demand(judge.BACKEND, case.kinds)
     trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
-    row["compile_s"] += warm_up(k, lambda: trial.advance(1))
+    row["compile_s"] += warm_up(k, lambda: trial.advance(min(1, trial.steps - trial.done)))
     look = judge.Judge(data, case.evaluate, case.evaluation, case.seed, model.kind)
 
     started = perf_counter()
