@@ -143,8 +143,8 @@ def _headline(entries: list[Entry]) -> str:
         best = groups[0][0]
         return f"{best.label} restores best: {_percent(best.median)} of bits wrong, {best.damage}"
     return (
-        f"Some model restores more than the mixture of 10, by three standard errors, from {ahead} of "
-        f"{count(len(groups), 'kind')} of damage"
+        f"A model restores more than the mixture of 10, by three standard errors, in {ahead} of "
+        f"{count(len(groups), 'comparison')}"
     )
 
 

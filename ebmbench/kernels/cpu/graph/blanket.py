@@ -4,7 +4,7 @@ That unit i comes on multiplies 1 + e**x_j of a child by t_j = sigmoid(-x_j) + s
 that it goes off by the same with e**-W_ij: as in `cpu.flips`, one logarithm a unit. So a sweep costs a
 multiply-add and a product for each pair of units, 307,000 of 784: 40 us in vectors of 16, and sigmoids of
 the children of each unit that flips, 100 x 392 of 0.5 ns, 20 us. What a unit adds to children that are on
-follows what flips, as does what it hears of its parents.
+follows what flips, as does what it hears of its parents. A thread of a Zen 4 takes 80 us.
 """
 
 import numpy as np

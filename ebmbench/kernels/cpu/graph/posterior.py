@@ -1,7 +1,7 @@
 """Units of an undirected model that are drawn given evidence: as in `gibbs`, with biases a row.
 
 The inputs that a chain keeps hold its evidence too, so that a sweep is one of `gibbs` that notes what
-each draw was made at.
+each draw was made at, and takes as long.
 """
 
 import numpy as np
