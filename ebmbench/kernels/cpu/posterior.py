@@ -2,8 +2,8 @@
 
 Sums follow what flips, and units that are known never do. A sweep of a row of a trained 784 x 500 model
 of which half the pixels are missing changes 12 visible and 60 hidden units: some 90 KB of weights, 1.5 us
-at 64 bytes a cycle, beside 1,284 draws, 0.8 us, and 784 sigmoids for the mean, 0.5 us. A thread of a Zen 4
-takes 5.5 us for it, as long as for a sweep of `gibbs`.
+at 64 bytes a cycle, beside 1,284 draws, 0.8 us, and 784 sigmoids for the mean, 0.5 us. A thread of a
+Zen 4 takes 5.5 us for it, as long as for a sweep of `gibbs`.
 """
 
 import numpy as np
