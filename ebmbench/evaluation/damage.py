@@ -11,6 +11,8 @@ from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, uniforms
 
 HALVES = ("upper", "lower", "left", "right")
+LARGEST = {"flip": 0.5, "missing": 1.0}  # a rate, and a share; both above 0
+WAYS = (*LARGEST, "half")
 
 
 class Damaged(NamedTuple):
@@ -32,7 +34,9 @@ def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
     The evidence knows the rate.
     """
     rows = check_rows(rows, binary=True)
-    require(0.0 < rate <= 0.5, f"bits are turned over at a rate above 0 and at most 0.5, not {rate:g}")
+    most = LARGEST["flip"]
+    sentence = f"bits are turned over at a rate above 0 and at most {most:g}, not {rate:g}"
+    require(0.0 < rate <= most, sentence)
     seen = np.where(_hit(rows, rate, seed), 1.0 - rows, rows)
     odds = np.log1p(-rate) - np.log(rate)
     return Damaged(rows, seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
@@ -41,7 +45,9 @@ def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
 def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
     """Each unit is missing, completely at random, with probability `share`, 0 < share <= 1."""
     rows = check_rows(rows, binary=True)
-    require(0.0 < share <= 1.0, f"the missing share must be above 0 and at most 1, but is {share:g}")
+    most = LARGEST["missing"]
+    sentence = f"the missing share must be above 0 and at most {most:g}, but is {share:g}"
+    require(0.0 < share <= most, sentence)
     lost = _hit(rows, share, seed)
     require(bool(lost.any()), f"at a share of {share:g} no unit of these rows is missing")
     return _without(rows, lost)
@@ -72,9 +78,6 @@ def left_over(damaged: Damaged) -> np.ndarray:
     known = ~np.isnan(seen)
     total, count = np.where(known, seen, 0.0).sum(axis=0), known.sum(axis=0)
     return np.where(known, seen, np.where(count > 0, total / np.maximum(count, 1), 0.5))
-
-
-WAYS = ("flip", "missing", "half")
 
 
 def damaged(rows: np.ndarray, way: str, amount: float | str, shape: PictureShape, seed: int) -> Damaged:

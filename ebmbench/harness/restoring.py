@@ -76,7 +76,7 @@ def _one(table: Any) -> Asked:
     if way == "half":
         require(amount in damage.HALVES, f"half is one of {', '.join(damage.HALVES)}, not {amount!r}")
     else:
-        most = 0.5 if way == "flip" else 1.0
+        most = damage.LARGEST[way]
         number = type(amount) in (int, float) and 0.0 < amount <= most
         require(number, f"{way} must be above 0 and at most {most:g}, but is {amount!r}")
     return Asked(way, amount, table.get("sweeps", SWEEPS), table.get("rows", ROWS))
