@@ -25,11 +25,14 @@ class Timeout(Exception):
 class Clock:
     """Runs a trainer while the clock runs, and stops it at the time limit.
 
-    seconds: what the clock shows, at first those of the limit that were used up before.
+    seconds: what the clock shows, at first those of the limit that were used up before; stride: the
+    trainer does multiples of so many updates.
     """
 
-    def __init__(self, k: Backend, fit: Planned, limit_s: float, seconds: float = 0.0) -> None:
-        self.k, self.fit, self.limit_s = k, fit, limit_s
+    def __init__(
+        self, k: Backend, fit: Planned, limit_s: float, seconds: float = 0.0, stride: int = 1
+    ) -> None:
+        self.k, self.fit, self.limit_s, self.stride = k, fit, limit_s, stride
         self.seconds = self._began = seconds
         self.samples: list[float] = []  # seconds an update, a slice each, ...
         self.counts: list[int] = []  # ... and the updates of the slice
@@ -43,7 +46,8 @@ class Clock:
                 )
             spent = self.seconds - self._began
             pace = spent / self.fit.done if self.fit.done else _SLICE_S
-            count = min(max(1, int(_SLICE_S / max(pace, 1e-9))), update - self.fit.done)
+            strides = max(1, int(_SLICE_S / max(pace, 1e-9) / self.stride))
+            count = min(strides * self.stride, update - self.fit.done)
             started = perf_counter()
             self.fit.advance(count)
             self.k.synchronize()

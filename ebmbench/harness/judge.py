@@ -10,12 +10,12 @@ from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
 from ebmbench.evaluation.sandwich import sandwich
 from ebmbench.harness.sources import load_dataset
+from ebmbench.harness.trainer import Planned
 from ebmbench.kernels import api
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.partition import ais, base_rates, reverse_ais
 from ebmbench.randomness import Key, Stream, states
-from ebmbench.training.fit import Fit
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
 FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
@@ -56,7 +56,7 @@ class Judge:
         self.facts: dict[str, Any] = {}
         self.log_weights = np.empty(0)
 
-    def __call__(self, fit: Fit, seconds: float) -> dict[str, Any]:
+    def __call__(self, fit: Planned, seconds: float) -> dict[str, Any]:
         """Evaluate the fit's model on the test rows."""
         model = fit.model
         found = evaluate(self.k, model, self.data.test, self.method, self.settings, self.base, self.seed)

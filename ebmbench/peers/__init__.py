@@ -48,8 +48,8 @@ and `bfloat16`; and JOBS, functions by name that return a `Work`:
 Each peer is written as one would write it in that library: float32 or bfloat16 throughout, its own random
 numbers. The harness checks what comes out before anything is timed. A file may have `missing(place)`: why
 it cannot run there, or None; and `settings(place)`: names of further arguments of its jobs, each with the
-values to try, of which `tuned` keeps the fastest; and SLOW_TO_START, where a job takes a minute to be
-made ready.
+values to try, of which `tuned` keeps the fastest; SLOW_TO_START, where a job takes a minute to be
+made ready; and PLAIN, where its training knows no momentum.
 """
 
 import importlib
@@ -151,7 +151,7 @@ def load(name: str, place: Place) -> Peer:
     if reason:
         raise Unavailable(f"peer {name} {reason}")
     first = {setting: values[0] for setting, values in _settings(module, place).items()}
-    return Peer(name, _version(module.PACKAGE), place, module.JOBS, first)
+    return Peer(name, version_of(name), place, module.JOBS, first)
 
 
 def _settings(module: ModuleType, place: Place) -> Mapping[str, tuple]:
@@ -197,6 +197,11 @@ def describe(name: str) -> str:
     there = importlib.util.find_spec(module.PACKAGE) is not None
     state = _version(module.PACKAGE) if there else f"not here: it needs the package {module.PACKAGE}"
     return f"{first} {places} ({state})"
+
+
+def version_of(name: str) -> str:
+    """Of a peer's package, or the package's name where it is not there."""
+    return _version(known()[name].PACKAGE)
 
 
 # It reads the files of everything that is installed.

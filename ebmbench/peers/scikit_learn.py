@@ -16,6 +16,7 @@ NAME = "scikit_learn"
 PACKAGE = "sklearn"
 DEVICES = ("cpu",)
 PRECISIONS = ("float32",)
+PLAIN = True
 
 
 def _rbm(model: RBM, **options: Any) -> tuple[Any, np.random.RandomState]:

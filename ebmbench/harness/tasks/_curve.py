@@ -19,10 +19,14 @@ def check(spacing: str, targets: Iterable[Any]) -> None:
         require(number and isfinite(target), f"targets must be finite numbers, but one is {target!r}")
 
 
-def checkpoints(updates: int, count: int, spacing: str) -> list[int]:
-    """Numbers of updates, the first one or later, the last one always among them."""
+def checkpoints(updates: int, count: int, spacing: str, stride: int = 1) -> list[int]:
+    """Numbers of updates, the first one or later, the last one always among them.
+
+    stride: all are multiples of it, as `updates` is.
+    """
     first = 1.0 if spacing == "log" else updates / count
-    return sorted({updates, *(int(n) for n in SPACINGS[spacing](first, updates, count).round())} - {0})
+    wanted = SPACINGS[spacing](first, updates, count).round()
+    return sorted({updates, *(-(-int(n) // stride) * stride for n in wanted)} - {0})
 
 
 def first_at(

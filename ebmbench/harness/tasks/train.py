@@ -1,9 +1,9 @@
 """Train a model with one estimator; evaluation at its checkpoints stays off the clock."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,16 +11,17 @@ from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import draw
-from ebmbench.harness import gate, judge, restoring, tasks
+from ebmbench.harness import foreign, gate, judge, restoring, tasks
 from ebmbench.harness.clock import Clock, warm_up
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
-from ebmbench.harness.sources import load_dataset, picture_graph
+from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
+from ebmbench.harness.tasks._family import GRAPHS, REACH
+from ebmbench.harness.trainer import Planned
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
 from ebmbench.models.bayes_net import BayesNet
-from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.graph import check_reach
 from ebmbench.models.kinds import to_arrays
@@ -31,50 +32,27 @@ from ebmbench.options import require
 from ebmbench.partition import ais, exact
 from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
-from ebmbench.training.initial import (
-    initial_bayes_net,
-    initial_boltzmann_machine,
-    initial_markov_field,
-)
 from ebmbench.training.sgd import SGD
 
 NAME = "train"
 
 
-class Family(NamedTuple):
-    """A family without hidden units: its name on a page, and a case's first model, of a data set."""
-
-    title: str
-    initial: Callable[["Case", Dataset], Any]
-
-
-GRAPHS = {
-    BoltzmannMachine.kind: Family(
-        "Boltzmann machine", lambda case, data: initial_boltzmann_machine(data.train)
-    ),
-    BayesNet.kind: Family("Bayes net", lambda case, data: initial_bayes_net(data.train)),
-    MarkovField.kind: Family(
-        "Markov field",
-        lambda case, data: initial_markov_field(data.train, picture_graph(data, case.reach or _REACH)),
-    ),
-}
-SAMPLES = 64
-_REACH = 1.5  # eight neighbours
-_SAMPLE_SWEEPS = 2_000
+SAMPLES, _SAMPLE_SWEEPS = 64, 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case(OfEstimator):
     """One training run and how it is judged.
 
-    family: of models, `rbm`, or without hidden units `boltzmann_machine`, `markov_field` or `bayes_net`;
-    hidden: hidden units, by default 64, of those none; reach: how far away the pixels are that a field's
-    hear, by default 1.5; estimator: a table with `name` and the estimator's settings; visible: binary or
-    gaussian units; precision: of gaussian ones, learned or fixed at that of the data's columns;
-    evaluate: a method of `partition`; checkpoints: how often the model is looked at; spacing: whether
-    they are evenly spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats
-    a test row whose first checkpoint is noted; resolve: whether the trained model is judged by reverse
-    annealing too; restore: damage to test rows that it is asked to undo, see `harness.restoring`.
+    family: of models, `rbm`, or without hidden units `boltzmann_machine`, `markov_field` or
+    `bayes_net`; hidden: hidden units, by default 64, of those none; reach: how far away the pixels
+    are that a field's hear, by default 1.5; estimator: a table with `name` and the estimator's
+    settings, or other software, see `harness.foreign`; visible: binary or gaussian units; precision:
+    of gaussian ones, learned or fixed at that of the data's columns; evaluate: a method of
+    `partition`; checkpoints: how often the model is looked at; spacing: whether they are evenly
+    spaced in the updates' logarithm (`log`) or in the updates (`linear`); targets: nats a test row
+    whose first checkpoint is noted; resolve: whether the trained model is judged by reverse annealing
+    too; restore: damage to test rows that it is asked to undo, see `harness.restoring`.
     """
 
     task = NAME
@@ -114,6 +92,8 @@ class Case(OfEstimator):
         self.require_positive("epochs", "batch_size", "checkpoints")
         self._check_family()
         self.check_estimator("{ name = 'cd', k = 1 }")
+        if self.foreign:
+            self.foreign.check(self.kind, self.optimiser)
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
         partition.find(self.evaluate, self.evaluation)
@@ -131,7 +111,7 @@ class Case(OfEstimator):
         field = self.family == MarkovField.kind
         require(field or self.reach is None, f"reach is a markov_field's, not a model's of {self.family}")
         if field:
-            reach = _REACH if self.reach is None else self.reach
+            reach = REACH if self.reach is None else self.reach
             check_reach(reach)
             object.__setattr__(self, "reach", reach)
         if self.hidden is None:
@@ -150,7 +130,7 @@ class Case(OfEstimator):
     @property
     def label(self) -> str:
         """The estimator, and the family where it is no RBM."""
-        found = super().label
+        found = self.foreign.label if self.foreign else super().label
         if self.family == "rbm":
             return found
         reach = f" of reach {self.reach:g}" if self.family == MarkovField.kind else ""
@@ -162,10 +142,27 @@ class Case(OfEstimator):
         size = f" {self.hidden} hidden," if self.hidden else ""
         return f"{self.dataset} {self.label},{size}"
 
+    @property
+    def foreign(self) -> foreign.OfPeer | foreign.OfUser | None:
+        """Other software that trains, where the estimator is such."""
+        return foreign.find(self.estimator)
+
+    def check_estimator(self, example: str) -> None:
+        """`UserError` for an estimator, or other software, or a setting that is not known."""
+        tasks.check_named("estimator", self.estimator, example)
+        foreign.check_name(self.estimator["name"])
+        if not self.foreign:
+            super().check_estimator(example)
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """That of the model, and what else the estimator computes with."""
+        return [self.kind] if self.foreign else super().kinds
+
     def start(self, data: Dataset) -> Any:
         """The model that training begins with."""
         if self.family != "rbm":
-            return GRAPHS[self.family].initial(self, data)
+            return GRAPHS[self.family].initial(data, self.reach or REACH)
         return STARTS[self.visible](data.train, int(self.hidden or 0), self.seed)
 
     @property
@@ -205,8 +202,9 @@ class Case(OfEstimator):
         return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")
 
     def inputs(self) -> dict[str, str]:
-        """The data set's digest."""
-        return {"dataset_digest": self.data.digest}
+        """The data set's digest, and that of other software."""
+        found = {"dataset_digest": self.data.digest}
+        return found | {"software_digest": self.foreign.digest} if self.foreign else found
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -223,24 +221,21 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     }
     model = case.start(data)
     gate.demand(judge.BACKEND, case.kinds)
-    trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
-    row["compile_s"] += warm_up(k, lambda: trial.advance(min(1, trial.steps - trial.done)))
     look = judge.Judge(data, case.evaluate, case.evaluation, case.seed, model.kind)
 
-    started = perf_counter()
-    fit = _fit(k, case, data, model)
-    k.synchronize()
-    row["put_s"] = perf_counter() - started
+    fit = _foreign_fit(case, data, model) or _own_fit(k, case, data, model, row)
+    stride = fit.batches if case.foreign else 1  # other software trains by whole epochs
     row["updates"] = fit.steps
 
     curve.append(look(fit, 0.0))
-    clock = Clock(k, fit, case.timeout_s)
+    clock = Clock(k, fit, case.timeout_s, stride=stride)
     try:
-        for update in _curve.checkpoints(fit.steps, case.checkpoints, case.spacing):
+        for update in _curve.checkpoints(fit.steps, case.checkpoints, case.spacing, stride):
             clock.advance_to(update)
             curve.append(look(fit, clock.seconds))
     finally:
         row |= clock.summary()
+        row["compile_s"] += fit.info.get("compile_s", 0.0)
         row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
         row |= _learned(fit.info) | _worth(row)
         row["seconds_to_target"] = [
@@ -277,17 +272,29 @@ def _learned(info: dict[str, Any]) -> dict[str, Any]:
     return learned | (tasks.swap_facts(info["swap_rates"]) if "swap_rates" in info else {})
 
 
+def _foreign_fit(case: Case, data: Dataset, model: Any) -> Planned | None:
+    """Other software with an epoch behind it, where the case is for such."""
+    if not case.foreign:
+        return None
+    require(not data.sampled, "rows that are sampled anew each epoch are not for other software")
+    order = foreign.Order(model, data.train, case.batch_size, case.optimiser, case.seed, case.backend)
+    return foreign.Fit(case.foreign, order, case.epochs)
+
+
+def _own_fit(k: Backend, case: Case, data: Dataset, model: Model, row: dict[str, Any]) -> Planned:
+    """A fit whose kernels are compiled; its row is told how long that and moving the data took."""
+    trial = _fit(k, replace(case, rate=1e-30), data, model)  # too small a rate to diverge
+    row["compile_s"] += warm_up(k, lambda: trial.advance(min(1, trial.steps - trial.done)))
+    started = perf_counter()
+    fit = _fit(k, case, data, model)
+    k.synchronize()
+    row["put_s"] = perf_counter() - started
+    return fit
+
+
 def _fit(k: Backend, case: Case, data: Dataset, model: Model) -> Fit:
     return Fit(
-        k,
-        model,
-        data.train,
-        case.estimator["name"],
-        case.settings,
-        case.optimiser,
-        case.epochs,
-        case.batch_size,
-        case.seed,
-        PRECISIONS[case.precision],
+        k, model, data.train, case.estimator["name"], case.settings, case.optimiser, case.epochs,
+        case.batch_size, case.seed, PRECISIONS[case.precision],
         redraw=redrawn(k, data.train, data.sampled, case.seed),
-    )
+    )  # fmt: skip

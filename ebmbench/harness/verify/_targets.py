@@ -17,20 +17,15 @@ b [n_visible], c [n_hidden], v [rows, n_visible], h [rows, n_hidden], states 0 a
                                               estimate of it
 """
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ebmbench import peers
 from ebmbench.discovery import unknown
-from ebmbench.errors import UserError
+from ebmbench.harness import own_code
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.peers import Place
@@ -62,8 +57,8 @@ def target(name: str, precision: str = "float32") -> Target:
     """A peer of this name, or what MODULE:ATTRIBUTE or FILE.py[:ATTRIBUTE] names; else `UserError`."""
     if name in peers.known():
         return of_peer(name, Place("cpu" if "cpu" in peers.known()[name].DEVICES else "cuda", precision))
-    if ":" not in name and not name.endswith(".py"):
-        raise unknown("peer", name, [*peers.known(), "MODULE:ATTRIBUTE", "FILE.py"])
+    if not own_code.is_own(name):
+        raise unknown("peer", name, [*peers.known(), *own_code.FORMS])
     return _of_user(name)
 
 
@@ -106,7 +101,7 @@ def of_peer(name: str, place: Place) -> Target:
 
 
 def _of_user(name: str) -> Target:
-    given = _found(name)
+    given = own_code.load(name)
     does = {one: getattr(given, one) for one in _PROTOCOL if callable(getattr(given, one, None))}
     require(
         bool(does), f"{name} has nothing to verify: it needs one of {', '.join(_PROTOCOL)} as a function"
@@ -143,34 +138,3 @@ def _of_user(name: str) -> Target:
         train=train if "update" in does else None,
         scores={kind: scorer(kind) for kind in SCORES if kind in does},
     )
-
-
-def _found(name: str) -> Any:
-    """The module, or its attribute; `UserError` that names what is missing."""
-    place, _, attribute = name.partition(":")
-    try:
-        module = _file(place) if place.endswith(".py") else _module(place)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {error}") from None
-    if not attribute:
-        return module
-    require(hasattr(module, attribute), f"{place} has no {attribute}")
-    return getattr(module, attribute)
-
-
-def _file(place: str) -> ModuleType:
-    require(Path(place).is_file(), f"there is no file {place}")
-    spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-    require(spec is not None and spec.loader is not None, f"{place} is no Python file")
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
-    return module
-
-
-def _module(place: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:  # as `python -m` has it
-        sys.path.insert(0, here)
-    return importlib.import_module(place)
