@@ -64,7 +64,7 @@ def by_hand(case, epochs):
     """The user's models after each epoch."""
     data = ebmbench.load_dataset(case.dataset)
     made = own_code.load(case.estimator["name"]).train(
-        **dict(case.start(data).parameters), rows=data.train.copy(), batch_size=case.batch_size,
+        **dict(case.start(data).parameters), rows=data.train.astype(float), batch_size=case.batch_size,
         rate=case.rate, momentum=case.momentum, seed=case.seed, **case.settings,
     )  # fmt: skip
     return [tuple(x.copy() for x in next(made)) for _ in range(epochs)]
@@ -105,6 +105,20 @@ def test_what_the_first_epoch_compiles_is_not_clocked(tmp_path):
     assert 0.06 <= row["train_s"] < 0.5
     assert row["compile_s"] >= 0.7
     assert row["update_s"] == pytest.approx(0.02 / BATCHES, rel=1.0)
+
+
+def test_rows_are_float64_whatever_the_data_set_holds(tmp_path):
+    """Bytes would wrap around where a drawn pixel is taken off."""
+    text = """
+        def train(W, b, c, rows, **settings):
+            while True:
+                yield W, b + (rows.dtype.str == "<f8") * 0.5, c + (rows - (rows < 2)).min()
+    """
+    row = run(tmp_path, of(written(tmp_path, text), epochs=1, checkpoints=1))
+    arrays = table.load_model(tmp_path / "out", row["key"])
+    start = of("numpy").start(ebmbench.load_dataset("bars_and_stripes"))
+    np.testing.assert_allclose(arrays["b"], start.b + 0.5)
+    np.testing.assert_allclose(arrays["c"], start.c - 1.0)
 
 
 def test_a_changed_file_runs_again(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ebmbench.harness import run, spec
 from ebmbench.harness.parts import PARTS
 from ebmbench.harness.tasks import deep
 
@@ -37,6 +38,23 @@ def test_example_of_a_deep_model(capsys):
     assert re.search(r"at least -\d+\.\d\d \+- \d+\.\d\d nats a row", said)
     assert names["stack"].model.sizes == (64, 64, 32)
     assert names["bound"].mean > -26.0  # independent pixels reach -25.3, and five epochs are few
+
+
+def test_the_training_of_your_own_learns(tmp_path, monkeypatch):
+    """The README's file, in a suite."""
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(
+        r"<!-- example: mine.py -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
+    Path("mine.py").write_text(code)
+    Path("mine.toml").write_text(
+        '[[train]]\ndataset = "bars_and_stripes"\nbackend = "cpu"\nevaluate = "exact"\nhidden = 16\n'
+        'estimator = [{ name = "mine.py" }, { name = "mine.py", k = 5 }]\n'
+        "epochs = 500\nbatch_size = 10\nrate = 0.1\ncheckpoints = 1\n"
+    )
+    rows = run.run(spec.load("mine.toml"), tmp_path / "out")
+    assert [row["status"] for row in rows] == ["done", "done"], rows
+    assert all(row["log_likelihood"] > row["baseline_independent"] + 2 for row in rows)
 
 
 @pytest.mark.parametrize("part", PARTS)

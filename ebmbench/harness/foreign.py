@@ -164,7 +164,7 @@ class OfUser:
         given |= {"momentum": order.optimiser.momentum, "seed": order.seed}
         twice = sorted(given.keys() & self.settings.keys())
         require(not twice, f"{', '.join(twice)} of {self.name} stands in the case, not in its estimator")
-        epochs = self._train(**parameters, rows=order.rows.copy(), **given, **self.settings)
+        epochs = self._train(**parameters, rows=order.rows.astype(np.float64), **given, **self.settings)
         require(hasattr(epochs, "__next__"), f"train of {self.name} must be a generator: it has no yield")
         while True:
             with blas(numba.get_num_threads()):
