@@ -56,6 +56,31 @@ def of(case, measure):
 
 
 class TestVerdicts:
+    @pytest.mark.parametrize(
+        ("wrong", "verdict"), [(0.102, "worse"), (0.098, "better"), (0.1002, "same")]
+    )
+    def test_what_is_restored(self, tmp_path, wrong, verdict):
+        """In points, by damage; what only one side did, and what came to nothing, is left out."""
+        rows = synthetic.trained(1)[:1]
+
+        def seeds(share, *more):
+            return [
+                rows[0] | {
+                    "key": str(seed), "seed": seed,
+                    "restored": [{"damage": "10 % flipped", "model_wrong": share + 1e-4 * seed}, *more],
+                }
+                for seed in range(3)
+            ]  # fmt: skip
+
+        other = {"damage": "lower half missing", "model_wrong": 0.2}
+        failed = {"damage": "50 % missing", "reason": "it overflows"}
+        case = one(tmp_path, seeds(0.1, other, failed), seeds(wrong, failed))
+        found = [finding for finding in case.findings if finding.measure.startswith("restored")]
+        assert [finding.measure for finding in found] == ["restored, 10 % flipped"]
+        assert found[0].change == pytest.approx(100 * (wrong - 0.1))
+        assert case.verdict == found[0].verdict == verdict
+        assert ("bits wrong, 10 % flipped" in case.reason) == (verdict != "same")
+
     def test_a_folder_is_the_same_as_itself(self, tmp_path):
         folder = synthetic.fill(tmp_path / "a", timed(synthetic.everything()))
         found = comparison.compare(folder, folder)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from ebmbench.errors import UserError
-from ebmbench.harness.comparison import identity
+from ebmbench.harness.comparison import identity, restorations
 from ebmbench.harness.table import Table
 from ebmbench.kernels import api
 
@@ -29,6 +29,7 @@ def side_of(table: Table, backend: str | None) -> Side:
         if backend in (None, row["backend"])
     ]
     for row in sorted(rows, key=lambda row: str(row["attempt"])):
+        row |= restorations.figures(row)
         cases.setdefault(identity.key(row, backend is not None), {})[int(row["seed"])] = row
     # In the table's order, whatever was run again later.
     keys = dict.fromkeys(identity.key(row, backend is not None) for row in rows)

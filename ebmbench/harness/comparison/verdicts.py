@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.harness import tasks
-from ebmbench.harness.comparison import identity, intervals
+from ebmbench.harness.comparison import identity, intervals, restorations
 from ebmbench.harness.comparison.intervals import Change
 from ebmbench.harness.measures import Measure, Speed
 
@@ -90,14 +90,15 @@ class Case:
 
 def judge(a: Mapping[int, Mapping], b: Mapping[int, Mapping], threshold: float) -> Case:
     """The rows of A and of B by seed; one of the two may be empty; named as its task alone does."""
-    first = next(iter([*a.values(), *b.values()]))
+    every = [*a.values(), *b.values()]
+    first = every[0]
     backends = [next((str(row["backend"]) for row in side.values()), None) for side in (a, b)]
     both = [seed for seed in a if seed in b]
     why = {seed: _obstacle(a[seed], b[seed]) for seed in both}
     usable = [seed for seed in both if not why[seed]]
     findings = []
     module = tasks.known().get(first["task"])
-    measures = module.Case.measures if module else ()
+    measures = [*(module.Case.measures if module else ()), *restorations.measures(every)]
     found = [_finding(m, [a[s] for s in usable], [b[s] for s in usable], threshold) for m in measures]
     findings = [one for one in found if one]
     fallen = [seed for seed in both if a[seed]["status"] == "done" and b[seed]["status"] in _BAD_ENDS]
