@@ -1,5 +1,6 @@
 """Training by other software in a suite, a peer's or the user's own: on our clock, before our judge."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from textwrap import dedent
 from time import perf_counter
@@ -10,8 +11,9 @@ from conftest import complaint
 
 import ebmbench
 from ebmbench import peers
-from ebmbench.harness import foreign, own_code, table
+from ebmbench.harness import own_code, table
 from ebmbench.harness import run as harness
+from ebmbench.harness.foreign import training as foreign
 from ebmbench.harness.gate import Red
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import _curve, train
@@ -171,19 +173,13 @@ def test_a_peer_whose_updates_are_wrong_is_red(tmp_path, monkeypatch):
 def test_the_threads_of_a_blas_are_those_that_are_faster(monkeypatch):
     monkeypatch.setattr(foreign.numba, "get_num_threads", lambda: 2)
     now, held = [0.0], []
-
-    class Blas:
-        def __init__(self, threads):
-            held.append(threads)
-
-        def __enter__(self):
-            pass
-
-        def __exit__(self, *error):
-            pass
-
-    monkeypatch.setattr(foreign, "blas", Blas)
     monkeypatch.setattr(foreign, "perf_counter", lambda: now[0])
+
+    class Every:
+        def limit(self, limits, user_api):
+            assert user_api == "blas"
+            held.append(limits)
+            return nullcontext()
 
     def work(seconds):
         def ran():
@@ -191,8 +187,8 @@ def test_the_threads_of_a_blas_are_those_that_are_faster(monkeypatch):
 
         return Work(ran, lambda: None, dict)
 
-    assert foreign._fastest_blas(work({1: 1.0, 2: 2.0})) == 1
-    assert foreign._fastest_blas(work({1: 2.0, 2: 1.0})) == 2
+    assert foreign._fastest_blas(Every(), work({1: 1.0, 2: 2.0})) == 1
+    assert foreign._fastest_blas(Every(), work({1: 2.0, 2: 1.0})) == 2
 
 
 @pytest.mark.parametrize(

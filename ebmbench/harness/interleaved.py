@@ -66,7 +66,7 @@ class _Warm(NamedTuple):
     def turn(self) -> float:
         """Seconds a piece."""
         sleep(_REST_S if self.system.threads else 0.0)
-        with blas(self.blas_threads):
+        with _blas(self.blas_threads):
             return _timed(self.system.run, self.pieces) / self.pieces
 
 
@@ -106,13 +106,13 @@ def _warm(system: System, turn_s: float, limit: Limit) -> _Warm:
         return _timed(system.run, pieces)
 
     for threads in choices:
-        with blas(threads):
+        with _blas(threads):
             first = first or timed(1)
             times[threads] = timed(1)
     best = min(times, key=times.__getitem__)
     pieces, seconds = 1, times[best]
     compile_s = max(0.0, first - next(iter(times.values())))
-    with blas(best):
+    with _blas(best):
         if seconds < turn_s:  # a single piece waits for the device by itself, so many take less each
             pieces = _pieces(turn_s, seconds)
             pieces = _pieces(turn_s, timed(pieces) / pieces)
@@ -123,7 +123,7 @@ def _pieces(turn_s: float, seconds: float) -> int:
     return int(np.clip(turn_s / max(seconds, 1e-9), 1, _MOST_PIECES))
 
 
-def blas(threads: int) -> Any:
+def _blas(threads: int) -> Any:
     """Limits the BLAS while it lasts, to one thread where it plays no part."""
     return threadpool_limits(limits=max(1, threads), user_api="blas")
 

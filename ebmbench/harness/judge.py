@@ -9,6 +9,7 @@ from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
 from ebmbench.evaluation.sandwich import sandwich
+from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.trainer import Planned
 from ebmbench.kernels import api
@@ -85,3 +86,13 @@ class Judge:
             "gap": found.gap,
             "resolved": found.resolved,
         }
+
+
+def worth(row: dict[str, Any]) -> dict[str, Any]:
+    """The gain over independent pixels in nats a test row, and whether it counts as one.
+
+    Of two log-likelihoods, by annealing both ways, the lower one: forward annealing alone flatters.
+    """
+    found = min(row["log_likelihood"], row.get("log_likelihood_reverse", np.inf))
+    gain = found - row["baseline_independent"]
+    return {"gain": gain, "verdict": "gain" if gain >= LEAST_GAIN else NO_GAIN}

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -34,12 +35,25 @@ def load(name: str) -> Any:
     return getattr(module, attribute)
 
 
-def digest(name: str) -> str:
-    """Of the file that holds the code; of what it imports nothing is known."""
+def function(name: str, signature: str) -> Callable[..., Any]:
+    """A function of the code; `UserError` that shows what it takes where there is none."""
+    found = getattr(load(name), signature.partition("(")[0], None)
+    if not callable(found):
+        raise UserError(f"{name} has no function {signature}")
+    return found
+
+
+def digests(name: str) -> dict[str, str]:
+    """That of the file that holds the code, as a row names it; of what it imports nothing is known.
+
+    Nothing where the name is empty.
+    """
+    if not name:
+        return {}
     place = name.partition(":")[0]
     path = place if place.endswith(".py") else getattr(load(place), "__file__", None)
     require(path is not None and Path(path).is_file(), f"there is no file {path or place}")
-    return sha256(Path(str(path)).read_bytes()).hexdigest()[:16]
+    return {"software_digest": sha256(Path(str(path)).read_bytes()).hexdigest()[:16]}
 
 
 def _file(place: str) -> ModuleType:

@@ -100,8 +100,9 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
     arrays = None
     try:
         # The reference's BLAS gets one thread: its small products gain nothing from more, and threads
-        # that spin while they wait make it many times slower on a machine that others use too.
-        with threadpool_limits(limits=1, user_api="blas"):
+        # that spin while they wait make it many times slower on a machine that others use too. The
+        # user's own code has what it would have elsewhere.
+        with threadpool_limits(limits=None if case.own_code else 1, user_api="blas"):
             k = api.load(case.backend)
             row |= {"backend": k.name, "device": k.describe()}
             row |= case.inputs()

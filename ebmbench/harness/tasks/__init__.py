@@ -71,6 +71,11 @@ class Case:
         """Of models on which the backend must agree with the reference before the case runs."""
         return KINDS
 
+    @property
+    def own_code(self) -> str:
+        """The name of the user's code that the case runs, see `harness.foreign`; empty for none."""
+        return ""
+
     def inputs(self) -> dict[str, str]:
         """Digests of the data and models the case reads, by their names in the row.
 

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.harness import gate, sources, tasks
+from ebmbench.discovery import unknown
+from ebmbench.harness import gate, own_code, sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.foreign.partition import Method
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.models.enumerate import enumerable
+from ebmbench.options import require
 from ebmbench.partition import BaseRates
 
 NAME = "log_z"
@@ -22,7 +25,8 @@ _TRUTH_BACKEND = "cpu"  # sums in float64; the gate holds it to the reference wi
 class Case(BaseCase):
     """One method on one model.
 
-    method: a table with `name` and the method's settings, which starts from the base where it anneals;
+    method: a table with `name` and the method's settings, which starts from the base where it anneals, or
+    other software, see `foreign.partition`;
     truth, truth_source: log Z in nats where it cannot be enumerated, and who says so; repeats: how
     often the method is clocked.
     """
@@ -43,7 +47,19 @@ class Case(BaseCase):
         super().__post_init__()
         self.require_positive("repeats")
         tasks.check_named("method", self.method, "{ name = 'ais', betas = 1000 }")
-        partition.find(self.method["name"], self.settings)
+        rbm = not (self.own_code and sources.is_lattice(self.model))
+        require(rbm, f"{self.own_code} is other software, which looks at RBMs here")
+        _ = self.found
+
+    @property
+    def found(self) -> tuple[Any, Any]:
+        """What estimates, and its config; `UserError` for what is not known."""
+        name = self.method["name"]
+        if self.own_code:
+            return Method(name, self.settings), None
+        if name not in partition.known():
+            raise unknown("method", name, [*partition.known(), *own_code.FORMS])
+        return partition.find(name, self.settings)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -54,6 +70,15 @@ class Case(BaseCase):
     def label(self) -> str:
         """The method with its settings."""
         return tasks.in_words(self.method["name"], self.settings)
+
+    @property
+    def own_code(self) -> str:
+        """The method, where it is such."""
+        return self.method["name"] if own_code.is_own(self.method["name"]) else ""
+
+    def inputs(self) -> dict[str, str]:
+        """The digests of the model, of the data set and of the user's code."""
+        return super().inputs() | own_code.digests(self.own_code)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Log Z, how wrong it is, and its seconds."""
@@ -72,7 +97,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     k = api.load(case.backend)
     model = case.load()
     base = case.base(model.n_visible)
-    module, config = partition.find(case.method["name"], case.settings)
+    module, config = case.found
     lattice = sources.is_lattice(case.model)
     small = sources.load_model({"lattice": [2, 3], "coupling": 0.1} if lattice else {"random": [3, 2]})
     rates = BaseRates(np.zeros(small.n_visible), base.source)

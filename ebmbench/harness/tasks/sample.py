@@ -9,14 +9,16 @@ import numpy as np
 from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.evaluation import diagnostics
-from ebmbench.harness import sources, tasks
+from ebmbench.harness import own_code, sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.foreign.sampling import Sampler
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models import enumerate, markov_field
 from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
@@ -94,8 +96,9 @@ SAMPLERS: dict[str, type[Gibbs] | type[Tempering]] = {one.name: one for one in (
 class Case(BaseCase):
     """One sampler on one model.
 
-    sampler: `gibbs`, or a table with `name` and settings; the chains are looked at after each of
-    `sweeps` sweeps that follow `burn_in` others; parallel tempering's hot end is the base.
+    sampler: `gibbs`, or a table with `name` and settings, or other software, see `foreign.sampling`;
+    the chains are looked at after each of `sweeps` sweeps that follow `burn_in` others; parallel
+    tempering's hot end is the base.
     """
 
     task = NAME
@@ -124,12 +127,15 @@ class Case(BaseCase):
         _ = self.config
 
     @property
-    def config(self) -> Gibbs | Tempering:
+    def config(self) -> Gibbs | Tempering | Sampler:
         """The sampler with its settings; `UserError` for what is not known."""
         table = self.sampler if isinstance(self.sampler, dict) else {"name": self.sampler}
         tasks.check_named("sampler", table, "{ name = 'parallel_tempering', temperatures = 10 }")
+        if own_code.is_own(table["name"]):
+            require(self.kind == RBM.kind, f"{table['name']} is other software, which samples RBMs here")
+            return Sampler(table["name"], tasks.settings_of(table))
         if table["name"] not in SAMPLERS:
-            raise unknown("sampler", table["name"], list(SAMPLERS))
+            raise unknown("sampler", table["name"], [*SAMPLERS, *own_code.FORMS])
         what = f"sampler {table['name']}"
         return options.build(SAMPLERS[table["name"]], tasks.settings_of(table), what)
 
@@ -137,6 +143,15 @@ class Case(BaseCase):
     def label(self) -> str:
         """The sampler as tables and figures call it."""
         return self.config.label
+
+    @property
+    def own_code(self) -> str:
+        """The sampler, where it is such."""
+        return self.config.name if isinstance(self.config, Sampler) else ""
+
+    def inputs(self) -> dict[str, str]:
+        """The digests of the model, of the data set and of the user's code."""
+        return super().inputs() | own_code.digests(self.own_code)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Effective draws and their price, and the distance from the law where it is known."""

@@ -11,9 +11,10 @@ from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import draw
-from ebmbench.harness import foreign, gate, judge, restoring, tasks
+from ebmbench.harness import gate, judge, restoring, tasks
 from ebmbench.harness.clock import Clock, warm_up
-from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN, Quality, Speed
+from ebmbench.harness.foreign import training as foreign
+from ebmbench.harness.measures import NO_GAIN, Quality, Speed
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
@@ -147,6 +148,11 @@ class Case(OfEstimator):
         """Other software that trains, where the estimator is such."""
         return foreign.find(self.estimator)
 
+    @property
+    def own_code(self) -> str:
+        """The other software, where it is the user's."""
+        return self.foreign.name if isinstance(self.foreign, foreign.OfUser) else ""
+
     def check_estimator(self, example: str) -> None:
         """`UserError` for an estimator, or other software, or a setting that is not known."""
         tasks.check_named("estimator", self.estimator, example)
@@ -203,8 +209,7 @@ class Case(OfEstimator):
 
     def inputs(self) -> dict[str, str]:
         """The data set's digest, and that of other software."""
-        found = {"dataset_digest": self.data.digest}
-        return found | {"software_digest": self.foreign.digest} if self.foreign else found
+        return {"dataset_digest": self.data.digest} | (self.foreign.digests if self.foreign else {})
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -237,14 +242,14 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         row |= clock.summary()
         row["compile_s"] += fit.info.get("compile_s", 0.0)
         row |= {name: curve[-1][name] for name in judge.FIELDS} | look.facts
-        row |= _learned(fit.info) | _worth(row)
+        row |= _learned(fit.info) | judge.worth(row)
         row["seconds_to_target"] = [
             _curve.first_at(target, curve, clock.seconds, "log_likelihood") for target in case.targets
         ]
     trained = fit.model
     if case.resolve:
         row |= look.resolve(trained)
-        row |= _worth(row)
+        row |= judge.worth(row)
     row["restored"], pictures = restoring.restored(look.k, trained, data, damaged, case.seed)
     return {
         **to_arrays(trained),
@@ -254,16 +259,6 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         "image_shape": np.array(data.image_shape or (1, data.n_visible)),
         "image_order": np.array(data.image_order),
     }
-
-
-def _worth(row: dict[str, Any]) -> dict[str, Any]:
-    """The gain over independent pixels in nats a test row, and whether it counts as one.
-
-    Of two log-likelihoods, by annealing both ways, the lower one: forward annealing alone flatters.
-    """
-    found = min(row["log_likelihood"], row.get("log_likelihood_reverse", np.inf))
-    gain = found - row["baseline_independent"]
-    return {"gain": gain, "verdict": "gain" if gain >= LEAST_GAIN else NO_GAIN}
 
 
 def _learned(info: dict[str, Any]) -> dict[str, Any]:

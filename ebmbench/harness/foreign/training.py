@@ -1,29 +1,28 @@
-"""Training by other software, under this clock and this judge: a peer's, or the user's own.
+"""Training by a peer, or by code of the user's own.
 
-A suite names it where an estimator stands. A peer's table may have `job` (`sml` or `cd`), `k` of cd and
-`precision`; an SML of a peer has as many chains as a batch has rows. Code of the user's, a file, a module
-or an object in one, has
+A peer's table may have `job` (`sml` or `cd`), `k` of cd and `precision`; an SML of a peer has as many
+chains as a batch has rows. Code of the user's has
 
     train(W, b, c, rows, batch_size, rate, momentum, seed, **settings)
 
 which trains an RBM from these parameters, float64 [n_visible, n_hidden], [n_visible] and [n_hidden], on
 rows, float64 [n, n_visible], in whatever way it likes: a generator that yields W, b and c as arrays after
-each epoch, without end. settings are what else its table says.
+each epoch, without end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numba
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from ebmbench import estimators, options, peers
 from ebmbench.discovery import unknown
 from ebmbench.errors import NotFinite, Unavailable, UserError
 from ebmbench.harness import conformance, own_code
-from ebmbench.harness.interleaved import blas
 from ebmbench.harness.tasks import in_words, settings_of
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -34,6 +33,7 @@ from ebmbench.training.sgd import SGD
 _JOBS = ("sml", "cd")
 _TRIAL = 20  # updates by which a peer's settings are chosen
 _NAMES = ("W", "b", "c")
+_FUNCTION = "train(W, b, c, rows, ...)"
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class OfPeer:
         return f"{self.job.upper()}-{self.k} by {self.name.replace('_', ' ')}{precision}"
 
     @property
-    def digest(self) -> str:
+    def digests(self) -> dict[str, str]:
         """What its result depends on beside the case."""
-        return peers.version_of(self.name)
+        return {"software_digest": peers.version_of(self.name)}
 
     def check(self, kind: str, optimiser: SGD) -> None:
         """`UserError` for what a peer does not do."""
@@ -97,10 +97,11 @@ class OfPeer:
         peer = peers.load(self.name, Place(device, self.precision))
         self._check(peer, order)
         peer = peers.tuned(peer, lambda one: self._work(one, order, _TRIAL))
-        threads = _fastest_blas(self._work(peer, order, _TRIAL))
+        every = ThreadpoolController()  # to ask for all libraries takes milliseconds, so it is done once
+        threads = _fastest_blas(every, self._work(peer, order, _TRIAL))
         work = self._work(peer, order, order.batches)
         while True:
-            with blas(threads):
+            with every.limit(limits=threads, user_api="blas"):
                 work.run()
                 work.wait()
             found = work.result()
@@ -141,21 +142,14 @@ class OfUser:
         return in_words(self.name, self.settings)
 
     @property
-    def digest(self) -> str:
+    def digests(self) -> dict[str, str]:
         """What its result depends on beside the case."""
-        return own_code.digest(self.name)
+        return own_code.digests(self.name)
 
     def check(self, kind: str, optimiser: SGD) -> None:
         """`UserError` where the code is not there, or has no `train`."""
         _check_plain(self.name, kind, optimiser)
-        _ = self._train
-
-    @property
-    def _train(self) -> Callable[..., Any]:
-        train = getattr(own_code.load(self.name), "train", None)
-        if not callable(train):
-            raise UserError(f"{self.name} has no function train(W, b, c, rows, ...)")
-        return train
+        own_code.function(self.name, _FUNCTION)
 
     def epochs(self, order: Order) -> Iterator[tuple[Any, ...]]:
         """The parameters after each epoch."""
@@ -164,14 +158,11 @@ class OfUser:
         given |= {"momentum": order.optimiser.momentum, "seed": order.seed}
         twice = sorted(given.keys() & self.settings.keys())
         require(not twice, f"{', '.join(twice)} of {self.name} stands in the case, not in its estimator")
-        epochs = self._train(**parameters, rows=order.rows.astype(np.float64), **given, **self.settings)
+        epochs = own_code.function(self.name, _FUNCTION)(
+            **parameters, rows=order.rows.astype(np.float64), **given, **self.settings
+        )
         require(hasattr(epochs, "__next__"), f"train of {self.name} must be a generator: it has no yield")
-        while True:
-            with blas(numba.get_num_threads()):
-                found = next(epochs, None)
-            if found is None:
-                return
-            yield found
+        yield from epochs
 
 
 def _check_plain(name: str, kind: str, optimiser: SGD) -> None:
@@ -257,11 +248,11 @@ class Fit:
             raise Diverged(f"{error} after {len(self._seconds)} epochs") from None
 
 
-def _fastest_blas(work: Work) -> int:
+def _fastest_blas(every: ThreadpoolController, work: Work) -> int:
     """The number of threads with which NumPy's BLAS lets this work take least time."""
     seconds = {}
     for threads in dict.fromkeys((numba.get_num_threads(), 1)):
-        with blas(threads):
+        with every.limit(limits=threads, user_api="blas"):
             work.run()
             started = perf_counter()
             work.run()
