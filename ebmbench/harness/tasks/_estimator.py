@@ -1,21 +1,35 @@
 """What the tasks that run one estimator have in common."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from ebmbench import estimators
-from ebmbench.harness import tasks
+from ebmbench.harness import own_code, tasks
 
 
 class OfEstimator(tasks.Case):
-    """A case with a field `estimator`: a table with `name` and the estimator's settings."""
+    """A case with a field `estimator`: a table with `name` and the estimator's settings.
+
+    function: what code of the user's has to have to stand in its place; empty where none may.
+    """
+
+    function: ClassVar[str] = ""
 
     estimator: dict[str, Any]
 
     def check_estimator(self, example: str) -> None:
         """`UserError` for an estimator or a setting that is not known."""
         tasks.check_named("estimator", self.estimator, example)
-        estimators.find(self.estimator["name"], self.settings)
+        if self.own_code:
+            own_code.function(self.own_code, self.function)
+        else:
+            estimators.find(self.estimator["name"], self.settings)
+
+    @property
+    def own_code(self) -> str:
+        """The estimator, where it is the user's."""
+        name = self.estimator["name"]
+        return name if self.function and own_code.is_own(name) else ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -25,11 +39,15 @@ class OfEstimator(tasks.Case):
     @property
     def label(self) -> str:
         """The estimator as tables and figures call it."""
+        if self.own_code:
+            return self.own_code
         return estimators.find(self.estimator["name"], self.settings)[1].label
 
     @property
     def kinds(self) -> Collection[str]:
         """That of the model, and what else the estimator computes with."""
+        if self.own_code:
+            return (self.kind,)
         module, _ = estimators.find(self.estimator["name"], self.settings)
         return dict.fromkeys([self.kind, *getattr(module, "BESIDE", ())])
 

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmbench import estimators
-from ebmbench.harness import sources, tasks
+from ebmbench.harness import own_code, sources, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.foreign import gradients
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._estimator import OfEstimator
 from ebmbench.harness.tasks._model import ModelCase
 from ebmbench.kernels import api
-from ebmbench.kernels.api import Backend, Handle, Rows, Tree
+from ebmbench.kernels.api import Backend, Handle, Tree
 from ebmbench.models.enumerate import check_enumerable, draws
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -34,13 +35,14 @@ _CHAINS_A_RUN = 1_000_000  # numbers of chains that a run has to itself
 class Case(OfEstimator, ModelCase):
     """One estimator at one model.
 
-    estimator: a table with `name` and the estimator's settings; rows: of the batch; replicates: how
-    many gradients are compared, at least 3. An estimator that keeps a state is started `restarts`
-    times with chains of its own; each time it first does `burn_in` steps on the model, so that its chains
-    follow it, and then `thin` steps a gradient.
+    estimator: a table with `name` and the estimator's settings, or other software, see
+    `foreign.gradients`; rows: of the batch; replicates: how many gradients are compared, at least 3. An
+    estimator that keeps a state is started `restarts` times with chains of its own; each time it first
+    does `burn_in` steps on the model, so that its chains follow it, and then `thin` steps a gradient.
     """
 
     task = NAME
+    function = gradients.SIGNATURE
     measures = (
         Speed("step_s", "a gradient"),
         Quality(
@@ -70,6 +72,10 @@ class Case(OfEstimator, ModelCase):
         """Model, temperature, and the estimator with its settings."""
         return f"{self.where}, {tasks.in_words(self.label, self.settings)},"
 
+    def inputs(self) -> dict[str, str]:
+        """The digests of the model and of the user's code."""
+        return super().inputs() | own_code.digests(self.own_code)
+
     def summary(self, row: dict[str, Any]) -> str:
         """Bias, noise and cost of a gradient."""
         return (
@@ -85,10 +91,11 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     model = case.load()
     check_enumerable(model)
     truth = _truth(json.dumps(case.model), case.temperature, case.rows, case.seed)
-    module, config = estimators.find(case.estimator["name"], case.settings)
-    handle, batch = k.put(model), k.put_rows(truth.batch)
-    base = base_rates(truth.batch, "batch").bias
-    steps = _Steps(k, module, config, handle, batch, model, base, case.seed)
+    steps: _Steps | gradients.Steps
+    if case.own_code:
+        steps = gradients.Steps(case.own_code, case.settings, model, truth.batch, case.seed)
+    else:
+        steps = _Steps(k, case.estimator["name"], case.settings, model, truth.batch, case.seed)
     persistent = steps.state is not None
     row["compile_s"] += warm_up(k, steps)
     watch = Stopwatch(k, case.timeout_s)
@@ -104,7 +111,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
                 steps()
         for _ in range(case.thin - 1 if persistent else 0):
             steps()
-        found.append(_flat(k, handle, watch.time(steps)))
+        found.append(steps.vector(watch.time(steps)))
     row |= fidelity(np.array(found), truth.gradient, run_of) | watch.summary("step_s")
     row["persistent"] = persistent
 
@@ -113,11 +120,12 @@ class _Steps:
     """Gradients of one estimator at a model that does not change; a restart has chains of its own."""
 
     def __init__(
-        self, k: Backend, module: Any, config: Any, handle: Handle, batch: Rows, model: RBM,
-        base: np.ndarray, seed: int,
-    ) -> None:  # fmt: skip
-        self.k, self.module, self.config, self.handle, self.batch = k, module, config, handle, batch
-        self.model, self.base, self.key = model, base, Key(seed, 0)
+        self, k: Backend, name: str, settings: dict[str, Any], model: RBM, batch: np.ndarray, seed: int
+    ) -> None:
+        self.k, self.model, self.key = k, model, Key(seed, 0)
+        self.module, self.config = estimators.find(name, settings)
+        self.handle, self.batch = k.put(model), k.put_rows(batch)
+        self.base = base_rates(batch, "batch").bias
         self.restart(0)
 
     def restart(self, run: int) -> None:
@@ -131,6 +139,10 @@ class _Steps:
         )
         self.key = self.key.advance(1)
         return gradient
+
+    def vector(self, gradient: Tree) -> np.ndarray:
+        """W, b and c of a gradient as one float64 vector."""
+        return _flat(self.k, self.handle, gradient)
 
 
 def fidelity(found: np.ndarray, exact: np.ndarray, run_of: np.ndarray) -> dict[str, float]:
