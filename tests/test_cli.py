@@ -305,6 +305,7 @@ MISTAKES = [
     ("train --estimator nce --set noise=none.npz", "none.npz"),
     ("sample model.npz --out a.jpeg", "a.jpeg"),
     ("sample model.npz --dataset digits", "8x8"),
+    ("sample model.npz --dataset digits --out rows.npz", "a picture is drawn"),
     ("report nosuch", "nosuch"),
     ("list --jsn", "--jsn"),
     ("nosuch", "nosuch"),

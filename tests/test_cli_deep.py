@@ -399,7 +399,7 @@ MISTAKES = [
     ("evaluate mlp.npz --data digits --method exact", "--method has a meaning only where"),
     ("evaluate mlp.npz --data bars_and_stripes_3x3", "bars_and_stripes_3x3 has no labels"),
     ("evaluate mlp.npz --data plain.npy", "plain.npy has no labels"),
-    ("evaluate mlp.npz --data more.npz", "between 0 and 9, but one is 11"),
+    ("evaluate mlp.npz --data more.npz", "from 0 to 9, but one is 11"),
     ("evaluate mlp.npz --data below.npz", "9 columns, but the model has 64"),
     ("evaluate dbm.npz --data digits", "64 columns, but the model has 9"),
     ("evaluate dbm.npz --data plain.npy", "64 columns, but the model has 9"),

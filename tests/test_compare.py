@@ -44,6 +44,15 @@ def test_the_same_folder_twice_is_fine(ebmbench, folders):
     assert out.splitlines()[-1] == "10 same"
 
 
+def test_a_damaged_line_is_told(ebmbench, folders):
+    a, _ = folders
+    whole = (a / "rows.jsonl").read_text()
+    (a / "rows.jsonl").write_text(whole[:-200])
+    status, out, err = ebmbench("compare", a, a)
+    assert (status, err) == (0, "")
+    assert out.count("1 line of its rows.jsonl left out, as damaged") == 2
+
+
 def test_a_regression(ebmbench, folders):
     status, out, err = ebmbench("compare", *folders)
     assert (status, err) == (1, "")

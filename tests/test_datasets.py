@@ -437,6 +437,8 @@ def test_csv_dialects(tmp_path, text):
         (b"a,b\n", "has no rows"),
         (b"0,1\n\n0,x\n1,1\n", "'x' in line 3"),
         (b"0,1\n0,\n", "'' in line 2"),
+        (b"0;1\n1;0\n", "columns are separated by commas, not by ';'"),
+        (b"0 1\n1 0\n", "columns are separated by commas, not by ' '"),
         (b"0,x\n0,1\n", "'x' in line 1"),
         (b"a,b\n0,1\nc,d\n", "'c' in line 3"),
         (b"0;1\n0;1\n", "'0;1' in line 2"),

@@ -12,13 +12,14 @@ from ebmbench.kernels import api
 from ebmbench.kernels.api import load
 
 ON = {"backend": "reference"}
-FIT = {**ON, "dataset": "bars_and_stripes", "epochs": 2, "batch_size": 10, "checkpoints": 2, "betas": 5}
+FIT = {**ON, "dataset": "bars_and_stripes", "epochs": 2, "batch_size": 10, "checkpoints": 2}
+FEW = FIT | {"betas": 5}
 GRID = {"lattice": [3, 3], "coupling": 0.3, "field": 0.1}
 SMALL = {"random": [5, 4]}
 ESTIMATORS = ("cd", "sml", "parallel_tempering", "pseudolikelihood", "ratio_matching", "nce", "exact")
 CASES = [
     *(
-        train.Case(**FIT, estimator={"name": name}, family=family, resolve=True)
+        train.Case(**FEW, estimator={"name": name}, family=family, resolve=True)
         for family in ("rbm", "boltzmann_machine", "markov_field")
         for name in ESTIMATORS
         if (family, name) != ("boltzmann_machine", "exact")
@@ -27,7 +28,7 @@ CASES = [
         train.Case(**FIT, estimator={"name": name}, family="bayes_net", evaluate="exact")
         for name in ("cd", "exact")
     ),
-    train.Case(**FIT, estimator={"name": "score_matching"}, visible="gaussian", hidden=3),
+    train.Case(**FEW, estimator={"name": "score_matching"}, visible="gaussian", hidden=3),
     *(
         consistency.Case(**ON, family=family, estimator={"name": name}, n=20, updates=3)
         for family in ("rbm", "boltzmann_machine", "markov_field")

@@ -315,6 +315,27 @@ def test_an_exact_gradient_that_diverges_is_diverged(tmp_path):
     assert row["status"] == "diverged"
 
 
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    """They would time each other; a folder is free again when its run has ended, however it did."""
+    inner = []
+
+    def finished(number, case, row, again):
+        with pytest.raises(UserError) as refused:
+            run_one(tmp_path, seed=7)
+        inner.append(str(refused.value))
+
+    harness.run(suite(CASE), tmp_path, harness.Progress(finished=finished))
+    assert "another run writes to" in inner[0]
+    assert run_one(tmp_path, seed=7)["status"] == "done"
+
+    def broken(number, case):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        harness.run(suite(replace(CASE, seed=8)), tmp_path, harness.Progress(started=broken))
+    assert run_one(tmp_path, seed=8)["status"] == "done"
+
+
 def test_grey_data_have_no_likelihood_and_say_so(tmp_path):
     np.save(tmp_path / "grey.npy", np.random.default_rng(0).random((40, 9)))
     row = run_one(tmp_path / "out", dataset=str(tmp_path / "grey.npy"))

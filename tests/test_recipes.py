@@ -137,6 +137,8 @@ def test_settings_are_all_told_with_their_part():
         ("dbm", [5], LAYERS, "a dbm needs a table joint"),
         ("dbn", [5], LAYERS | JOINT, "not trained by joint"),
         ("mlp", [5], CLASSIFIER | PLAYERS, "not trained by players"),
+        ("mlp", [5], {"classifier": {"momentum": 0.9}}, "write optimiser = 'sgd'"),
+        ("mlp", [5], {"classifier": {"decay": 0.1}}, "write optimiser = 'sgd'"),
         ("mlp", [], CLASSIFIER, "hidden layers, such as"),
         ("gan", [5], PLAYERS, "stand in its table players"),
         ("dbn", [5, 0], LAYERS, "at least 1 unit, not 0"),
@@ -169,6 +171,12 @@ def test_settings_are_all_told_with_their_part():
 )
 def test_what_cannot_be_is_one_sentence_that_names_it(kind, hidden, tables, named):
     assert named in complaint(recipes.of, kind, hidden, tables)
+
+
+def test_a_class_that_only_test_rows_have_is_refused():
+    data = Dataset("made up", ROWS, ROWS[:9], None, None, np.arange(30) % 3, np.arange(9) % 5)
+    named = "test rows of made up have labels that no training row has: [3, 4]"
+    assert named in complaint(recipes.labels_of, data)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,13 @@ class TestSentences:
         assert verdict in answers(folder)
         assert verdict in words(write(folder))
 
+    def test_a_mixture_that_base_rates_beat_is_not_beaten(self, tmp_path):
+        """As of noise, whose pixels are independent."""
+        worse = {"baseline_mixture": -15.0, "baseline_independent": -13.0}
+        rows = [case(-14.0, dataset="a", **worse), case(-14.0, dataset="b", **worse)]
+        sentence = MIXTURE.format("beats") + " of 0 of 2 data sets."
+        assert sentence in words(write(fill(tmp_path / "r", rows)))
+
     def test_the_overview_counts_the_datasets_on_which_the_mixture_is_beaten(self, tmp_path):
         folder = fill(tmp_path / "r", [case(-14.0, dataset="a"), case(-16.0, dataset="b")])
         cases = tidy(load_table(folder).rows)

@@ -33,7 +33,7 @@ def drawn(table):
 def test_points_and_roofs_stand_where_they_were_measured():
     (drawing,) = drawn(rows())
     (axes,) = drawing.figure.axes
-    coarse, fine, points = (line.get_xydata() for line in axes.lines)
+    fine, coarse, points = (line.get_xydata() for line in axes.lines)
     np.testing.assert_allclose(points, [[40, 2e9], [1, 2e9], [40, 4e10]])
     assert (fine[:, 1].max(), coarse[:, 1].max()) == (1e10, 1e11)
     for roof, bend in ((fine, 5.0), (coarse, 50.0)):
@@ -42,6 +42,18 @@ def test_points_and_roofs_stand_where_they_were_measured():
     assert "1 Gibbs; 2 SML; 3 Gibbs, bfloat16." in drawing.caption
     assert {"1", "2", "3"} <= {text.get_text() for text in axes.texts}
     assert "SML 2.00 billion a second" in drawing.alt
+
+
+@pytest.mark.parametrize(("products", "lines"), [(1.0e11, 2), (1.1e10, 1), (1e10, 1)])
+def test_roofs_next_to_each_other_share_a_line_of_text(products, lines):
+    table = rows()
+    table.loc[table["arithmetic"] == "bfloat16", "operations_per_s"] = products
+    (drawing,) = drawn(table)
+    told = [text.get_text() for text in drawing.figure.axes[0].texts if "GFLOP/s" in text.get_text()]
+    assert len(told) == lines
+    assert "float32, 10.0 GFLOP/s" in " ".join(told)
+    assert f"bfloat16, {products / 1e9:.3g}" in " ".join(told)
+    assert sum("copies" in text.get_text() for text in drawing.figure.axes[0].texts) == 1
 
 
 def test_the_roof_is_drawn_to_beyond_its_bend():

@@ -54,6 +54,13 @@ class TestTargets:
         (found,) = targets.fastest(collect(cases.tidy(pd.DataFrame(rows))))
         assert ("in an order that the looks do not settle" in found) != settled
 
+    def test_nobody_is_first_where_all_start(self):
+        rows = [row for row in synthetic.trained(seeds=1) if row["estimator"] in ("PT-10", "CD-1")]
+        for row in rows:
+            row["seconds_to_target"] = synthetic.to_targets(0.0, targets=[-100.0], after=0.0)
+        (found,) = targets.fastest(collect(cases.tidy(pd.DataFrame(rows))))
+        assert "starts above −100 nats, so nobody is first there" in found
+
     def test_a_seed_that_failed_never_reached_it(self):
         found = self.group(synthetic.to_targets(1.0, targets=[-1.0]), None, None)[-1.0]
         assert (found.count, found.text) == (1, "> 50 s")
@@ -85,7 +92,7 @@ class TestTargets:
         assert (
             "First at −86.34 nats: PT-10 (by 106 s), then SML-1 (by 66 s, its end is unresolved)." in seen
         )
-        assert "No gain over base rates, which is less than 1 nat: ratio matching." in seen
+        assert "No gain (less than 1 nat above base rates): ratio matching." in seen
         assert "Best: PT-10, −86.50 nats per test row." in seen
         assert "(−86.80 by the lower of forward and reverse AIS against −140.00)" in seen
         assert seen.count("unresolved, gap 7.40 nats") == 2

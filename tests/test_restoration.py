@@ -207,6 +207,9 @@ def test_a_dbm_restores_what_its_visible_units_say(name):
     z = np.nanmean(off, axis=0) / (np.nanstd(off, axis=0) / np.sqrt(damaged.counted.sum(axis=0)))
     assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
     assert np.nanstd(off) < 0.2
+    key = Key(0, Stream.SAMPLES)
+    again = posterior_means(backend(name), model, damaged.evidence[:500], FLAT.bias, 120, key)
+    np.testing.assert_array_equal(again, found.probability[:500])
 
 
 def test_the_law_of_the_data_restores_as_well_as_can_be():
@@ -350,6 +353,8 @@ def test_mistakes():
     for bias in (np.zeros(4), np.full(5, np.nan)):
         assert "5 finite numbers" in complaint(posterior_means, k, RBM, flat, bias)
     assert posterior_means(k, RBM, flat[:0], FLAT.bias).shape == (0, 5)
+    network = initial_network([5, 3, 2], ["relu", "linear"], 0)
+    assert "not by mlp" in complaint(posterior_means, k, network, flat, FLAT.bias)
 
 
 @pytest.fixture
@@ -461,4 +466,4 @@ def test_other_models_say_that_they_do_not(ebmbench, files):
     save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
     status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
     assert status == 2
-    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not by a mlp" in err
+    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not by mlp" in err

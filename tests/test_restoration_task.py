@@ -176,6 +176,20 @@ def test_the_page_has_a_part_and_pictures(results):
         np.testing.assert_array_equal(kept[2][known], kept[1][known])
 
 
+def test_the_figure_tells_backends_apart(results, tmp_path):
+    folder, _ = results
+    lines = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    lines += [line | {"key": f"other{n}", "backend": "reference"} for n, line in enumerate(lines)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("curves.jsonl", "machine.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    page.write_page(tmp_path)
+    told = (tmp_path / "report.html").read_text()
+    assert "CD-1, hidden 12 on cpu 10" in told
+    assert "CD-1, hidden 12 on reference 10" in told
+    assert "on cpu on cpu" not in told
+
+
 def test_a_page_without_pictures(results, tmp_path):
     """The models are not kept: the figures are drawn all the same."""
     folder, _ = results

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import FAMILY_ALPHA, complaint, random_rbm, random_rows
+from deep import random_dbm
 from scipy import stats
 from scipy.special import expit
 
@@ -317,3 +318,11 @@ def test_summaries_of_the_same_weights_bracket():
     """Jensen: log mean e**w >= -log mean e**-w for the same numbers."""
     w = np.random.default_rng(1).normal(size=50)
     assert summarise(w)[0] > -summarise(-w)[0]
+
+
+@pytest.mark.parametrize("judge", [evaluate, sandwich])
+def test_a_deep_model_has_bounds_instead(judge, k):
+    model, rows = random_dbm(5, 3, 2), random_rows(7, 5)
+    assert "a dbm has no free energy to be summed: see dbn_bound, dbm_bound" in complaint(
+        judge, k, model, rows
+    )

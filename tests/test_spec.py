@@ -84,6 +84,11 @@ def test_the_command_line_replaces_axes(suite):
     assert {case.seed for case in cases} == {0, 1, 2}
 
 
+def test_a_name_stands_for_a_table_without_settings(suite):
+    short, long = (suite(text).cases for text in (change('{ name = "sml" }', '"sml"'), SUITE))
+    assert [case.canonical() for case in short] == [case.canonical() for case in long]
+
+
 @pytest.mark.parametrize("name", spec.known_suites())
 def test_the_suites_that_come_along_are_sound(name):
     assert spec.load(name).cases
@@ -121,7 +126,10 @@ def change(old, new):
         (change("k = 1", "k = 0"), "k of estimator cd"),
         (change("k = 1", "q = 1"), "'q'"),
         (change('name = "sml"', 'name = "smm"'), "'smm'"),
-        (change('{ name = "sml" }', '"sml"'), "estimator"),
+        (change('{ name = "sml" }', '"smm"'), "'smm'"),
+        (change('{ name = "sml" }', "3"), "estimator"),
+        (change('evaluate = "exact"', 'evaluate = "exact"\nbetas = 500'), "those of evaluate = 'ais'"),
+        (change('evaluate = "exact"', 'evaluate = "exact"\nchains = 5'), "those of evaluate = 'ais'"),
         (change('evaluate = "exact"', 'evaluate = "exat"'), "'exat'"),
         (change('evaluate = "exact"', 'evaluate = "ais"\nbetas = 1'), "temperatures"),
         (change('evaluate = "exact"', 'evaluate = "ais"\nbetas = "papr"'), "betas"),

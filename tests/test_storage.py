@@ -112,7 +112,9 @@ def test_a_mixed_file_is_one_sentence(tmp_path, name, change, words):
 def test_only_an_rbm_is_a_binary_model(tmp_path):
     for name in ("gaussian_rbm", "dbn", "mlp"):
         save_model(tmp_path / "model.npz", MODELS[name], {})
-        assert "an RBM with binary ones is needed" in complaint(load_binary_model, tmp_path / "model.npz")
+        assert "but one with binary visible units is needed" in complaint(
+            load_binary_model, tmp_path / "model.npz"
+        )
 
 
 def test_a_damaged_file_is_not_left_open(tmp_path):

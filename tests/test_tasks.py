@@ -11,9 +11,12 @@ from ebmbench.harness import run as harness
 from ebmbench.harness import sources, spec, table
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import gradient, log_z, sample
+from ebmbench.models import elimination
 from ebmbench.models import enumerate as exact
+from ebmbench.models.markov_field import dense
 from ebmbench.models.rbm import free_energy, hidden_probability
 from ebmbench.models.storage import save_model
+from ebmbench.training.initial import initial_network
 
 RECIPE = {"random": [5, 4], "scale": 1.0, "seed": 3}
 ROWS = 20
@@ -73,7 +76,7 @@ def test_a_gaussian_model_is_not_taken_for_a_binary_one(tmp_path):
     np.savez(path, W=np.ones((3, 2)), b=np.zeros(3), c=np.zeros(2), precision=np.ones(3))
     row = run_one(tmp_path / "out", LOG_Z, model=str(path))
     assert row["status"] == "failed"
-    assert "Gaussian" in row["reason"]
+    assert "gaussian_rbm" in row["reason"]
 
 
 def test_a_changed_model_file_runs_again(tmp_path):
@@ -349,3 +352,32 @@ def test_tables_of_several_tasks_lie_in_one_folder(tmp_path):
 )
 def test_a_bad_option_is_one_sentence_that_names_it(case, changes, named):
     assert named in complaint(replace, case, **changes)
+
+
+@pytest.mark.parametrize("kind", ["markov_field", "boltzmann_machine"])
+def test_files_of_models_without_hidden_units(tmp_path, kind):
+    """Log Z and samples of a Markov field or Boltzmann machine from a file, as of a lattice."""
+    field = sources.load_model({"lattice": [3, 3], "coupling": 0.3, "field": 0.1})
+    save_model(tmp_path / "model.npz", field if kind == "markov_field" else dense(field), {})
+    given = {"model": str(tmp_path / "model.npz"), "backend": "cpu"}
+    rows = harness.run(
+        Suite("tiny", "Tiny", True, (
+            log_z.Case(**given, method={"name": "ais", "betas": 200}),
+            sample.Case(**given, sampler="gibbs", sweeps=500, burn_in=50),
+        )),
+        tmp_path / "out",
+    )  # fmt: skip
+    assert [row["status"] for row in rows] == ["done", "done"], [row["reason"] for row in rows]
+    assert rows[0]["truth"] == pytest.approx(elimination.log_z(field))
+    assert rows[0]["truth_source"] == ("elimination" if kind == "markov_field" else "enumeration")
+    assert abs(rows[0]["error"]) < 5 * rows[0]["std_error"]
+    assert rows[1]["total_variation"] < 1.5 * rows[1]["total_variation_floor_ess"]
+
+
+def test_a_file_of_a_model_that_a_task_does_not_take(tmp_path):
+    save_model(tmp_path / "model.npz", initial_network([5, 3, 2], ["relu", "linear"], 0), {})
+    case = log_z.Case(model=str(tmp_path / "model.npz"), backend="cpu", method={"name": "exact"})
+    (row,) = harness.run(Suite("tiny", "Tiny", True, (case,)), tmp_path / "out")
+    assert row["status"] == "failed"
+    kinds = "bernoulli_rbm, boltzmann_machine, markov_field"
+    assert f"holds a model of the kind mlp, but one of {kinds} is needed" in row["reason"]

@@ -222,6 +222,13 @@ def test_a_program_that_leaves_python_has_failed(monkeypatch):
     assert "SystemExit" in failed(monkeypatch, sweep=leaves)["transition"]
 
 
+def test_a_file_that_leaves_python_is_one_sentence(tmp_path):
+    (tmp_path / "mine.py").write_text("raise SystemExit(3)")
+    assert "ends the program with status 3 as it is imported" in complaint(
+        verify.target, str(tmp_path / "mine.py")
+    )
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_a_wrong_score_is_seen(monkeypatch, name):
     assert failed(monkeypatch, **RIGHT | SCORES[name]).keys() == {"scoring"}

@@ -42,7 +42,11 @@ def sample(
     check_kind(source)
     how = {GAN.kind: "of noise", BayesNet.kind: "each drawn by itself"}.get(source.kind)
     walks = how is None
-    check_applicable(given(context), {"sweeps": (walks, "the model is sampled by chains")})
+    drawn = out.suffix.lower() not in (".npz", ".npy")
+    needs = {
+        "sweeps": (walks, "the model is sampled by chains"), "dataset": (drawn, "a picture is drawn"),
+    }  # fmt: skip
+    check_applicable(given(context), needs)
     real = source.visible in ("Gaussian", "real")
     like = datasets.load(dataset, real=real) if dataset else None
     shape = picture_shape(source.n_visible, like)

@@ -30,7 +30,10 @@ def train(
     ] = "cd",
     hidden: Annotated[
         list[str] | None,
-        typer.Option(help="Hidden units; of several layers as 500,1000, or given several times.  [64]"),
+        typer.Option(
+            help="Hidden units; of several layers as 500,1000, or given several times.  "
+            r"\[64; dbn, dbm, mlp: 64,64; gan: 256,256]"
+        ),
     ] = None,
     epochs: Annotated[
         list[str] | None,

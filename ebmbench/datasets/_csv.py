@@ -61,7 +61,9 @@ def _misfit(lines: dict[int, str]) -> str:
         fields = _fields(line)
         text = next((field for field in fields if not _is_number(field)), None)
         if text is not None:
-            return f"has {text[:20]!r} in line {number}, where a number must be"
+            other = next((mark for mark in ";\t " if mark in text.strip()), None)
+            hint = f"; columns are separated by commas, not by {other!r}" if other else ""
+            return f"has {text[:20]!r} in line {number}, where a number must be{hint}"
         if len(fields) != width:
             return (
                 f"changes its number of columns from {width} (line {first}) "

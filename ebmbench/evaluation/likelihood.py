@@ -10,6 +10,7 @@ from ebmbench import partition
 from ebmbench.kernels.api import Backend
 from ebmbench.models.model import Model
 from ebmbench.models.rows import check_states
+from ebmbench.options import require
 from ebmbench.partition import BaseRates, LogZ, base_rates
 from ebmbench.randomness import check_seed
 
@@ -59,7 +60,12 @@ def evaluate(
 def prepared(
     model: Model, rows: np.ndarray, base: BaseRates | None, seed: int
 ) -> tuple[np.ndarray, BaseRates]:
-    """The rows, checked against the model, and where annealing starts: by default at their rates."""
+    """The rows, checked against the model, and where annealing starts: by default at their rates.
+
+    `UserError` for a model without a free energy.
+    """
+    deep = f"a {model.kind} has no free energy to be summed: see dbn_bound, dbm_bound and evaluate_gan"
+    require(hasattr(model, "summed_units"), deep)
     rows = check_states(rows, model)
     check_seed(seed)
     return rows, base or base_rates(rows, "base rates of the rows given", model.kind)

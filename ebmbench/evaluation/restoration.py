@@ -6,25 +6,19 @@ that unit say, without a word of the others.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from ebmbench.evaluation.damage import Damaged
 from ebmbench.kernels.api import Backend
-from ebmbench.models.bayes_net import BayesNet
-from ebmbench.models.boltzmann import BoltzmannMachine
-from ebmbench.models.dbm import DBM
-from ebmbench.models.markov_field import MarkovField
-from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
 from ebmbench.randomness import Key, Stream, check_seed
-from ebmbench.samplers.posterior import check_sweeps, posterior_means
+from ebmbench.samplers.posterior import Restoring, check_restores, check_sweeps, posterior_means
 
-Restoring = RBM | DBM | BoltzmannMachine | MarkovField | BayesNet
 _BLOCK = 500  # rows whose chains walk at a time
 _LEAST = 2.0**-52  # a probability of what came true, so that its log is finite
 
@@ -63,13 +57,6 @@ class Restored(NamedTuple):
         return self.fewer_std_error is not None and self.fewer > 3.0 * self.fewer_std_error
 
 
-def check_restores(model: Any) -> None:
-    """`UserError` for a model that has no Gibbs sampler of binary visible units."""
-    kinds = ", ".join(kind.kind for kind in get_args(Restoring))
-    sentence = f"rows are restored by models of the kinds {kinds}, not by a {model.kind}"
-    require(isinstance(model, Restoring), sentence)
-
-
 def check(model: Restoring, damaged: Damaged, base: BaseRates, sweeps: int, seed: int) -> None:
     """`UserError` for what `restore` cannot do."""
     check_restores(model)
@@ -96,15 +83,11 @@ def restore(
     """
     check(model, damaged, base, sweeps, seed)
     rows, seen, evidence, counted = damaged
-    # Of a DBM nothing is known of the other even layers.
-    whole = model.bipartite if isinstance(model, DBM) else model
-    others = 0, whole.n_visible - model.n_visible
-    bias, evidence_of_all = np.pad(base.bias, others), np.pad(evidence, ((0, 0), others))
     found = []
     for first in range(0, len(rows), _BLOCK):
-        here = evidence_of_all[first : first + _BLOCK]
+        here = evidence[first : first + _BLOCK]
         key = Key(seed, Stream.SAMPLES, chain=first)
-        found.append(posterior_means(k, whole, here, bias, sweeps, key)[:, : model.n_visible])
+        found.append(posterior_means(k, model, here, base.bias, sweeps, key))
         finished(len(here))
     probability = np.concatenate(found)
     alone = expit(base.bias + evidence)

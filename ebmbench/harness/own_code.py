@@ -12,12 +12,18 @@ from typing import Any
 from ebmbench.errors import UserError
 from ebmbench.options import require
 
+_LONG = 32  # letters
 FORMS = ("MODULE:ATTRIBUTE", "FILE.py")  # as sentences name them
 
 
 def is_own(name: str) -> bool:
     """Whether a name is that of a file or of a module's attribute, there or not."""
     return ":" in name or name.endswith(".py")
+
+
+def called(name: str) -> str:
+    """The name as tables and figures have it: the end of a long path."""
+    return name if len(name) <= _LONG else f"…{name[1 - _LONG :]}"
 
 
 def load(name: str) -> Any:
@@ -27,6 +33,8 @@ def load(name: str) -> Any:
         module = _file(place) if place.endswith(".py") else _module(place)
     except UserError:
         raise
+    except SystemExit as end:
+        raise UserError(f"{place} ends the program with status {end.code} as it is imported") from None
     except Exception as error:
         raise UserError(f"{place} cannot be imported: {type(error).__name__}: {error}") from None
     if not attribute:

@@ -287,4 +287,7 @@ def labels_of(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     least, most = int(train.min()), int(train.max())
     sentence = f"the labels of {data.name} lie in {least} to {most}, but classes are 0, 1, 2 and so on"
     require(least >= 0 and most < len(train), sentence)
+    strange = np.setdiff1d(test, train)
+    sentence = f"test rows of {data.name} have labels that no training row has: {strange[:5].tolist()}"
+    require(not len(strange), sentence)
     return train, test

@@ -45,6 +45,14 @@ def run(suite: Suite, folder: Path, progress: Progress | None = None) -> list[di
     progress = progress or Progress()
     keys = [_key(case) for case in suite.cases]
     store = Store(folder, keys)
+    try:
+        return _finished(suite, keys, store, progress)
+    finally:
+        store.close()
+
+
+def _finished(suite: Suite, keys: list[str], store: Store, progress: Progress) -> list[dict[str, Any]]:
+    """The rows of a suite's cases, those that the store has not yet run and added to it."""
     rows: dict[int, dict[str, Any]] = {}
     lost: set[str] = set()  # what was said of devices that were lost
     for number in sorted(range(len(keys)), key=lambda n: keys[n] in store.failed):

@@ -162,13 +162,14 @@ def is_lattice(source: str | dict) -> bool:
     return isinstance(source, dict) and isinstance(_recipe(source), Lattice)
 
 
-def load_model(source: str | dict, temperature: float = 1.0) -> Any:
+def load_model(source: str | dict, temperature: float = 1.0, kinds: tuple[str, ...] = (RBM.kind,)) -> Any:
     """A model with its parameters divided by the temperature.
 
-    source: the name of a fixture of the package; the path of an RBM's .npz file, or its name in the
-    folder EBMBENCH_DATA; or a recipe, of a random RBM, `{ random = [8, 6], scale = 1.0, seed = 1 }`, or
-    of a `Lattice`, `{ lattice = [8, 8], coupling = 0.44 }`. Raises `Unavailable` where one of the
-    `PUBLISHED` is not there, `UserError` for any other file that is not or that does not hold a model.
+    source: the name of a fixture of the package; the path of an .npz file that holds a model of one
+    of the kinds, or its name in the folder EBMBENCH_DATA; or a recipe, of a random RBM, `{ random =
+    [8, 6], scale = 1.0, seed = 1 }`, or of a `Lattice`, `{ lattice = [8, 8], coupling = 0.44 }`.
+    Raises `Unavailable` where one of the `PUBLISHED` is not there, `UserError` for any other file
+    that is not or that does not hold a model.
     """
     check_model(source)
     if isinstance(source, dict):
@@ -179,7 +180,9 @@ def load_model(source: str | dict, temperature: float = 1.0) -> Any:
         path = _found(source)
         if path is None:
             raise Unavailable(_missing(source))
-        model = storage.load_binary_model(path)
+        model = storage.load_binary_model(path) if kinds == (RBM.kind,) else storage.load_model(path)
+        told = f"{path} holds a model of the kind {model.kind}, but one of {', '.join(kinds)} is needed"
+        require(model.kind in kinds, told)
     cooled = {name: value / temperature for name, value in model.parameters.items()}
     return replace(model, **cooled)
 

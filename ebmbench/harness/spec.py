@@ -33,6 +33,7 @@ from ebmbench.harness.tasks import Case
 from ebmbench.kernels import api
 from ebmbench.options import require
 
+_NAMED = ("estimator", "method", "job")
 SUITES = Path(__file__).parent.parent / "suites"
 _HEAD: dict[str, Any] = {
     "title": "", "indicative": False, "seeds": 1, "timeout_s": 600.0, "needs": "",
@@ -166,8 +167,17 @@ def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
         value if _is_axis(value, name in known and _holds_list(known[name])) else [value]
         for name, value in axes.items()
     ]
+    values = [
+        [{"name": one} if type(one) is str and _is_table(known.get(name)) else one for one in several]
+        for name, several in zip(axes, values, strict=True)
+    ]
     for combination in itertools.product(*values):
         yield options.build(task.Case, dict(zip(axes, combination, strict=True)), what)
+
+
+def _is_table(field: Field | None) -> bool:
+    """Whether a field is a table with a name, for which its name alone may stand."""
+    return field is not None and field.name in _NAMED and get_origin(field.type) is dict
 
 
 def _holds_list(field: Field) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
@@ -40,22 +41,35 @@ class Table(NamedTuple):
 
 
 class Store:
-    """A results folder that rows are added to; planned: the keys of the run's cases."""
+    """A results folder that rows are added to; planned: the keys of the run's cases.
+
+    `UserError` where it cannot be written, or another process holds it: beside each other two runs would
+    time each other. A process that is killed holds nothing.
+    """
 
     def __init__(self, folder: Path, planned: Iterable[str] = ()) -> None:
         self.folder = folder
+        self._lock = FileLock(folder / ".lock")
         try:
             (folder / "models").mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
             machines = _machines(folder) | {machine.machine_id(): machine.facts()}
             rows = _rows(folder)
             write_atomically(
                 folder / "machine.json", json.dumps(machines, indent=2, sort_keys=True).encode()
             )
             write_atomically(folder / "planned.json", json.dumps(list(planned)).encode())
+        except Timeout:
+            told = f"another run writes to {folder}: wait until it has ended, or give another folder"
+            raise UserError(told) from None
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
         self.finished = {row["key"]: row for row in rows if row["status"] in FINAL}
         self.failed = {row["key"] for row in rows if row["status"] == "failed"}
+
+    def close(self) -> None:
+        """Let other runs write to the folder."""
+        self._lock.release()
 
     def add(
         self, row: dict[str, Any], curve: list[dict[str, Any]], model: dict[str, np.ndarray] | None
@@ -105,7 +119,7 @@ def load_table(folder: str | Path) -> Table:
         raise UserError(f"{folder} holds no results: rows.jsonl is missing")
     rows = _rows(folder)
     if not rows:
-        raise UserError(f"{folder} holds no results: rows.jsonl has no complete line")
+        raise UserError(f"{folder} holds no results: rows.jsonl has no complete row")
     frame = pd.DataFrame(rows)
     attempts = {row["key"]: row["attempt"] for row in rows}
     curves = [
@@ -126,6 +140,13 @@ def missing_cases(folder: str | Path) -> int:
     """How many cases of the newest run have no row: it was stopped, or has not come to them yet."""
     planned: list[str] = _content(Path(folder) / "planned.json", [])
     return len(set(map(str, planned)) - {row["key"] for row in _rows(Path(folder))})
+
+
+def damaged_rows(folder: str | Path) -> int:
+    """How many lines of the rows are none, as of a killed run that nobody continued."""
+    path = Path(folder) / "rows.jsonl"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return sum(bool(line.strip()) for line in lines) - len(_read_lines(path))
 
 
 def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:

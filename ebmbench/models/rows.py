@@ -56,7 +56,7 @@ def check_labels(labels: np.ndarray, n_rows: int, classes: int) -> np.ndarray:
     for label in (int(labels.min(initial=0)), int(labels.max(initial=0))):
         require(
             0 <= label < classes,
-            f"labels of {classes} classes lie between 0 and {classes - 1}, but one is {label}",
+            f"labels are numbers of classes, here from 0 to {classes - 1}, but one is {label}",
         )
     return labels.astype(np.int64)
 

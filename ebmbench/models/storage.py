@@ -76,7 +76,9 @@ def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise UserError(f"{path} cannot be read as an .npz archive: {error}") from None
+        # What NumPy takes for pickled objects is most often no archive at all.
+        why = "it is damaged, or something else" if "pickle" in str(error) else error
+        raise UserError(f"{path} cannot be read as an .npz archive: {why}") from None
 
 
 def load_binary_model(path: str | Path) -> RBM:
@@ -84,8 +86,8 @@ def load_binary_model(path: str | Path) -> RBM:
     model = load_model(path)
     if not isinstance(model, RBM):
         gaussian = isinstance(model, GaussianRBM)
-        what = "Gaussian visible units" if gaussian else f"a model of the kind {model.kind}"
-        raise UserError(f"{path} has {what}, but an RBM with binary ones is needed here")
+        what = "an RBM with Gaussian visible units" if gaussian else f"a model of the kind {model.kind}"
+        raise UserError(f"{path} holds {what}, but one with binary visible units is needed here")
     return model
 
 

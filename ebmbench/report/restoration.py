@@ -187,6 +187,12 @@ def _row(entry: Entry) -> list[Cell]:
 
 def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Drawing:
     """Axes one below the other, one for each damage: a marker each model, lines for the yardsticks."""
+    several = len({entry.backend for entry in entries}) > 1
+
+    def named(entry: Entry) -> str:
+        known = not several or entry.label.endswith(f"on {entry.backend}")
+        return entry.label if known else f"{entry.label} on {entry.backend}"
+
     groups = _by_damage(entries)
     heights = [0.75 + 0.26 * len(group) for group in groups]
     figure, first = panel(f"{dataset}: bits restored wrongly", 0.5 + sum(heights))
@@ -200,9 +206,8 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
         for name_, (called, line) in _YARDSTICKS.items():
             value = getattr(group[0], name_)
             axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=line, zorder=1, label=called)
-        axes.set_yticks(
-            range(len(group)), [textwrap.shorten(e.label, 34, placeholder=" …") for e in group]
-        )
+        names = [textwrap.shorten(named(entry), 34, placeholder=" …") for entry in group]
+        axes.set_yticks(range(len(group)), names)
         axes.set_ylim(len(group) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
@@ -218,7 +223,7 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
         "medians over the seeds, whiskers reach from the best to the worst. Lines are what base rates "
         "and a mixture of 10 Bernoullis leave wrong."
     )
-    ends = [f"{e.label} {_percent(e.median)} ({e.damage})" for group in groups for e in group]
+    ends = [f"{named(e)} {_percent(e.median)} ({e.damage})" for group in groups for e in group]
     alt = f"Shares of bits of {dataset} that are restored wrongly: {listing(ends)}."
     return Drawing(name, figure, caption, alt)
 

@@ -34,7 +34,7 @@ def unfinished(cases: pd.DataFrame) -> list[str]:
         return []
     on = [f" on {name}" if pd.notna(name) else "" for name in left["backend"]]
     labels = [label.removesuffix(f",{end}") for label, end in zip(left["label"], on, strict=True)]
-    known = left.assign(on=on, label=labels)
+    known = left[["where", "status", "seed"]].assign(on=on, label=labels)
     groups = known.groupby(["where", "label", "on", "status"], sort=False)["seed"]
     names = [
         f"{where} with {label}{on} ({status}{_seeds(seeds)})"

@@ -5,15 +5,29 @@ of a unit, and +-inf that it is known. Given it the law of v is proportional to 
 So one walk both imputes and denoises: Gibbs sampling in which evidence adds to each unit's log odds.
 """
 
+from typing import Any, get_args
+
 import numpy as np
 
 from ebmbench.kernels.api import Backend
-from ebmbench.models.model import Model
+from ebmbench.models.bayes_net import BayesNet
+from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.dbm import DBM
+from ebmbench.models.markov_field import MarkovField
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed
 from ebmbench.samplers.gibbs import independent
 
+Restoring = RBM | DBM | BoltzmannMachine | MarkovField | BayesNet
 _KEY = Key(0, Stream.SAMPLES)
+
+
+def check_restores(model: Any) -> None:
+    """`UserError` for a model that has no Gibbs sampler of binary visible units."""
+    kinds = ", ".join(kind.kind for kind in get_args(Restoring))
+    sentence = f"rows are restored by models of the kinds {kinds}, not by {model.kind}"
+    require(isinstance(model, Restoring), sentence)
 
 
 def check_sweeps(sweeps: int) -> None:
@@ -24,7 +38,7 @@ def check_sweeps(sweeps: int) -> None:
 
 def posterior_means(
     k: Backend,
-    model: Model,
+    model: Restoring,
     evidence: np.ndarray,
     bias: np.ndarray,
     sweeps: int = 200,
@@ -38,6 +52,7 @@ def posterior_means(
     Wong & Kong 1994). A chain that stays in one of several modes is as sure of it as of the only one.
     Row r is chain key.chain + r, sweep t has the uniforms of step key.step + t.
     """
+    check_restores(model)
     check_sweeps(sweeps)
     check_seed(key.seed)
     evidence, bias = np.asarray(evidence, np.float64), np.asarray(bias, np.float64)
@@ -47,6 +62,10 @@ def posterior_means(
     require(bias.shape == (n,) and np.isfinite(bias).all(), f"the bias must be {n} finite numbers")
     if not len(evidence):
         return np.empty((0, n))
-    v = independent(k, model, len(evidence), key, bias + evidence)
-    found = k.posterior(k.put(model), v, k.put_evidence(evidence), sweeps, sweeps // 2, key)
-    return np.where(np.isinf(evidence), evidence > 0, k.get_rows(found))
+    # Of a DBM nothing is known of the other even layers.
+    whole = model.bipartite if isinstance(model, DBM) else model
+    others = 0, whole.n_visible - n
+    of_all = np.pad(evidence, ((0, 0), others))
+    v = independent(k, whole, len(evidence), key, np.pad(bias, others) + of_all)
+    found = k.posterior(k.put(whole), v, k.put_evidence(of_all), sweeps, sweeps // 2, key)
+    return np.where(np.isinf(evidence), evidence > 0, k.get_rows(found)[:, :n])

@@ -15,6 +15,7 @@ from ebmbench.errors import UserError
 from ebmbench.harness import own_code
 from ebmbench.kernels.api import Backend
 from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, LogZ
 
@@ -33,6 +34,7 @@ class Method:
 
     def estimate(self, k: Backend, model: Model, config: Any, base: BaseRates, seed: int) -> LogZ:
         """As a method of ours; `UserError` for what is no estimate."""
+        require(isinstance(model, RBM), f"{self.name} is other software, which looks at RBMs here")
         given = {name: x.copy() for name, x in model.parameters.items()}
         log_z = own_code.function(self.name, _FUNCTION)
         found = log_z(**given, bias=base.bias.copy(), seed=seed, **self.settings)

@@ -18,6 +18,7 @@ from ebmbench.harness import own_code
 from ebmbench.harness.tasks import in_words
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.model import Model
+from ebmbench.models.rbm import RBM
 from ebmbench.options import like, require
 from ebmbench.randomness import Key
 
@@ -45,11 +46,12 @@ class Sampler:
     @property
     def label(self) -> str:
         """The name in tables and figures."""
-        return in_words(self.name, self.settings)
+        return in_words(own_code.called(self.name), self.settings)
 
     def start(self, k: Backend, model: Model, count: int, base: np.ndarray, key: Key) -> Chains:
         """So many chains, before their first sweep."""
         sample = own_code.function(self.name, _FUNCTION)
+        require(isinstance(model, RBM), f"{self.name} is other software, which samples RBMs here")
         given = {name: x.copy() for name, x in model.parameters.items()}
         sweeps = sample(**given, chains=count, seed=int(key.seed), **self.settings)
         require(

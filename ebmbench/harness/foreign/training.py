@@ -139,7 +139,7 @@ class OfUser:
     @property
     def label(self) -> str:
         """As tables and figures call it."""
-        return in_words(self.name, self.settings)
+        return in_words(own_code.called(self.name), self.settings)
 
     @property
     def digests(self) -> dict[str, str]:

@@ -40,7 +40,7 @@ class OfEstimator(tasks.Case):
     def label(self) -> str:
         """The estimator as tables and figures call it."""
         if self.own_code:
-            return self.own_code
+            return own_code.called(self.own_code)
         return estimators.find(self.estimator["name"], self.settings)[1].label
 
     @property

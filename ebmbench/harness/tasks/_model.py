@@ -19,10 +19,10 @@ from ebmbench.partition import BaseRates, base_rates
 class ModelCase(tasks.Case):
     """model: see `sources.load_model`; temperature: what its parameters are divided by, > 0.
 
-    lattices: whether the model may be one.
+    takes: the kinds of model that it may be.
     """
 
-    lattices: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = (RBM.kind,)
 
     model: str | dict = field(hash=False)
     temperature: float = 1.0
@@ -31,7 +31,7 @@ class ModelCase(tasks.Case):
         super().__post_init__()
         sources.check_model(self.model)
         require(
-            self.lattices or not sources.is_lattice(self.model),
+            MarkovField.kind in self.takes or not sources.is_lattice(self.model),
             f"a lattice is no RBM, which is what a [[{self.task}]] table looks at",
         )
         require(
@@ -41,12 +41,12 @@ class ModelCase(tasks.Case):
 
     def load(self) -> Any:
         """The model at its temperature."""
-        return sources.load_model(self.model, self.temperature)
+        return sources.load_model(self.model, self.temperature, self.takes)
 
     @property
     def kind(self) -> str:
-        """An RBM's, or that of a lattice."""
-        return MarkovField.kind if sources.is_lattice(self.model) else RBM.kind
+        """Of the model; a file may hold any that the task takes."""
+        return str(self.load().kind) if len(self.takes) > 1 else RBM.kind
 
     @property
     def kinds(self) -> Collection[str]:

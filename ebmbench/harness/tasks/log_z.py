@@ -13,11 +13,14 @@ from ebmbench.harness.foreign.partition import Method
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.enumerate import enumerable
-from ebmbench.options import require
+from ebmbench.models.markov_field import MarkovField, dense
+from ebmbench.models.rbm import RBM
 from ebmbench.partition import BaseRates
 
 NAME = "log_z"
+_BY = {MarkovField.kind: "elimination"}  # how a truth comes about, where it is not by enumeration
 _TRUTH_BACKEND = "cpu"  # sums in float64; the gate holds it to the reference within 1e-9 nats
 
 
@@ -32,7 +35,7 @@ class Case(BaseCase):
     """
 
     task = NAME
-    lattices = True
+    takes = (RBM.kind, BoltzmannMachine.kind, MarkovField.kind)
     measures = (
         Speed("seconds", "an estimate"),
         Quality("error", "error of log Z", "nats", tolerance=0.01, std_error="std_error", magnitude=True),
@@ -47,8 +50,6 @@ class Case(BaseCase):
         super().__post_init__()
         self.require_positive("repeats")
         tasks.check_named("method", self.method, "{ name = 'ais', betas = 1000 }")
-        rbm = not (self.own_code and sources.is_lattice(self.model))
-        require(rbm, f"{self.own_code} is other software, which looks at RBMs here")
         _ = self.found
 
     @property
@@ -69,7 +70,12 @@ class Case(BaseCase):
     @property
     def label(self) -> str:
         """The method with its settings."""
-        return tasks.in_words(self.method["name"], self.settings)
+        return tasks.in_words(self.called, self.settings)
+
+    @property
+    def called(self) -> str:
+        """The method's name."""
+        return own_code.called(self.method["name"]) if self.own_code else self.method["name"]
 
     @property
     def own_code(self) -> str:
@@ -89,7 +95,7 @@ class Case(BaseCase):
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the method's name in place of its table."""
-        return super().facts() | {"method": self.method["name"], "settings": self.settings}
+        return super().facts() | {"method": self.called, "settings": self.settings}
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -98,8 +104,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     model = case.load()
     base = case.base(model.n_visible)
     module, config = case.found
-    lattice = sources.is_lattice(case.model)
-    small = sources.load_model({"lattice": [2, 3], "coupling": 0.1} if lattice else {"random": [3, 2]})
+    small = _small(model.kind)
     rates = BaseRates(np.zeros(small.n_visible), base.source)
     row["compile_s"] += warm_up(k, lambda: module.estimate(k, small, config, rates, case.seed))
     watch = Stopwatch(k, case.timeout_s)
@@ -116,9 +121,17 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     if enumerable(model):
         gate.demand(_TRUTH_BACKEND, case.kinds)
         truth = _enumerated(sources.model_digest(model), model)
-        row |= {"truth": truth, "truth_source": "elimination" if lattice else "enumeration"}
+        row |= {"truth": truth, "truth_source": _BY.get(model.kind, "enumeration")}
     row["error"] = None if row["truth"] is None else found.log_z - row["truth"]
     return {"log_weights": found.log_weights}
+
+
+def _small(kind: str) -> Any:
+    """A model of this kind on which an estimate takes no time."""
+    if kind == RBM.kind:
+        return sources.load_model({"random": [3, 2]})
+    field = sources.load_model({"lattice": [2, 3], "coupling": 0.1})
+    return field if kind == MarkovField.kind else dense(field)
 
 
 _known: dict[str, float] = {}

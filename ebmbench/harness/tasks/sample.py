@@ -1,5 +1,6 @@
 """A sampler on a given model: effective draws a second, and its distance from the exact law."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -9,14 +10,16 @@ import numpy as np
 from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.evaluation import diagnostics
-from ebmbench.harness import own_code, sources, tasks
+from ebmbench.harness import own_code, tasks
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.foreign.sampling import Sampler
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows
-from ebmbench.models import enumerate, markov_field
+from ebmbench.models import boltzmann, enumerate, markov_field
+from ebmbench.models.boltzmann import BoltzmannMachine
+from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -24,6 +27,11 @@ from ebmbench.randomness import Key, Stream
 from ebmbench.samplers import gibbs, tempering
 
 NAME = "sample"
+_LAWS: dict[str, Callable[[Any], np.ndarray]] = {  # p(v) of all states, by the kind of model
+    RBM.kind: enumerate.distribution,
+    BoltzmannMachine.kind: boltzmann.distribution,
+    MarkovField.kind: markov_field.distribution,
+}
 _SLICES = 20  # of the sweeps before anything is recorded
 _MOST_VISIBLE = 16  # units up to which every visible state's visits are counted
 
@@ -102,7 +110,7 @@ class Case(BaseCase):
     """
 
     task = NAME
-    lattices = True
+    takes = tuple(_LAWS)
     measures = (
         Speed("sweep_s", "a sweep"),
         # Of a sampler without a fault, the distance is about as large as this floor and less uncertain.
@@ -132,7 +140,6 @@ class Case(BaseCase):
         table = self.sampler if isinstance(self.sampler, dict) else {"name": self.sampler}
         tasks.check_named("sampler", table, "{ name = 'parallel_tempering', temperatures = 10 }")
         if own_code.is_own(table["name"]):
-            require(self.kind == RBM.kind, f"{table['name']} is other software, which samples RBMs here")
             return Sampler(table["name"], tasks.settings_of(table))
         if table["name"] not in SAMPLERS:
             raise unknown("sampler", table["name"], [*SAMPLERS, *own_code.FORMS])
@@ -165,7 +172,8 @@ class Case(BaseCase):
     def facts(self) -> dict[str, Any]:
         """The fields, with the sampler's name in place of its table."""
         table = self.sampler if isinstance(self.sampler, dict) else {}
-        return super().facts() | {"sampler": self.config.name, "settings": tasks.settings_of(table)}
+        name = own_code.called(self.config.name)
+        return super().facts() | {"sampler": name, "settings": tasks.settings_of(table)}
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -216,7 +224,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
         }
     )
     if count:
-        law = (markov_field if sources.is_lattice(case.model) else enumerate).distribution(model)
+        law = _LAWS[model.kind](model)
         row |= {
             "total_variation": diagnostics.total_variation(counts, law),
             "total_variation_floor": diagnostics.total_variation_floor(law, counts.sum()),

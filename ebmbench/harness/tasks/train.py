@@ -29,6 +29,7 @@ from ebmbench.models.kinds import to_arrays
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
+from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import ais, exact
 from ebmbench.training.batches import redrawn
@@ -98,6 +99,8 @@ class Case(OfEstimator):
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
         partition.find(self.evaluate, self.evaluation)
+        anneals = self.evaluate != exact.NAME or (self.betas, self.chains) == (1000, 100)
+        require(anneals, "betas and chains are those of evaluate = 'ais', but it is 'exact'")
         _curve.check(self.spacing, self.targets)
         require(
             not self.resolve or self.evaluate == ais.NAME,
@@ -216,6 +219,7 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[st
     """Train one case, filling in its row and its curve as it goes; returns the model's arrays."""
     k = api.load(case.backend)
     data = case.data
+    check_rows(data.test, binary=case.visible == "binary", real=case.visible == "gaussian")
     damaged = restoring.tasks(data, case.restore, case.seed)  # before anything takes long
     row |= {
         "n_visible": data.n_visible,

@@ -99,7 +99,8 @@ def _answer(entries: list[Entry]) -> Answer:
         text += f"; not told apart from {listing(near)}" if near else ""
         sentences.append(f"{text}.")
     fast = max(entries, key=lambda entry: np.nan_to_num(entry.images_per_s))
-    told = f"{significant(fast.images_per_s)} images a second: {fast.label} on {fast.backend}"
+    on = "" if fast.label.endswith(f"on {fast.backend}") else f" on {fast.backend}"
+    told = f"{significant(fast.images_per_s)} images a second: {fast.label}{on}"
     sentences.append(f"Fastest in training is {told}, {fast.where}.")
     sentences += without_gain(entries)
     kinds = listing([one.upper() for one in dict.fromkeys(entry.model for entry in entries)])

@@ -19,6 +19,7 @@ from ebmbench.report.text import duration, listing, significant, tick
 COLUMNS = ("operations", "bytes", "operations_per_s", "copy_per_s")  # of a row
 _HEIGHT = 3.4  # inches
 _NEAR = 0.04, 0.035  # of the axes, across and up: points so near have their numbers in one place
+_APART = 1.5  # roofs whose ratio is less have their names on one line
 _LETTER = 0.02  # of the axes, across: a letter of a number
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
 
@@ -57,8 +58,7 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     roofs = _roofs(points)
     shown = [*(roof.bend for roof in roofs), *points["intensity"]]
     low, high = 0.25 * min(shown), 4.0 * max(shown)
-    for roof in roofs:
-        _draw_roof(axes, roof, low, high)
+    _draw_roofs(axes, roofs, low, high)
     axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
     axes.margins(y=0.1)
     axes.set_xlim(low, high)
@@ -95,14 +95,23 @@ def _roofs(points: pd.DataFrame) -> list[_Roof]:
     ]
 
 
-def _draw_roof(axes: Axes, roof: _Roof, low: float, high: float) -> None:
-    ends = [low, roof.bend, high]
-    axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
-    flat = f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s"
-    axes.annotate(flat, (high, roof.at(high)), (0, 3), ha="right", color=MUTED, **_SMALL)
+def _draw_roofs(axes: Axes, roofs: list[_Roof], low: float, high: float) -> None:
+    """All of them, lowest first; the names of those next to each other share a line."""
+    lines: list[list[_Roof]] = []
+    for roof in sorted(roofs, key=lambda roof: roof.operations):
+        ends = [low, roof.bend, high]
+        axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
+        if lines and roof.operations < _APART * lines[-1][-1].operations:
+            lines[-1].append(roof)
+        else:
+            lines.append([roof])
+    for line in lines:
+        told = [f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s" for roof in line]
+        place = high, line[-1].at(high)
+        axes.annotate("; ".join(told), place, (0, 3), ha="right", color=MUTED, **_SMALL)
     # Above the corner: beside the slope there are kernels.
-    steep = f"copies, {significant(roof.copy / 1e9)} GB/s"
-    axes.annotate(steep, (low, roof.at(high)), (2, 3), color=MUTED, **_SMALL)
+    steep = f"copies, {significant(lines[-1][0].copy / 1e9)} GB/s"
+    axes.annotate(steep, (low, lines[-1][-1].at(high)), (2, 3), color=MUTED, **_SMALL)
 
 
 def _tick(value: float) -> str:

@@ -62,7 +62,8 @@ def overview(cases: pd.DataFrame, results: list[Result]) -> list[str]:
             known = yardsticks(group)
             if top and known.real == bool(real) and np.isfinite(known.baseline_mixture):
                 compared.append(dataset)
-                beaten += [str(dataset)] if top.lower > known.baseline_mixture else []
+                baselines = known.baseline_mixture, known.baseline_independent
+                beaten += [str(dataset)] if top.lower > np.nanmax(baselines) else []
         if len(compared) > 1:
             where = f" ({listing(beaten)})" if beaten and len(beaten) < len(compared) else ""
             sentences.append(
@@ -155,7 +156,7 @@ def _without_gain(results: list[Result]) -> list[str]:
     names = dict.fromkeys(result.label for result in results if result.no_gain)
     if not names:
         return []
-    return [f"No gain over base rates, which is less than 1 nat: {listing(list(names))}."]
+    return [f"No gain (less than 1 nat above base rates): {listing(list(names))}."]
 
 
 def _runner_up(top: Result, second: Result) -> str:

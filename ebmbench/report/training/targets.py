@@ -55,6 +55,8 @@ def fastest(results: list[Result]) -> list[str]:
         if not reaching or reaching[0].doubtful:
             continue
         first = reaching[0]
+        if _seconds(first, target) == 0.0:
+            return [f"{first.label} starts above {tick(target)} nats, so nobody is first there."]
         text = f"First at {tick(target)} nats: {_told(first, target)}"
         others = [result for result in reaching if result.label != first.label]
         if others:
