@@ -1,5 +1,7 @@
 """The README's library examples run as they stand."""
 
+import itertools
+import json
 import re
 import tomllib
 from dataclasses import fields
@@ -76,3 +78,75 @@ def test_each_set_up_command_is_one_line(name):
     block = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     assert block is not None
     assert len(block[1].strip().splitlines()) == 1
+
+
+def report(folder):
+    """The rows of a committed report."""
+    lines = (README.parent / "reports" / folder / "rows.jsonl").read_text("utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["status"] == "done"]
+
+
+def found_table(heading):
+    """The cells of the README's table whose first column has this heading, by the first cell of a row."""
+    lines = README.read_text("utf-8").splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[first:])
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return [cell.removesuffix(" |") for cell in cells[0]], {row[0]: row[1:] for row in cells[2:]}
+
+
+def number(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+class TestWhatItFound:
+    """Every figure of that part is one of a committed report, as it is rounded there."""
+
+    def test_training_principles(self):
+        _, told = found_table("estimator")
+        rows = {
+            row["estimator"]: row
+            for row in report("epyc-2-cores/estimators")
+            if row["dataset"] == "binarized_mnist"
+        }
+        assert len(told) >= 8
+        for name, (nats, seconds) in told.items():
+            lower = min(rows[name]["log_likelihood"], rows[name]["log_likelihood_reverse"])
+            assert rows[name]["resolved"]
+            assert number(nats) == round(lower, 1)
+            assert number(seconds) == round(rows[name]["train_s"])
+
+    def test_peers(self):
+        columns, told = found_table("job")
+        peers = {"NumPy": "numpy, float32", "torch": "torch eager, float32", "JAX": "jax, float32"}
+        rows = [row for row in report("epyc-2-cores/peers") if row["task"] == "kernel"]
+        for name, cells in told.items():
+            job = name.removesuffix(", 784 x 500").removesuffix(", 4096 x 4096")
+            large = name.endswith("4096 x 4096")
+            for column, cell in zip(columns[1:], cells, strict=True):
+                ratios = [
+                    row["ratio"]
+                    for row in rows
+                    if (row["job"], row["peer"]) == (job, peers[column])
+                    and row["arithmetic"] == ("grid" if job.startswith("AIS") else "float")
+                    and ("4096" in row["model"]) == large
+                ]
+                assert len(ratios) <= 2
+                if cell:
+                    assert float(cell) == pytest.approx(ratios[0], rel=0.02, abs=0.051)
+                else:
+                    assert not ratios
+
+    def test_deep_models(self):
+        _, told = found_table("deep models on MNIST")
+        rows = report("xeon-2-cores/deep-mnist")
+
+        def best(measure, model, sign=1):
+            found = [row[measure] for row in rows if row["model"] == model and row.get(measure)]
+            return max(found, key=lambda value: sign * value)
+
+        bound, parzen, errors = (cells[0] for cells in told.values())
+        assert number(bound) == round(best("bound", "dbm"), 1)
+        assert number(parzen) == round(best("parzen", "gan"), 1)
+        wrong = [f"{100 * best('error', model, -1):.2f} %" for model in ("mlp", "dbn", "dbm")]
+        assert errors == ", ".join(wrong)
