@@ -158,6 +158,15 @@ def test_every_peer_that_trains(tmp_path, name):
     assert row["log_likelihood"] > row["baseline_independent"]
 
 
+@pytest.mark.parametrize("name", ["numpy", "mine.py"])
+def test_a_batch_that_is_larger_than_the_data(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path)
+    row = run(tmp_path, of(name, batch_size=100, epochs=3, checkpoints=1))
+    assert row["status"] == "done", row["reason"]
+    assert row["updates_done"] == 3
+
+
 def test_a_peer_whose_updates_are_wrong_is_red(tmp_path, monkeypatch):
     right = peers.known()["numpy"].JOBS["sml"]
 

@@ -84,6 +84,13 @@ def test_the_command_line_replaces_axes(suite):
     assert {case.seed for case in cases} == {0, 1, 2}
 
 
+def test_what_is_only_timed_has_no_seeds(suite):
+    kernel = '[[kernel]]\nbackend = "cpu"\njob = { name = "gibbs" }\n'
+    cases = suite(SUITE + kernel, seeds=3).cases
+    assert [case.seed for case in cases if case.task == "kernel"] == [0]
+    assert {case.seed for case in cases if case.task == "train"} == {0, 1, 2}
+
+
 def test_a_name_stands_for_a_table_without_settings(suite):
     short, long = (suite(text).cases for text in (change('{ name = "sml" }', '"sml"'), SUITE))
     assert [case.canonical() for case in short] == [case.canonical() for case in long]

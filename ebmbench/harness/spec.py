@@ -132,7 +132,7 @@ def _suite(
         table = {"timeout_s": head["timeout_s"], **table}
         if dataset:
             table["dataset"] = dataset
-        cases += _interleave(list(_product(task, table)), count)
+        cases += _interleave(list(_product(task, table)), count if task.Case.seeded else 1)
     require(len(cases) > 0, "a list in its tables is empty, so there is no case")
     unique = dict.fromkeys(case.canonical() for case in cases)
     require(len(unique) == len(cases), "two of its cases are the same")

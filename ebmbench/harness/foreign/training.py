@@ -1,7 +1,8 @@
 """Training by a peer, or by code of the user's own.
 
 A peer's table may have `job` (`sml` or `cd`), `k` of cd and `precision`; an SML of a peer has as many
-chains as a batch has rows. Code of the user's has
+chains as a batch has rows. Seeds differ in the weights that a peer starts from, not in what it draws.
+Code of the user's has
 
     train(W, b, c, rows, batch_size, rate, momentum, seed, **settings)
 

@@ -26,10 +26,12 @@ class Case:
     """What the cases of all tasks have in common.
 
     timeout_s: clocked seconds. A field of type list takes a list as one value; in every other field
-    a suite's list is an axis of a grid. measures: what two rows of a case are compared by.
+    a suite's list is an axis of a grid. measures: what two rows of a case are compared by; seeded:
+    whether a suite's seeds make cases of their own; of those that only time something they do not.
     """
 
     task: ClassVar[str]
+    seeded: ClassVar[bool] = True
     measures: ClassVar[tuple[Measure, ...]] = ()
 
     backend: str

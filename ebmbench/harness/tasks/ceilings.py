@@ -14,6 +14,7 @@ class Case(tasks.Case):
     """One backend's device."""
 
     task = NAME
+    seeded = False
     measures = (
         Speed("copy_per_s", "copying", rate=True),
         Speed("float32_per_s", "products in float32", rate=True),

@@ -18,6 +18,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    seeded = False
     kinds = ()  # this is the gate
 
     job: str

@@ -61,6 +61,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    seeded = False
     measures = (
         Speed("sweep_s", "a sweep"),
         Quality("ess_per_draw", "ESS a draw", ratio=True, higher=True, tolerance=0.2),

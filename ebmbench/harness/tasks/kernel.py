@@ -39,6 +39,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    seeded = False
     measures = (Speed("seconds", "a call"),)
 
     job: dict[str, Any] = field(hash=False)

@@ -46,6 +46,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    seeded = False
     measures = (Speed("seconds", "a piece of work"),)
 
     job: dict[str, Any] = field(hash=False)

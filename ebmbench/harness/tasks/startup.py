@@ -31,6 +31,7 @@ class Case(tasks.Case):
     """
 
     task = NAME
+    seeded = False
     measures = (Speed("total_s", "a first result, full cache", without="functions"),)
 
     job: str

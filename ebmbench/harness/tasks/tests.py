@@ -35,6 +35,7 @@ class Case(tasks.Case):
     """The tests with this marker, as `gpu`."""
 
     task = NAME
+    seeded = False
     kinds = ()  # a red backend is tested all the more
 
     marker: str

@@ -276,7 +276,8 @@ def _foreign_fit(case: Case, data: Dataset, model: Any) -> Planned | None:
     if not case.foreign:
         return None
     require(not data.sampled, "rows that are sampled anew each epoch are not for other software")
-    order = foreign.Order(model, data.train, case.batch_size, case.optimiser, case.seed, case.backend)
+    batch_size = min(case.batch_size, len(data.train))
+    order = foreign.Order(model, data.train, batch_size, case.optimiser, case.seed, case.backend)
     return foreign.Fit(case.foreign, order, case.epochs)
 
 
