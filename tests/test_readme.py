@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ebmbench.harness import run, spec
@@ -136,6 +137,24 @@ class TestWhatItFound:
                     assert float(cell) == pytest.approx(ratios[0], rel=0.02, abs=0.051)
                 else:
                     assert not ratios
+
+    def test_libraries(self):
+        """Ratios of the medians over the seeds."""
+        columns, told = found_table("library")
+        rows = report("epyc-2-cores/libraries")
+
+        def seconds(dataset, estimator):
+            own = [r["train_s"] for r in rows if (r["dataset"], r["estimator"]) == (dataset, estimator)]
+            return np.median(own) if own else np.nan
+
+        data = {"MNIST": "binarized_mnist", "digits": "digits"}
+        named = {"torch": "torch eager", "scikit-learn": "scikit learn"}
+        for name, cells in told.items():
+            for column, cell in zip(columns[1:], cells, strict=True):
+                job, where = column.split(", ")
+                library = named.get(name, name.lower())
+                ratio = seconds(data[where], f"{job} by {library}") / seconds(data[where], job)
+                assert cell == ("" if np.isnan(ratio) else f"{ratio:.1f}"), (name, column)
 
     def test_deep_models(self):
         _, told = found_table("deep models on MNIST")
