@@ -81,6 +81,18 @@ class TestVerdicts:
         assert case.verdict == found[0].verdict == verdict
         assert ("bits wrong, 10 % flipped" in case.reason) == (verdict != "same")
 
+    def test_code_of_the_users_from_another_folder_is_the_same_case(self, tmp_path):
+        """And that it changed, or a library did, is told."""
+        rows = synthetic.trained(1)[:1]
+        sides = [
+            [rows[0] | {"estimator_name": f"/{side}/mine.py", "estimator": "mine.py", "software": side}]
+            for side in ("a", "b")
+        ]
+        case = one(tmp_path, *sides)
+        assert case.verdict == "same"
+        assert case.notes == ["other software: a and b"]
+        assert one(tmp_path / "again", sides[0], sides[0]).notes == []
+
     def test_a_folder_is_the_same_as_itself(self, tmp_path):
         folder = synthetic.fill(tmp_path / "a", timed(synthetic.everything()))
         found = comparison.compare(folder, folder)

@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from textwrap import dedent
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from conftest import complaint
 
 import ebmbench
 from ebmbench import peers
-from ebmbench.harness import own_code, table
 from ebmbench.harness import run as harness
+from ebmbench.harness import table, user_code
 from ebmbench.harness.foreign import training as foreign
 from ebmbench.harness.gate import Red
 from ebmbench.harness.spec import Suite
@@ -65,20 +64,20 @@ def run(folder, case):
 def by_hand(case, epochs):
     """The user's models after each epoch."""
     data = ebmbench.load_dataset(case.dataset)
-    made = own_code.load(case.estimator["name"]).train(
+    made = user_code.load(case.estimator["name"]).train(
         **dict(case.start(data).parameters), rows=data.train.astype(float), batch_size=case.batch_size,
         rate=case.rate, momentum=case.momentum, seed=case.seed, **case.settings,
     )  # fmt: skip
     return [tuple(x.copy() for x in next(made)) for _ in range(epochs)]
 
 
-def test_the_users_own_code_is_judged_after_each_epoch_that_it_did(tmp_path):
+def test_the_users_user_code_is_judged_after_each_epoch_that_it_did(tmp_path):
     """It runs an epoch ahead, and in place, yet each look is at the model of its own epoch."""
     case = of(written(tmp_path), {"k": 2})
     row = run(tmp_path, case)
     assert row["status"] == "done", row["reason"]
-    assert row["estimator"].startswith("…")  # a long path
-    assert row["estimator"].endswith("/mine.py, k 2")
+    assert row["estimator"].startswith("mine.py #")  # a long path
+    assert row["estimator"].endswith(", k 2")
     assert row["updates"] == row["updates_done"] == 6 * BATCHES
     wanted = by_hand(case, 6)
     arrays = table.load_model(tmp_path / "out", row["key"])
@@ -107,7 +106,7 @@ def test_what_the_first_epoch_compiles_is_not_clocked(tmp_path):
     assert row["status"] == "done", row["reason"]
     assert 0.06 <= row["train_s"] < 0.5
     assert row["compile_s"] >= 0.7
-    assert row["update_s"] == pytest.approx(0.02 / BATCHES, rel=1.0)
+    assert row["update_s"] >= 0.02 / BATCHES
 
 
 def test_rows_are_float64_whatever_the_data_set_holds(tmp_path):
@@ -130,7 +129,7 @@ def test_a_changed_file_runs_again(tmp_path):
     assert run(tmp_path, case) == first
     written(tmp_path, MINE.replace("yield W", "yield 0 * W"))
     second = run(tmp_path, case)
-    assert second["software_digest"] != first["software_digest"]
+    assert second["software"] != first["software"]
     assert second["log_likelihood"] != first["log_likelihood"]
 
 
@@ -145,7 +144,7 @@ def test_a_peer_learns(tmp_path, settings):
     assert ours["log_likelihood"] > ours["baseline_independent"] + 2
     assert row["log_likelihood"] == pytest.approx(ours["log_likelihood"], abs=1.0)
     assert row["estimator"] == f"{ours['estimator']} by numpy"
-    assert row["software_digest"] == peers.version_of("numpy")
+    assert row["software"] == peers.version_of("numpy")
 
 
 @pytest.mark.parametrize("name", ["scikit_learn", "torch_eager", "jax", "rbms", "learnergy"])
@@ -204,12 +203,12 @@ def test_the_threads_of_a_blas_are_those_that_are_faster(monkeypatch):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("for _ in range(2): yield W, b, c", "ended after 2 epochs; it must go on without end"),
+        ("for _ in range(2): yield W, b, c", "ended after 2 yields; it must go on without end"),
         ("yield W, b", "must yield W, b and c, arrays of numbers"),
         ("yield 'W', b, c", "must yield W, b and c, arrays of numbers"),
         ("yield W.T, b, c", "must have the shape (16, 8), but is given (8, 16)"),
         ("raise ValueError('no such rate'); yield", "ValueError: no such rate"),
-        ("raise SystemExit(3); yield", "ended the program with status 3"),
+        ("raise SystemExit(3); yield", "the program was ended with status 3"),
         ("return W, b, c", "must be a generator: it has no yield"),
     ],
 )
@@ -218,6 +217,20 @@ def test_what_the_users_code_may_do_wrong(tmp_path, body, words):
     row = run(tmp_path, of(written(tmp_path, text)))
     assert row["status"] == "failed"
     assert words in row["reason"]
+
+
+def test_what_comes_of_the_epoch_after_the_last_does_not_matter(tmp_path):
+    """It is run for its time alone."""
+    text = """
+        def train(W, b, c, rows, **settings):
+            for _ in range(3):
+                yield W, b, c
+            yield float("nan") * W, b, c
+    """
+    row = run(tmp_path, of(written(tmp_path, text), epochs=3, checkpoints=1))
+    assert row["status"] == "done", row["reason"]
+    row = run(tmp_path, of(written(tmp_path, text), epochs=4, checkpoints=1))
+    assert row["status"] in ("diverged", "failed")
 
 
 def test_a_users_code_that_diverges(tmp_path):
@@ -234,12 +247,11 @@ def test_a_users_code_that_diverges(tmp_path):
         ("skikit_learn", {}, {}, "did you mean 'scikit_learn'?"),
         ("thrml", {}, {}, "unknown estimator 'thrml'"),
         ("nowhere.py", {}, {}, "there is no file nowhere.py"),
-        ("os:path", {}, {}, "os:path has no function train"),
+        ("os:path", {}, {}, "os:path has no function train(W, b, c, rows"),
         ("numpy", {"job": "nce"}, {}, "unknown job of estimator numpy 'nce'"),
         ("numpy", {"k": 2}, {}, "k is of job cd, not of sml"),
         ("numpy", {"job": "cd", "k": 0}, {}, "k of estimator numpy must be at least 1, but is 0"),
         ("numpy", {"chains": 10}, {}, "unknown option of estimator numpy 'chains'"),
-        ("numpy", {"precision": "bfloat16"}, {}, "unknown precision of peer numpy 'bfloat16'"),
         ("learnergy", {}, {}, "peer learnergy does not train by sml"),
         ("scikit_learn", {}, {"momentum": 0.5}, "trains without momentum, so write momentum = 0"),
         ("numpy", {}, {"centred": True}, "centred is not for other software, and numpy is such"),
@@ -253,11 +265,20 @@ def test_mistakes_before_anything_runs(name, settings, fields, words):
     assert words in complaint(of, name, settings, **fields)
 
 
-def test_settings_that_stand_in_the_case_cannot_stand_twice(tmp_path):
-    row = run(tmp_path, of(written(tmp_path), {"rate": 0.3}))
-    assert row["status"] == "failed"
-    assert "rate" in row["reason"]
-    assert "stands in the case" in row["reason"]
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rate": 0.3}, "rate of {} is given to it already, so no setting can name it"),
+        ({"rows": 3}, "rows of {} is given to it already"),
+        (
+            {"q": 3},
+            "train of {} does not take train(W, b, c, rows, batch_size, rate, momentum, seed), q: got",
+        ),
+    ],
+)
+def test_settings_that_the_code_does_not_take(tmp_path, settings, words):
+    name = written(tmp_path)
+    assert words.format(name) in complaint(of, name, settings)
 
 
 def test_rows_that_no_peer_takes(tmp_path):
@@ -274,6 +295,55 @@ def test_checkpoints_of_whole_epochs():
     assert _curve.checkpoints(30, 4, "linear", 10) == [10, 20, 30]
 
 
+def test_a_file_is_run_once_and_has_what_python_files_have(tmp_path, monkeypatch):
+    """Its folder to import from, and a module that dataclasses and pickles can look up."""
+    (tmp_path / "beside.py").write_text("FACTOR = 2.0\n")
+    text = """
+        from __future__ import annotations
+
+        import pickle
+        from dataclasses import dataclass
+        from pathlib import Path
+
+        from beside import FACTOR
+
+        with (Path(__file__).parent / "runs.txt").open("a") as file:
+            file.write("x")
+
+        @dataclass
+        class Rule:
+            factor: float
+
+        def train(W, b, c, rows, **settings):
+            rule = pickle.loads(pickle.dumps(Rule(FACTOR)))
+            while True:
+                yield rule.factor * W, b, c
+    """
+    case = of(written(tmp_path, text), epochs=1, checkpoints=1)
+    row = run(tmp_path, case)
+    assert row["status"] == "done", row["reason"]
+    assert (tmp_path / "runs.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("mine.py", True), ("a folder/mine.py", True), ("mine.py:it", True), ("C:\\a\\mine.py", True),
+        ("a.b:it", True), ("cd", False), ("scikit_learn", False), ("mine.py:", False),
+    ],
+)  # fmt: skip
+def test_which_names_are_of_the_users_code(name, found):
+    assert user_code.is_users(name) == found
+
+
+def test_long_names_are_told_apart():
+    names = [f"/home/somebody/{v}/a_long_name_of_an_idea.py" for v in ("v1", "v2")]
+    one, other = map(user_code.called, names)
+    assert one != other
+    assert one.startswith("a_long_name_of_an_idea.py #")
+    assert user_code.called("mine.py") == "mine.py"
+
+
 def test_a_run_out_of_time_keeps_what_it_had(tmp_path):
     slow = """
         from time import sleep
@@ -284,11 +354,9 @@ def test_a_run_out_of_time_keeps_what_it_had(tmp_path):
                 yield W, b, c
     """
     case = replace(of(written(tmp_path, slow), epochs=50, checkpoints=50), timeout_s=0.5)
-    started = perf_counter()
     row = run(tmp_path, case)
     assert row["status"] == "timeout"
-    assert 0 < row["updates_done"] < 50 * BATCHES
-    assert perf_counter() - started < 8
+    assert 0 < row["updates_done"] <= 10 * BATCHES  # of 0.2 s each, and the limit is looked at each 0.5 s
     assert len(ebmbench.load_table(tmp_path / "out").curves) >= 2
 
 

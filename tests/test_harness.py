@@ -331,6 +331,12 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     def broken(number, case):
         raise KeyboardInterrupt
 
+    (tmp_path / "machine.json").rename(tmp_path / "kept.json")
+    (tmp_path / "machine.json").write_text("{")
+    with pytest.raises(UserError, match="is damaged") as damaged:
+        run_one(tmp_path, seed=8)
+    (tmp_path / "kept.json").replace(tmp_path / "machine.json")
+    assert damaged  # still there, and with it all that it holds
     with pytest.raises(KeyboardInterrupt):
         harness.run(suite(replace(CASE, seed=8)), tmp_path, harness.Progress(started=broken))
     assert run_one(tmp_path, seed=8)["status"] == "done"

@@ -87,13 +87,14 @@ def report(folder):
     return [row for row in map(json.loads, lines) if row["status"] == "done"]
 
 
-def found_table(heading):
-    """The cells of the README's table whose first column has this heading, by the first cell of a row."""
+def found_table(heading, names=1):
+    """The headings of the README's table that begins with this one, and its cells by the first ones."""
     lines = README.read_text("utf-8").splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows = itertools.takewhile(lambda line: line.startswith("|"), lines[first:])
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    return [cell.removesuffix(" |") for cell in cells[0]], {row[0]: row[1:] for row in cells[2:]}
+    key = (lambda row: row[0]) if names == 1 else (lambda row: tuple(row[:names]))
+    return cells[0], {key(row): row[names:] for row in cells[2:]}
 
 
 def number(text):
@@ -118,25 +119,19 @@ class TestWhatItFound:
             assert number(seconds) == round(rows[name]["train_s"])
 
     def test_peers(self):
-        columns, told = found_table("job")
+        columns, told = found_table("job", names=2)
         peers = {"NumPy": "numpy, float32", "torch": "torch eager, float32", "JAX": "jax, float32"}
         rows = [row for row in report("epyc-2-cores/peers") if row["task"] == "kernel"]
-        for name, cells in told.items():
-            job = name.removesuffix(", 784 x 500").removesuffix(", 4096 x 4096")
-            large = name.endswith("4096 x 4096")
-            for column, cell in zip(columns[1:], cells, strict=True):
-                ratios = [
-                    row["ratio"]
-                    for row in rows
-                    if (row["job"], row["peer"]) == (job, peers[column])
-                    and row["arithmetic"] == ("grid" if job.startswith("AIS") else "float")
-                    and ("4096" in row["model"]) == large
-                ]
-                assert len(ratios) <= 2
-                if cell:
-                    assert float(cell) == pytest.approx(ratios[0], rel=0.02, abs=0.051)
-                else:
-                    assert not ratios
+        for (job, model), cells in told.items():
+            arithmetic = "grid" if model.endswith(", grid arithmetic") else "float"
+            model = model.removesuffix(", grid arithmetic")
+            for column, cell in zip(columns[2:], cells, strict=True):
+                wanted = {"job": job, "model": model, "peer": peers[column], "arithmetic": arithmetic}
+                ratios = [row["ratio"] for row in rows if wanted.items() <= row.items()]
+                assert len(ratios) == (1 if cell else 0), wanted
+                for ratio in ratios:
+                    decimals = 1 if "." in cell else 0
+                    assert cell == f"{ratio:.{decimals}f}", wanted
 
     def test_libraries(self):
         """Ratios of the medians over the seeds."""

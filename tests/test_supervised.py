@@ -202,8 +202,8 @@ BAD_RUNS = {
     "6 visible units": {"rows": ROWS[:, :5]},
     "not finite": {"rows": np.full((11, 6), np.inf)},
     "11 rows need as many labels": {"labels": LABELS[:10]},
-    "lie between 0 and 2, but one is 3": {"labels": LABELS + 1},
-    "lie between 0 and 2, but one is -1": {"labels": LABELS - 1},
+    "from 0 to 2, but one is 3": {"labels": LABELS + 1},
+    "from 0 to 2, but one is -1": {"labels": LABELS - 1},
     "whole numbers": {"labels": LABELS + 0.5},
     "ends in a linear layer": {"model": dataclasses.replace(NETWORK, activations=("relu",) * 3)},
     "centring": {"optimiser": SGD(centred=True)},
@@ -219,6 +219,6 @@ def test_a_run_that_cannot_be_is_named(k, words, wrong):
 
 def test_rows_to_classify_are_checked(k):
     assert "6 visible units" in complaint(classify, k, NETWORK, ROWS[:, :5], LABELS)
-    assert "between 0 and 2" in complaint(classify, k, NETWORK, ROWS, LABELS + 1)
+    assert "from 0 to 2" in complaint(classify, k, NETWORK, ROWS, LABELS + 1)
     whole = AugmentedMLP(random_dbm(6, 5, 4), dbm.classifier(random_dbm(6, 5, 4), 3))
     assert "outside [0, 1]" in complaint(classify, k, whole, ROWS, LABELS)

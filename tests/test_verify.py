@@ -71,7 +71,7 @@ RIGHT = {
 
 def failed(monkeypatch, **functions):
     """The names of the checks that failed, of these functions."""
-    monkeypatch.setattr(_targets.own_code, "load", lambda name: SimpleNamespace(**functions))
+    monkeypatch.setattr(_targets.user_code, "load", lambda name: SimpleNamespace(**functions))
     found = verify.findings(verify.target("mine:it"))
     assert [one.check for one in found] == NAMES
     return {one.check: one.said for one in found if one.passed is False}

@@ -119,7 +119,7 @@ class Classifier:
     def __post_init__(self) -> None:
         require(self.epochs >= 1, f"epochs must be at least 1, but are {self.epochs}")
         _check_optimiser(self.optimiser)
-        plain = self.optimiser == "sgd" or (self.momentum, self.decay) == (0.5, 0.0)
+        plain = self.optimiser == "sgd" or (self.momentum, self.decay) == (Classifier.momentum, 0.0)
         require(plain, "momentum and decay of a classifier are sgd's: write optimiser = 'sgd'")
         _ = self.how
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -108,14 +109,15 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
     arrays = None
     try:
         # The reference's BLAS gets one thread: its small products gain nothing from more, and threads
-        # that spin while they wait make it many times slower on a machine that others use too. The
-        # user's own code has what it would have elsewhere.
-        with threadpool_limits(limits=None if case.own_code else 1, user_api="blas"):
+        # that spin while they wait make it many times slower on a machine that others use too.
+        with threadpool_limits(limits=1, user_api="blas"):
             k = api.load(case.backend)
             row |= {"backend": k.name, "device": k.describe()}
             row |= case.inputs()
             row["compile_s"] = gate.demand(case.backend, case.kinds)
-            arrays = tasks.known()[case.task].run(case, row, curve)
+            threads = numba.get_num_threads() if case.user_code else 1
+            with threadpool_limits(limits=threads, user_api="blas"):
+                arrays = tasks.known()[case.task].run(case, row, curve)
         row |= {"status": "done", "reason": None}
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}
@@ -125,6 +127,8 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
         row |= {"status": "unavailable", "reason": str(error)}
     except Red as error:
         row |= {"status": "red", "reason": str(error)}
+    except SystemExit as end:  # of the user's code: it must not end the run
+        row |= {"status": "failed", "reason": f"the program was ended with status {end.code}"}
     except (DeviceError, UserError) as error:
         row |= {"status": "failed", "reason": str(error)}
     except Exception as error:  # a case must not take the others with it

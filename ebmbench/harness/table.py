@@ -63,7 +63,11 @@ class Store:
             told = f"another run writes to {folder}: wait until it has ended, or give another folder"
             raise UserError(told) from None
         except OSError as error:
+            self.close()
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+        except UserError:
+            self.close()
+            raise
         self.finished = {row["key"]: row for row in rows if row["status"] in FINAL}
         self.failed = {row["key"] for row in rows if row["status"] == "failed"}
 

@@ -25,7 +25,7 @@ _ASIDE = {
 }  # fmt: skip
 _WHERE = ("model", "dataset", "subject", "family")
 _WHAT = ("estimator", "job", "sampler", "method", "measured", "marker")
-_FILES = ("dataset", "model")
+_FILES = ("dataset", "model", "estimator", "sampler", "method")  # whose names may be paths
 _OF_BACKEND = ("backend", "against")  # what plays no part where backends are compared
 
 

@@ -104,6 +104,8 @@ def judge(a: Mapping[int, Mapping], b: Mapping[int, Mapping], threshold: float) 
     fallen = [seed for seed in both if a[seed]["status"] == "done" and b[seed]["status"] in _BAD_ENDS]
     verdict, reason = _verdict(a, b, why, fallen, findings)
     notes = [f"seed {seed}: {text}" for seed, text in why.items() if text and usable]
+    software = {(a[seed].get("software"), b[seed].get("software")) for seed in usable}
+    notes += [f"other software: {one} and {two}" for one, two in software if one != two and one == one]
     for side, name in ((b, "a"), (a, "b")):
         lone = [seed for seed in side if seed not in both]
         if lone and both:

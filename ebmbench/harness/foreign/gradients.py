@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import UserError
-from ebmbench.harness import own_code
+from ebmbench.harness import user_code
 from ebmbench.models.rbm import RBM
 from ebmbench.options import like
 
-SIGNATURE = "gradient(W, b, c, batch, seed, ...)"
+SIGNATURE = "gradient(W, b, c, batch, seed)"
 
 
 class Steps:
@@ -28,26 +28,33 @@ class Steps:
         self, name: str, settings: dict[str, Any], model: RBM, batch: np.ndarray, seed: int
     ) -> None:
         self._name, self._settings, self._model = name, settings, model
-        self._gradient = own_code.function(name, SIGNATURE)
+        self._gradient = user_code.function(name, SIGNATURE, settings)
         self._batch = batch.astype(np.float64)
         self._seeds = np.random.SeedSequence(seed)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What the next call is given: none of this is to be clocked."""
+        given = {name: x.copy() for name, x in self._model.parameters.items()}
+        (seed,) = self._seeds.spawn(1)
+        self._given = given | {"batch": self._batch.copy(), "seed": int(seed.generate_state(1)[0])}
 
     def restart(self, run: int) -> None:
         """Nothing is kept, so there is nothing to begin afresh."""
 
-    def __call__(self) -> Any:
-        """What the user's function returns."""
-        given = {name: x.copy() for name, x in self._model.parameters.items()}
-        (seed,) = self._seeds.spawn(1)
-        number = int(seed.generate_state(1)[0])
-        return self._gradient(**given, batch=self._batch.copy(), seed=number, **self._settings)
+    def __call__(self) -> list[np.ndarray]:
+        """What the user's function returns, as arrays, for which whoever works aside is waited for."""
+        found = self._gradient(**self._given, **self._settings)
+        try:
+            return [np.asarray(x, np.float64) for x in found]
+        except (TypeError, ValueError, RuntimeError) as error:
+            told = f"gradient of {self._name} must return three arrays, for W, b and c: {error}"
+            raise UserError(told) from None
 
     def vector(self, gradient: Any) -> np.ndarray:
         """W, b and c of a gradient as one float64 vector; `UserError` for what is none."""
-        try:
-            parts = [np.asarray(x, np.float64) for x in gradient]
-        except (TypeError, ValueError):
-            parts = []
+        self._prepare()
+        parts: list[np.ndarray] = gradient
         if len(parts) != len(self._model.names):
             raise UserError(f"gradient of {self._name} must return three arrays, for W, b and c")
         for name, part in zip(self._model.names, parts, strict=True):

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import UserError
-from ebmbench.harness import own_code
+from ebmbench.harness import user_code
 from ebmbench.kernels.api import Backend
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, LogZ
 
-_FUNCTION = "log_z(W, b, c, bias, seed, ...)"
+SIGNATURE = "log_z(W, b, c, bias, seed)"
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,16 @@ class Method:
     name: str
     settings: dict[str, Any] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self) -> None:
-        own_code.function(self.name, _FUNCTION)
-
     def estimate(self, k: Backend, model: Model, config: Any, base: BaseRates, seed: int) -> LogZ:
         """As a method of ours; `UserError` for what is no estimate."""
         require(isinstance(model, RBM), f"{self.name} is other software, which looks at RBMs here")
         given = {name: x.copy() for name, x in model.parameters.items()}
-        log_z = own_code.function(self.name, _FUNCTION)
+        log_z = user_code.function(self.name, SIGNATURE, self.settings)
         found = log_z(**given, bias=base.bias.copy(), seed=seed, **self.settings)
         try:
             value, std_error = (float(x) for x in found)
-        except (TypeError, ValueError):
-            told = f"log_z of {self.name} must return an estimate and its standard error, not {found!r}"
+        except (TypeError, ValueError, RuntimeError) as error:
+            told = f"log_z of {self.name} must return an estimate and its standard error: {error}"
             raise UserError(told) from None
         right = bool(np.isfinite(value)) and 0.0 <= std_error < float("inf")
         require(right, f"log_z of {self.name} returned {value:g} ± {std_error:g}")

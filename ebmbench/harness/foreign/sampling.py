@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.errors import UserError
-from ebmbench.harness import own_code
+from ebmbench.harness import user_code
 from ebmbench.harness.tasks import in_words
 from ebmbench.kernels.api import Backend, Handle, Rows
 from ebmbench.models.model import Model
@@ -22,7 +21,7 @@ from ebmbench.models.rbm import RBM
 from ebmbench.options import like, require
 from ebmbench.randomness import Key
 
-_FUNCTION = "sample(W, b, c, chains, seed, ...)"
+SIGNATURE = "sample(W, b, c, chains, seed)"
 
 
 @dataclass
@@ -40,32 +39,24 @@ class Sampler:
     name: str
     settings: dict[str, Any] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self) -> None:
-        own_code.function(self.name, _FUNCTION)
-
     @property
     def label(self) -> str:
         """The name in tables and figures."""
-        return in_words(own_code.called(self.name), self.settings)
+        return in_words(user_code.called(self.name), self.settings)
 
     def start(self, k: Backend, model: Model, count: int, base: np.ndarray, key: Key) -> Chains:
         """So many chains, before their first sweep."""
-        sample = own_code.function(self.name, _FUNCTION)
         require(isinstance(model, RBM), f"{self.name} is other software, which samples RBMs here")
-        given = {name: x.copy() for name, x in model.parameters.items()}
-        sweeps = sample(**given, chains=count, seed=int(key.seed), **self.settings)
-        require(
-            hasattr(sweeps, "__next__"), f"sample of {self.name} must be a generator: it has no yield"
-        )
+        given: dict[str, Any] = {name: x.copy() for name, x in model.parameters.items()}
+        given |= {"chains": count, "seed": int(key.seed)}
+        sweeps = user_code.steps(self.name, SIGNATURE, self.settings, **given)
         return Chains(sweeps, np.empty((count, model.n_visible), np.uint8))
 
     def advance(self, k: Backend, handle: Handle, state: Chains, sweeps: int) -> Chains:
         """The chains after some sweeps; `UserError` for what are no states of theirs."""
         found: Any = state.v
         for _ in range(sweeps):
-            found = next(state.sweeps, None)
-            if found is None:
-                raise UserError(f"sample of {self.name} ended; it must go on without end")
+            found = next(state.sweeps)
         v = like(f"v of {self.name}", np.asarray(found), state.v.shape)
         require(bool(np.isin(v, (0, 1)).all()), f"v of {self.name} has states other than 0 and 1")
         return Chains(state.sweeps, v.astype(np.uint8))

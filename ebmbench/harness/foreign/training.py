@@ -1,8 +1,8 @@
 """Training by a peer, or by code of the user's own.
 
-A peer's table may have `job` (`sml` or `cd`), `k` of cd and `precision`; an SML of a peer has as many
-chains as a batch has rows. Seeds differ in the weights that a peer starts from, not in what it draws.
-Code of the user's has
+A peer's table may have `job` (`sml` or `cd`) and `k` of cd; it computes in float32, and an SML of a
+peer has as many chains as a batch has rows. Seeds differ in the weights that a peer starts from, not
+in what it draws. Code of the user's has
 
     train(W, b, c, rows, batch_size, rate, momentum, seed, **settings)
 
@@ -23,7 +23,7 @@ from threadpoolctl import ThreadpoolController
 from ebmbench import estimators, options, peers
 from ebmbench.discovery import unknown
 from ebmbench.errors import NotFinite, Unavailable, UserError
-from ebmbench.harness import conformance, own_code
+from ebmbench.harness import conformance, user_code
 from ebmbench.harness.tasks import in_words, settings_of
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
@@ -34,7 +34,8 @@ from ebmbench.training.sgd import SGD
 _JOBS = ("sml", "cd")
 _TRIAL = 20  # updates by which a peer's settings are chosen
 _NAMES = ("W", "b", "c")
-_FUNCTION = "train(W, b, c, rows, ...)"
+_PRECISION = "float32"
+_FUNCTION = "train(W, b, c, rows, batch_size, rate, momentum, seed)"
 
 
 @dataclass(frozen=True)
@@ -56,32 +57,30 @@ class Order:
 
 @dataclass(frozen=True)
 class OfPeer:
-    """Training by a peer: job: `sml` or `cd`; k: sweeps of cd, at least 1; precision: see `Place`."""
+    """Training by a peer: job: `sml` or `cd`; k: sweeps of cd, at least 1."""
 
     name: str
     job: str = "sml"
     k: int = 1
-    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.job not in _JOBS:
             raise unknown(f"job of estimator {self.name}", self.job, list(_JOBS))
         require(self.k >= 1, f"k of estimator {self.name} must be at least 1, but is {self.k}")
         require(self.k == 1 or self.job == "cd", f"k is of job cd, not of {self.job}")
-        module = peers.check(self.name, self.precision)
+        module = peers.check(self.name, _PRECISION)
         able = [job for job in _JOBS if job in module.JOBS]
         require(self.job in able, f"peer {self.name} does not train by {self.job}")
 
     @property
     def label(self) -> str:
         """As tables and figures call it."""
-        precision = "" if self.precision == "float32" else f", {self.precision}"
-        return f"{self.job.upper()}-{self.k} by {self.name.replace('_', ' ')}{precision}"
+        return f"{self.job.upper()}-{self.k} by {self.name.replace('_', ' ')}"
 
     @property
-    def digests(self) -> dict[str, str]:
+    def version(self) -> dict[str, str]:
         """What its result depends on beside the case."""
-        return {"software_digest": peers.version_of(self.name)}
+        return {"software": peers.version_of(self.name)}
 
     def check(self, kind: str, optimiser: SGD) -> None:
         """`UserError` for what a peer does not do."""
@@ -95,9 +94,9 @@ class OfPeer:
         if not np.isin(order.rows, (0.0, 1.0)).all():
             raise Unavailable(f"peer {self.name} trains on binary rows")
         device = "cuda" if order.backend == "cuda" else "cpu"
-        peer = peers.load(self.name, Place(device, self.precision))
-        self._check(peer, order)
+        peer = peers.load(self.name, Place(device, _PRECISION))
         peer = peers.tuned(peer, lambda one: self._work(one, order, _TRIAL))
+        self._check(peer, order)
         every = ThreadpoolController()  # to ask for all libraries takes milliseconds, so it is done once
         threads = _fastest_blas(every, self._work(peer, order, _TRIAL))
         work = self._work(peer, order, order.batches)
@@ -127,7 +126,7 @@ class OfPeer:
             return work.result()
 
         what = f"peer {self.name}"
-        conformance.check_update(what, self.job, order.model, update, self.precision, order.batch_size)
+        conformance.check_update(what, self.job, order.model, update, _PRECISION, order.batch_size)
 
 
 @dataclass(frozen=True)
@@ -140,30 +139,26 @@ class OfUser:
     @property
     def label(self) -> str:
         """As tables and figures call it."""
-        return in_words(own_code.called(self.name), self.settings)
+        return in_words(user_code.called(self.name), self.settings)
 
     @property
-    def digests(self) -> dict[str, str]:
+    def version(self) -> dict[str, str]:
         """What its result depends on beside the case."""
-        return own_code.digests(self.name)
+        return user_code.version(self.name)
 
     def check(self, kind: str, optimiser: SGD) -> None:
         """`UserError` where the code is not there, or has no `train`."""
         _check_plain(self.name, kind, optimiser)
-        own_code.function(self.name, _FUNCTION)
+        user_code.function(self.name, _FUNCTION, self.settings)
 
     def epochs(self, order: Order) -> Iterator[tuple[Any, ...]]:
         """The parameters after each epoch."""
         parameters = {name: getattr(order.model, name).copy() for name in _NAMES}
-        given = {"batch_size": order.batch_size, "rate": order.optimiser.rate}
-        given |= {"momentum": order.optimiser.momentum, "seed": order.seed}
-        twice = sorted(given.keys() & self.settings.keys())
-        require(not twice, f"{', '.join(twice)} of {self.name} stands in the case, not in its estimator")
-        epochs = own_code.function(self.name, _FUNCTION)(
-            **parameters, rows=order.rows.astype(np.float64), **given, **self.settings
-        )
-        require(hasattr(epochs, "__next__"), f"train of {self.name} must be a generator: it has no yield")
-        yield from epochs
+        yield from user_code.steps(
+            self.name, _FUNCTION, self.settings, **parameters, rows=order.rows.astype(np.float64),
+            batch_size=order.batch_size, rate=order.optimiser.rate, momentum=order.optimiser.momentum,
+            seed=order.seed,
+        )  # fmt: skip
 
 
 def _check_plain(name: str, kind: str, optimiser: SGD) -> None:
@@ -176,8 +171,8 @@ def _check_plain(name: str, kind: str, optimiser: SGD) -> None:
 
 def check_name(name: str) -> None:
     """`UserError` for what is neither an estimator nor other software that trains."""
-    known = [*estimators.known(), *_trainers(), *own_code.FORMS]
-    if name not in known and not own_code.is_own(name):
+    known = [*estimators.known(), *_trainers(), *user_code.FORMS]
+    if name not in known and not user_code.is_users(name):
         raise unknown("estimator", name, known)
 
 
@@ -188,7 +183,7 @@ def _trainers() -> list[str]:
 
 def find(table: dict[str, Any]) -> OfPeer | OfUser | None:
     """What a table of an estimator names, None where it is this package's; `UserError` for a mistake."""
-    if own_code.is_own(table["name"]):
+    if user_code.is_users(table["name"]):
         return OfUser(table["name"], settings_of(table))
     if table["name"] in _trainers():
         return options.build(OfPeer, table, f"estimator {table['name']}")
@@ -208,13 +203,15 @@ class Fit:
         self._seconds: list[float] = []
         self.batches, self.steps = order.batches, epochs * order.batches
         self.done = 0
-        self._here, self._ahead = order.model, self._next()
+        self._here = order.model
+        self._ahead: RBM | Exception = self._epoch()
 
     @property
     def info(self) -> dict[str, Any]:
-        """compile_s: what the first epoch took beyond the second, where there was one."""
-        first, *others = self._seconds
-        return {"compile_s": max(0.0, first - others[0])} if others else {}
+        """compile_s: what the first epoch and all before it took beyond the second epoch."""
+        if len(self._seconds) < 2:
+            return {}
+        return {"compile_s": max(0.0, self._seconds[0] - self._seconds[1])}
 
     @property
     def model(self) -> RBM:
@@ -224,22 +221,29 @@ class Fit:
     def advance(self, updates: int) -> None:
         """Do this many updates, whole epochs of them; raises `Diverged` where one is not finite."""
         for _ in range(updates // self.batches):
+            if isinstance(self._ahead, Exception):
+                raise self._ahead
             self._here, self._ahead = self._ahead, self._next()
             self.done += self.batches
 
-    def _next(self) -> RBM:
-        started = perf_counter()
+    def _next(self) -> RBM | Exception:
+        """The model after one more epoch, or what went wrong, which is told once it is asked for."""
         try:
-            found = next(self._epochs)
-        except StopIteration:
-            told = f"{self._by.name} ended after {len(self._seconds)} epochs; it must go on without end"
-            raise UserError(told) from None
-        except SystemExit as end:  # it must not end the run
-            raise UserError(f"{self._by.name} ended the program with status {end.code}") from None
+            return self._epoch()
+        except Exception as error:
+            # One that ends as it should not does so in an epoch that was to be clocked.
+            if self.done + self.batches >= self.steps and isinstance(error, UserError):
+                raise
+            return error
+
+    def _epoch(self) -> RBM:
+        started = perf_counter()
+        found = next(self._epochs)
         try:
             W, b, c = (np.array(x, np.float64) for x in found)
-        except (TypeError, ValueError):
-            raise UserError(f"{self._by.name} must yield W, b and c, arrays of numbers") from None
+        except (TypeError, ValueError, RuntimeError) as error:
+            told = f"{self._by.name} must yield W, b and c, arrays of numbers: {error}"
+            raise UserError(told) from None
         self._seconds.append(perf_counter() - started)
         for name, x in zip(_NAMES, (W, b, c), strict=True):
             options.like(f"{name} of {self._by.name}", x, getattr(self._order.model, name).shape)
@@ -255,6 +259,7 @@ def _fastest_blas(every: ThreadpoolController, work: Work) -> int:
     for threads in dict.fromkeys((numba.get_num_threads(), 1)):
         with every.limit(limits=threads, user_api="blas"):
             work.run()
+            work.wait()
             started = perf_counter()
             work.run()
             work.wait()

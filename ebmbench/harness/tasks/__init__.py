@@ -74,7 +74,7 @@ class Case:
         return KINDS
 
     @property
-    def own_code(self) -> str:
+    def user_code(self) -> str:
         """The name of the user's code that the case runs, see `harness.foreign`; empty for none."""
         return ""
 

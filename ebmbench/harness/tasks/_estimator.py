@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 from ebmbench import estimators
-from ebmbench.harness import own_code, tasks
+from ebmbench.harness import tasks, user_code
 
 
 class OfEstimator(tasks.Case):
@@ -20,16 +20,16 @@ class OfEstimator(tasks.Case):
     def check_estimator(self, example: str) -> None:
         """`UserError` for an estimator or a setting that is not known."""
         tasks.check_named("estimator", self.estimator, example)
-        if self.own_code:
-            own_code.function(self.own_code, self.function)
+        if self.user_code:
+            user_code.function(self.user_code, self.function, self.settings)
         else:
             estimators.find(self.estimator["name"], self.settings)
 
     @property
-    def own_code(self) -> str:
+    def user_code(self) -> str:
         """The estimator, where it is the user's."""
         name = self.estimator["name"]
-        return name if self.function and own_code.is_own(name) else ""
+        return name if self.function and user_code.is_users(name) else ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -39,14 +39,14 @@ class OfEstimator(tasks.Case):
     @property
     def label(self) -> str:
         """The estimator as tables and figures call it."""
-        if self.own_code:
-            return own_code.called(self.own_code)
+        if self.user_code:
+            return user_code.called(self.user_code)
         return estimators.find(self.estimator["name"], self.settings)[1].label
 
     @property
     def kinds(self) -> Collection[str]:
         """That of the model, and what else the estimator computes with."""
-        if self.own_code:
+        if self.user_code:
             return (self.kind,)
         module, _ = estimators.find(self.estimator["name"], self.settings)
         return dict.fromkeys([self.kind, *getattr(module, "BESIDE", ())])

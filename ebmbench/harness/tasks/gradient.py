@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmbench import estimators
-from ebmbench.harness import own_code, sources, tasks
+from ebmbench.harness import sources, tasks, user_code
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.foreign import gradients
 from ebmbench.harness.measures import Quality, Speed
@@ -74,7 +74,7 @@ class Case(OfEstimator, ModelCase):
 
     def inputs(self) -> dict[str, str]:
         """The digests of the model and of the user's code."""
-        return super().inputs() | own_code.digests(self.own_code)
+        return super().inputs() | user_code.version(self.user_code)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Bias, noise and cost of a gradient."""
@@ -92,8 +92,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     check_enumerable(model)
     truth = _truth(json.dumps(case.model), case.temperature, case.rows, case.seed)
     steps: _Steps | gradients.Steps
-    if case.own_code:
-        steps = gradients.Steps(case.own_code, case.settings, model, truth.batch, case.seed)
+    if case.user_code:
+        steps = gradients.Steps(case.user_code, case.settings, model, truth.batch, case.seed)
     else:
         steps = _Steps(k, case.estimator["name"], case.settings, model, truth.batch, case.seed)
     persistent = steps.state is not None
@@ -111,7 +111,8 @@ def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
                 steps()
         for _ in range(case.thin - 1 if persistent else 0):
             steps()
-        found.append(steps.vector(watch.time(steps)))
+        step: Any = watch.time(steps)
+        found.append(steps.vector(step))
     row |= fidelity(np.array(found), truth.gradient, run_of) | watch.summary("step_s")
     row["persistent"] = persistent
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from ebmbench import partition
 from ebmbench.discovery import unknown
-from ebmbench.harness import gate, own_code, sources, tasks
+from ebmbench.harness import gate, sources, tasks, user_code
 from ebmbench.harness.clock import Stopwatch, warm_up
-from ebmbench.harness.foreign.partition import Method
+from ebmbench.harness.foreign.partition import SIGNATURE, Method
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
@@ -51,15 +51,17 @@ class Case(BaseCase):
         self.require_positive("repeats")
         tasks.check_named("method", self.method, "{ name = 'ais', betas = 1000 }")
         _ = self.found
+        if self.user_code:
+            user_code.function(self.user_code, SIGNATURE, self.settings)
 
     @property
     def found(self) -> tuple[Any, Any]:
         """What estimates, and its config; `UserError` for what is not known."""
         name = self.method["name"]
-        if self.own_code:
+        if self.user_code:
             return Method(name, self.settings), None
         if name not in partition.known():
-            raise unknown("method", name, [*partition.known(), *own_code.FORMS])
+            raise unknown("method", name, [*partition.known(), *user_code.FORMS])
         return partition.find(name, self.settings)
 
     @property
@@ -75,16 +77,16 @@ class Case(BaseCase):
     @property
     def called(self) -> str:
         """The method's name."""
-        return own_code.called(self.method["name"]) if self.own_code else self.method["name"]
+        return user_code.called(self.method["name"]) if self.user_code else self.method["name"]
 
     @property
-    def own_code(self) -> str:
+    def user_code(self) -> str:
         """The method, where it is such."""
-        return self.method["name"] if own_code.is_own(self.method["name"]) else ""
+        return self.method["name"] if user_code.is_users(self.method["name"]) else ""
 
     def inputs(self) -> dict[str, str]:
         """The digests of the model, of the data set and of the user's code."""
-        return super().inputs() | own_code.digests(self.own_code)
+        return super().inputs() | user_code.version(self.user_code)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Log Z, how wrong it is, and its seconds."""

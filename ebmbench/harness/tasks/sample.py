@@ -10,8 +10,9 @@ import numpy as np
 from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.evaluation import diagnostics
-from ebmbench.harness import own_code, tasks
+from ebmbench.harness import tasks, user_code
 from ebmbench.harness.clock import Stopwatch, warm_up
+from ebmbench.harness.foreign import sampling
 from ebmbench.harness.foreign.sampling import Sampler
 from ebmbench.harness.measures import Quality, Speed
 from ebmbench.harness.tasks._model import BaseCase
@@ -132,17 +133,18 @@ class Case(BaseCase):
             self.chains >= 2, f"R-hat compares chains, so chains must be at least 2, not {self.chains}"
         )
         require(self.sweeps >= 4, f"sweeps must be at least 4, but is {self.sweeps}")
-        _ = self.config
+        if isinstance(self.config, Sampler):
+            user_code.function(self.config.name, sampling.SIGNATURE, self.config.settings)
 
     @property
     def config(self) -> Gibbs | Tempering | Sampler:
         """The sampler with its settings; `UserError` for what is not known."""
         table = self.sampler if isinstance(self.sampler, dict) else {"name": self.sampler}
         tasks.check_named("sampler", table, "{ name = 'parallel_tempering', temperatures = 10 }")
-        if own_code.is_own(table["name"]):
+        if user_code.is_users(table["name"]):
             return Sampler(table["name"], tasks.settings_of(table))
         if table["name"] not in SAMPLERS:
-            raise unknown("sampler", table["name"], [*SAMPLERS, *own_code.FORMS])
+            raise unknown("sampler", table["name"], [*SAMPLERS, *user_code.FORMS])
         what = f"sampler {table['name']}"
         return options.build(SAMPLERS[table["name"]], tasks.settings_of(table), what)
 
@@ -152,13 +154,13 @@ class Case(BaseCase):
         return self.config.label
 
     @property
-    def own_code(self) -> str:
+    def user_code(self) -> str:
         """The sampler, where it is such."""
         return self.config.name if isinstance(self.config, Sampler) else ""
 
     def inputs(self) -> dict[str, str]:
         """The digests of the model, of the data set and of the user's code."""
-        return super().inputs() | own_code.digests(self.own_code)
+        return super().inputs() | user_code.version(self.user_code)
 
     def summary(self, row: dict[str, Any]) -> str:
         """Effective draws and their price, and the distance from the law where it is known."""
@@ -172,7 +174,7 @@ class Case(BaseCase):
     def facts(self) -> dict[str, Any]:
         """The fields, with the sampler's name in place of its table."""
         table = self.sampler if isinstance(self.sampler, dict) else {}
-        name = own_code.called(self.config.name)
+        name = user_code.called(self.config.name)
         return super().facts() | {"sampler": name, "settings": tasks.settings_of(table)}
 
 

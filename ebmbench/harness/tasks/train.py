@@ -99,7 +99,7 @@ class Case(OfEstimator):
         datasets.check_name(self.dataset)
         check_units(self.visible, self.precision)
         partition.find(self.evaluate, self.evaluation)
-        anneals = self.evaluate != exact.NAME or (self.betas, self.chains) == (1000, 100)
+        anneals = self.evaluate != exact.NAME or (self.betas, self.chains) == (Case.betas, Case.chains)
         require(anneals, "betas and chains are those of evaluate = 'ais', but it is 'exact'")
         _curve.check(self.spacing, self.targets)
         require(
@@ -152,7 +152,7 @@ class Case(OfEstimator):
         return foreign.find(self.estimator)
 
     @property
-    def own_code(self) -> str:
+    def user_code(self) -> str:
         """The other software, where it is the user's."""
         return self.foreign.name if isinstance(self.foreign, foreign.OfUser) else ""
 
@@ -212,7 +212,7 @@ class Case(OfEstimator):
 
     def inputs(self) -> dict[str, str]:
         """The data set's digest, and that of other software."""
-        return {"dataset_digest": self.data.digest} | (self.foreign.digests if self.foreign else {})
+        return {"dataset_digest": self.data.digest} | (self.foreign.version if self.foreign else {})
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:

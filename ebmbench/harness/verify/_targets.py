@@ -25,7 +25,7 @@ import numpy as np
 
 from ebmbench import peers
 from ebmbench.discovery import unknown
-from ebmbench.harness import own_code
+from ebmbench.harness import user_code
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.peers import Place
@@ -57,8 +57,8 @@ def target(name: str, precision: str = "float32") -> Target:
     """A peer of this name, or what MODULE:ATTRIBUTE or FILE.py[:ATTRIBUTE] names; else `UserError`."""
     if name in peers.known():
         return of_peer(name, Place("cpu" if "cpu" in peers.known()[name].DEVICES else "cuda", precision))
-    if not own_code.is_own(name):
-        raise unknown("peer", name, [*peers.known(), *own_code.FORMS])
+    if not user_code.is_users(name):
+        raise unknown("peer", name, [*peers.known(), *user_code.FORMS])
     return _of_user(name)
 
 
@@ -101,7 +101,7 @@ def of_peer(name: str, place: Place) -> Target:
 
 
 def _of_user(name: str) -> Target:
-    given = own_code.load(name)
+    given = user_code.load(name)
     does = {one: getattr(given, one) for one in _PROTOCOL if callable(getattr(given, one, None))}
     require(
         bool(does), f"{name} has nothing to verify: it needs one of {', '.join(_PROTOCOL)} as a function"
