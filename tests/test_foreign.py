@@ -17,6 +17,7 @@ from ebmbench.harness.gate import Red
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import _curve, train
 from ebmbench.peers import Work
+from ebmbench.report import page
 
 MINE = """
     import numpy as np
@@ -145,6 +146,9 @@ def test_a_peer_learns(tmp_path, settings):
     assert row["log_likelihood"] == pytest.approx(ours["log_likelihood"], abs=1.0)
     assert row["estimator"] == f"{ours['estimator']} by numpy"
     assert row["software"] == peers.version_of("numpy")
+    page.write_page(tmp_path / "out")
+    told = f"Other software, by its version or the digest of its file: {row['software']}."
+    assert told in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["scikit_learn", "torch_eager", "jax", "rbms", "learnergy"])

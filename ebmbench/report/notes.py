@@ -47,6 +47,19 @@ def method(cases: pd.DataFrame) -> list[str]:
         "clock, before each of which the device is synchronised.",
         "A log-likelihood is the mean over the test rows, in nats per row, at the end of training.",
         *_evaluation(cases),
+        *_software(cases),
+    ]
+
+
+def _software(cases: pd.DataFrame) -> list[str]:
+    """Which other software trained, where any did."""
+    column = cases["software"].dropna().unique() if "software" in cases else []
+    known = [str(one) for one in column]
+    if not known:
+        return []
+    return [
+        f"Other software, by its version or the digest of its file: {listing(known)}. It "
+        "trains by whole epochs; the first one is not clocked, and one more is run in its place."
     ]
 
 
