@@ -53,10 +53,9 @@ def method(cases: pd.DataFrame) -> list[str]:
 
 def _software(cases: pd.DataFrame) -> list[str]:
     """Which other software trained, where any did."""
-    column = cases["software"].dropna().unique() if "software" in cases else []
-    known = [str(one) for one in column]
-    if not known:
+    if "software" not in cases or cases["software"].isna().all():
         return []
+    known = [str(one) for one in cases["software"].dropna().unique()]
     return [
         f"Other software, by its version or the digest of its file: {listing(known)}. It "
         "trains by whole epochs; the first one is not clocked, and one more is run in its place."
