@@ -43,6 +43,7 @@ _COMMON = (
     "reason", "machine", "code_version", "device",
 )  # fmt: skip
 _TRAINED = (
+    "software",
     "dataset",
     "estimator",
     "samples",

@@ -53,7 +53,7 @@ def method(cases: pd.DataFrame) -> list[str]:
 
 def _software(cases: pd.DataFrame) -> list[str]:
     """Which other software trained, where any did."""
-    if "software" not in cases or cases["software"].isna().all():
+    if cases["software"].isna().all():
         return []
     known = [str(one) for one in cases["software"].dropna().unique()]
     return [
