@@ -23,7 +23,7 @@ _LONG = 32  # letters
 
 def is_users(name: str) -> bool:
     """Whether a name is that of a file or of a module's attribute, there or not."""
-    return bool(_FILE.fullmatch(name) or _MODULE.fullmatch(name))
+    return _parts(name) is not None
 
 
 def called(name: str) -> str:
@@ -35,21 +35,7 @@ def called(name: str) -> str:
 
 def load(name: str) -> Any:
     """The module, or its attribute; `UserError` that names what is missing."""
-    found = _FILE.fullmatch(name) or _MODULE.fullmatch(name)
-    require(found is not None, f"{name} is none of {', '.join(FORMS)}")
-    place, attribute = found["place"], found["attribute"]  # type: ignore[index]
-    try:
-        module = _file(place)[0] if place.endswith(".py") else _module(place)[0]
-    except UserError:
-        raise
-    except SystemExit as end:
-        raise UserError(f"{place} ends the program with status {end.code} as it is imported") from None
-    except Exception as error:
-        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {error}") from None
-    if not attribute:
-        return module
-    require(hasattr(module, attribute), f"{place} has no {attribute}")
-    return getattr(module, attribute)
+    return _found(name)[0]
 
 
 def function(name: str, signature: str, settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -91,11 +77,33 @@ def version(name: str) -> dict[str, str]:
 
     Nothing where the name is empty.
     """
-    if not name:
-        return {}
-    load(name)
-    place = (_FILE.fullmatch(name) or _MODULE.fullmatch(name))["place"]  # type: ignore[index]
-    return {"software": (_file(place) if place.endswith(".py") else _module(place))[1]}
+    return {"software": _found(name)[1]} if name else {}
+
+
+def _parts(name: str) -> tuple[str, str | None] | None:
+    """The file or module, and the attribute where one is named; None for names of another kind."""
+    found = _FILE.fullmatch(name) or _MODULE.fullmatch(name)
+    return (found["place"], found["attribute"]) if found else None
+
+
+def _found(name: str) -> tuple[Any, str]:
+    """What `load` gives, and the digest of the file that holds it."""
+    parts = _parts(name)
+    if parts is None:
+        raise UserError(f"{name} is none of {', '.join(FORMS)}")
+    place, attribute = parts
+    try:
+        module, digest = _file(place) if place.endswith(".py") else _module(place)
+    except UserError:
+        raise
+    except SystemExit as end:
+        raise UserError(f"{place} ends the program with status {end.code} as it is imported") from None
+    except Exception as error:
+        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {error}") from None
+    if not attribute:
+        return module, digest
+    require(hasattr(module, attribute), f"{place} has no {attribute}")
+    return getattr(module, attribute), digest
 
 
 def _file(place: str) -> tuple[ModuleType, str]:

@@ -12,7 +12,7 @@ from ebmbench.report.cases import display_names
 from ebmbench.report.section import Answer, Cell, Drawing, Left, Section, Sheet
 from ebmbench.report.style import GRID, INK, MUTED, WIDTH, Looks, panel
 from ebmbench.report.tasks.cells import rounded
-from ebmbench.report.text import count, duration, listing, significant, slug
+from ebmbench.report.text import count, duration, listing, on, significant, slug
 from ebmbench.report.training.pictures import images_of
 
 _YARDSTICKS = {"base_rates": ("base rates", ":"), "mixture": ("mixture of 10", "--")}
@@ -190,8 +190,7 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
     several = len({entry.backend for entry in entries}) > 1
 
     def named(entry: Entry) -> str:
-        known = not several or entry.label.endswith(f"on {entry.backend}")
-        return entry.label if known else f"{entry.label} on {entry.backend}"
+        return on(entry.label, entry.backend) if several else entry.label
 
     groups = _by_damage(entries)
     heights = [0.75 + 0.26 * len(group) for group in groups]
@@ -215,7 +214,7 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
         axes.margins(x=0.08)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
-    places[-1].set_xlabel("share of the counted bits that are wrong")
+    places[-1].set_xlabel("counted bits that are wrong")
     handles, labels = places[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
     caption = (

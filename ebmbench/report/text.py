@@ -30,6 +30,12 @@ def whole(value: float | None) -> str:
     return MISSING if value is None else number(value, 0)
 
 
+def on(label: str, backend: str) -> str:
+    """A label and its backend, which labels of cases that ran on several have already."""
+    end = f"on {backend}"
+    return label if label.endswith(end) else f"{label} {end}"
+
+
 def slug(name: str) -> str:
     """A name as part of a file's name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -12,7 +12,7 @@ from ebmbench.report.deep import drawings, pictures, tables
 from ebmbench.report.deep.entries import Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section
 from ebmbench.report.style import Looks
-from ebmbench.report.text import count, duration, listing, significant, slug
+from ebmbench.report.text import count, duration, listing, on, significant, slug
 
 KIND = Kind(
     ("dataset",),
@@ -99,8 +99,7 @@ def _answer(entries: list[Entry]) -> Answer:
         text += f"; not told apart from {listing(near)}" if near else ""
         sentences.append(f"{text}.")
     fast = max(entries, key=lambda entry: np.nan_to_num(entry.images_per_s))
-    on = "" if fast.label.endswith(f"on {fast.backend}") else f" on {fast.backend}"
-    told = f"{significant(fast.images_per_s)} images a second: {fast.label}{on}"
+    told = f"{significant(fast.images_per_s)} images a second: {on(fast.label, fast.backend)}"
     sentences.append(f"Fastest in training is {told}, {fast.where}.")
     sentences += without_gain(entries)
     kinds = listing([one.upper() for one in dict.fromkeys(entry.model for entry in entries)])
