@@ -102,7 +102,7 @@ def test_larger_ragged_size(name):
 def test_an_output_that_is_not_written_is_seen(monkeypatch):
     poison(monkeypatch, "cpu")
     contrast = sys.modules["ebmbench.kernels.cpu.contrast"]
-    monkeypatch.setattr(contrast, "_means", lambda *args: None)
+    monkeypatch.setattr(contrast, "find_means", lambda *args: None)
     model = random_rbm(5, 4)
     k = backend("cpu")
     rows = k.put_rows(random_rows(3, 5))

@@ -126,7 +126,7 @@ def k():
     device = {name: hiding(name, function) for name, function in cpu.device.items()}
     device["get_rows"] = lambda rows: cpu.device["get_rows"](rows._hidden)
     device["describe"] = cpu.device["describe"]
-    return dataclasses.replace(cpu, jobs=jobs, device=device)
+    return dataclasses.replace(cpu, jobs=jobs, device=device, fused={})
 
 
 def test_the_wrapper_refuses():

@@ -49,7 +49,7 @@ def spied(k):
         seen.append(np.array(k.get_rows(rows), float))
         return k.device["take"](rows, index, first, count)
 
-    return dataclasses.replace(k, device={**k.device, "take": take}), seen
+    return dataclasses.replace(k, device={**k.device, "take": take}, fused={}), seen
 
 
 def drawn(epoch):

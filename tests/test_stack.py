@@ -82,7 +82,7 @@ def test_an_upper_layer_sees_draws_of_q_made_anew_each_epoch(k, doubled):
         seen.append((np.array(k.get_rows(rows), float), np.array(k.get_rows(index))))
         return k.device["take"](rows, index, first, count)
 
-    spy = dataclasses.replace(k, device={**k.device, "take": take})
+    spy = dataclasses.replace(k, device={**k.device, "take": take}, fused={})
     one = stack(spy, batch_size=100, epochs=2, optimiser=SGD(3.0), doubled=doubled)
     layers = trained(one).layers
     given = [rows for rows, _ in seen]

@@ -246,7 +246,7 @@ def test_every_row_is_visited_once_an_epoch(k):
         seen.append(list(k.get_rows(index)[first : first + count]))
         return k.device["take"](rows, index, first, count)
 
-    spy = dataclasses.replace(k, device={**k.device, "take": take})
+    spy = dataclasses.replace(k, device={**k.device, "take": take}, fused={})
     fit = Fit(spy, MODEL, ROWS, "cd", None, None, epochs=2, batch_size=BATCH, seed=1)
     assert (fit.batches, fit.steps) == (3, 6)
     fit.advance(6)

@@ -50,7 +50,7 @@ SOFTPLUS = ("divide float64", "multiply float64", "add float64")
 
 # A kernel, of its versions those whose arguments have these types, and its hot loops.
 HOT = {
-    "gibbs": (gibbs._sweeps, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
+    "gibbs": (gibbs.walk, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
     "anneal": (
         annealing._anneal,
         {},
@@ -62,14 +62,14 @@ HOT = {
     "temper": (tempering._ladders, {}, [UNIFORMS, DRAW, ROWS_ADDED, ROWS_SUBTRACTED]),
     "gaussian gibbs": (gaussian_gibbs._sweeps, {}, [UNIFORMS, DRAW, ("divide", "multiply", "subtract")]),
     "probabilities": (
-        statistics._probabilities, {"plus": "uint8", "minus": "uint8"},
+        statistics.find_probabilities, {"plus": "uint8", "minus": "uint8"},
         [ROWS_ADDED, ("divide", "multiply", "add")],
     ),
     "probabilities of grey rows": (
-        statistics._probabilities, {"plus": "float32", "minus": "float32"},
+        statistics.find_probabilities, {"plus": "float32", "minus": "float32"},
         [WEIGHTED, ("divide",)],
     ),
-    "half a sweep": (gibbs._half, {"start": "uint8"}, [UNIFORMS, DRAW, ROWS_ADDED]),
+    "half a sweep": (gibbs.draw_half, {"start": "uint8"}, [UNIFORMS, DRAW, ROWS_ADDED]),
     "a layer": (propagation.propagate, {}, [WEIGHTED, ("divide", "multiply", "add")]),
     "a layer of binary states": (
         propagation.propagate_sparse, {"states": "uint8"}, [ROWS_ADDED, ("divide", "multiply", "add")],
@@ -92,20 +92,21 @@ HOT = {
     "what moved": (meanfield._moved, {}, [("subtract", "compare")]),
     "free energies": (statistics._free_energies, {}, [SOFTPLUS, PRODUCT, TOTAL]),
     "contrast": (
-        contrast._write, {"plus": "uint8", "minus": "uint8"}, [ROWS_ADDED, ("multiply", "subtract")],
+        contrast.write_contrast, {"plus": "uint8", "minus": "uint8"},
+        [ROWS_ADDED, ("multiply", "subtract")],
     ),
     "training on grey rows": (
-        contrast._climb, {"plus": "float32", "minus": "uint8"},
+        contrast.climb_contrast, {"plus": "float32", "minus": "uint8"},
         [WEIGHTED, ROWS_ADDED, ("multiply", "add")],
     ),
     "a mask": (update._mask, {}, [("multiply",)]),
     "training": (
-        contrast._climb, {"plus": "uint8", "minus": "uint8"},
+        contrast.climb_contrast, {"plus": "uint8", "minus": "uint8"},
         [ROWS_ADDED, ("multiply", "subtract"), ("multiply", "add")],
     ),
-    "update of weights": (update._update_weights, {}, [("multiply", "add")]),
+    "update of weights": (update.move_weights, {}, [("multiply", "add")]),
     "update of biases": (update.update_bias, {}, [("multiply", "add", "compare")]),
-    "centring": (update._centre, {}, [("multiply", "subtract"), TOTAL]),
+    "centring": (update.centre_gradient, {}, [("multiply", "subtract"), TOTAL]),
     "a sweep of units": (
         graph.gibbs._sweeps, {}, [UNIFORMS, ("multiply", "add", "subtract"), ("multiply", "add")],
     ),
@@ -151,9 +152,7 @@ def test_hot_loops_are_vectors(name):
 
 
 @pytest.mark.skipif(not tiles.BUILT, reason="this processor has no matrix unit")
-@pytest.mark.parametrize(
-    "kernel", [gibbs._sweeps, together._sweeps, annealing._anneal, tempering._ladders]
-)
+@pytest.mark.parametrize("kernel", [gibbs.walk, together._sweeps, annealing._anneal, tempering._ladders])
 def test_the_matrix_unit_multiplies_as_often_as_it_loads(kernel):
     for text in versions(kernel):
         fed = [loop for loop in loops(text) if loop.count("tdpbssd")]

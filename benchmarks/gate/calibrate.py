@@ -36,9 +36,9 @@ PLANTS = {
     ),
     # Not in a kernel, so that both versions share their machine code.
     "wrong-sign": Plant(
-        "training/ascent.py",
-        "self._move(gradient, self.optimiser",
-        "self._move(gradient, -self.optimiser",
+        "training/sgd.py",
+        "return scheduled_rate(",
+        "return -scheduled_rate(",
         "quality",
     ),
 }

@@ -8,6 +8,11 @@ principle's objective, divided by the true number of rows of the batch. `key.ste
 updates; an estimator chooses its own stream. info["means"] holds both phases' mean v and h. `init`
 raises `Unavailable` with one sentence where the principle does not apply to the model's units.
 
+A file whose gradient is the contrast of the batch and a negative phase of Gibbs sampling may also have
+`negative(config, state, key) -> Negative | None`, what that phase does from this state on, and
+`after(config, state, v, steps) -> state`, the state after so many steps when the phase ended at v: a
+backend may then do many updates in one call.
+
 A file that computes with models of other kinds than the one it trains names them in BESIDE.
 
 A file whose state is not None also has `saved(k, state) -> arrays` on the host by name, and

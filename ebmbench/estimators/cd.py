@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, Handle, Rows, Tree
+from ebmbench.kernels.api import Backend, Handle, Negative, Rows, Tree
 from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
@@ -54,14 +54,29 @@ def step(
     k: Backend, model: Handle, config: Config, state: None, batch: Rows, key: Key
 ) -> tuple[Tree, None, dict[str, Any]]:
     """One gradient; see the package's docstring. With betas a half-sweep each at its own temperature."""
-    chains = key._replace(stream=Stream.CONTRASTIVE, step=key.step * config.k)
+    chains = _chains(config, key)
     if config.visible_beta == config.hidden_beta:
-        negative, _ = k.gibbs(model, batch, config.k, chains, config.hidden_beta)
+        reached, _ = k.gibbs(model, batch, config.k, chains, config.hidden_beta)
     else:
-        negative = batch
+        reached = batch
         for sweep in range(config.k):
             now = chains.advance(sweep)
-            h = k.sample_hidden(model, negative, now, config.hidden_beta)
-            negative = k.sample_visible(model, h, now, config.visible_beta)
-    gradient, means = k.moments(model, batch, negative, config.hidden_beta)
+            h = k.sample_hidden(model, reached, now, config.hidden_beta)
+            reached = k.sample_visible(model, h, now, config.visible_beta)
+    gradient, means = k.moments(model, batch, reached, config.hidden_beta)
     return gradient, None, {"means": means}
+
+
+def _chains(config: Config, key: Key) -> Key:
+    return key._replace(stream=Stream.CONTRASTIVE, step=key.step * config.k)
+
+
+def negative(config: Config, state: None, key: Key) -> Negative | None:
+    """See the package's docstring; half-sweeps at two temperatures are none of a backend's sweeps."""
+    if config.visible_beta != config.hidden_beta:
+        return None
+    return Negative(None, config.k, _chains(config, key), config.hidden_beta)
+
+
+def after(config: Config, state: None, v: None, steps: int) -> None:
+    """See the package's docstring."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, Handle, Rows, Tree
+from ebmbench.kernels.api import Backend, Handle, Negative, Rows, Tree
 from ebmbench.models.model import Model
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.gibbs import Chains, advance, restored, saved, start
 
-__all__ = ["NAME", "Config", "init", "restored", "saved", "step"]
+__all__ = ["NAME", "Config", "after", "init", "negative", "restored", "saved", "step"]
 
 NAME = "sml"
 
@@ -49,3 +49,13 @@ def step(
     state = advance(k, model, state, config.k)
     gradient, means = k.moments(model, batch, state.v)
     return gradient, state, {"means": means}
+
+
+def negative(config: Config, state: Chains, key: Key) -> Negative:
+    """See the package's docstring."""
+    return Negative(state.v, config.k, state.key)
+
+
+def after(config: Config, state: Chains, v: Rows, steps: int) -> Chains:
+    """See the package's docstring."""
+    return Chains(v, state.key.advance(config.k * steps))

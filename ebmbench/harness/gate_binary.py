@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, Handle, Rows
+from ebmbench.kernels.api import Backend, Batched, Handle, Negative, Rows, Steps
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream, uniforms
 
@@ -27,6 +27,26 @@ def posterior(k: Backend, model: Handle, v: Rows) -> list:
     evidence = np.where(third < 1.0, hints, np.where(third < 2.0, known, 0.0))
     found = k.posterior(model, v, k.put_evidence(evidence), 4, 2, _KEY)
     return [k.get_rows(found), k.get_rows(v)]
+
+
+def one_by_one(
+    k: Backend, model: Handle, trees: tuple, batches: Batched, negative: Negative, steps: Steps
+) -> Rows | None:
+    """What `Backend.contrastive_updates` does in one call; returns where the negative phase ended."""
+    velocity, offsets = trees
+    v, key = negative.v, negative.key
+    for n, (rate, sliding) in enumerate(zip(steps.rates, steps.slidings, strict=True)):
+        first = batches.first + n * batches.size
+        count = min(batches.size, len(batches.index) - first)
+        batch = k.take(batches.rows, batches.index, first, count)
+        reached, _ = k.gibbs(model, batch if v is None else v, negative.sweeps, key, negative.beta)
+        key = key.advance(negative.sweeps)
+        gradient, means = k.moments(model, batch, reached, negative.beta)
+        if offsets is not None:
+            k.centre(model, gradient, means, offsets, sliding)
+        k.update(model, velocity, gradient, rate, steps.momentum, steps.decay)
+        v = None if v is None else reached
+    return v
 
 
 class BinaryJobs:
@@ -56,6 +76,7 @@ class BinaryJobs:
         "train": 1e-5,
         "train_plainly": 1e-5,
         "train_masked": 1e-5,
+        "train_at_once": 1e-5,
     }
 
     def __init__(self, k: Backend, model: RBM, v: np.ndarray, arithmetic: str) -> None:
@@ -203,6 +224,24 @@ class BinaryJobs:
         after = k.get(model)
         # The transposed copy that some backends keep must have followed.
         return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1]
+
+    def train_at_once(self) -> list:
+        """Updates of CD and centred SML, in one call where a backend has one; the last batch is short."""
+        return self._at_once(None, centred=False) + self._at_once(self.others, centred=True)
+
+    def _at_once(self, start: Rows | None, centred: bool) -> list:
+        k, host = self.k, self.host
+        model = k.put(host)
+        trees = k.zeros(model), k.zeros(model) if centred else None
+        index = np.arange(len(self.h) + 1) % len(self.h)
+        batches = Batched(self.rows, k.put_index(index), 0, -(-len(index) // 2))
+        steps = Steps(np.array([0.1, 0.05]), 0.5, 0.01, np.array([1.0, 0.1]))
+        negative = Negative(start, 1, _KEY)
+        found = k.contrastive_updates(model, trees, batches, negative, steps)
+        v = one_by_one(k, model, trees, batches, negative, steps) if found is None else found[0]
+        after = k.get(model)
+        chains = [] if v is None else [k.get_rows(v)]
+        return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1, *chains]
 
     def _anneal(self, temperatures: int, start: int | Rows) -> list:
         """A negative number of temperatures: from the model to the base."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.errors import NotFinite
-from ebmbench.kernels.api import Backend, Handle, Tree
+from ebmbench.kernels.api import Backend, Batched, Handle, Negative, Rows, Steps, Tree
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.kinds import from_arrays, to_arrays
 from ebmbench.models.mlp import MLP
@@ -20,6 +20,14 @@ from ebmbench.training.states import State, joined, part
 
 class Diverged(ArithmeticError):
     """A parameter is NaN or beyond `LARGEST_PARAMETER`; the text names the update."""
+
+
+_MANY = 256  # updates asked for at once, whose rates are listed
+
+
+def _sliding(number: int) -> float:
+    """How far the offsets of centring slide at an update of this number: the first one starts them."""
+    return CENTRING_SLIDING if number else 1.0
 
 
 class Ascent:
@@ -79,8 +87,8 @@ class Ascent:
         k = self.k
         if "offsets" in self._memory:
             assert means is not None
-            sliding = CENTRING_SLIDING if self.done else 1.0
-            k.centre(self.handle, gradient, means, self._memory["offsets"], sliding, self._mask)
+            offsets, sliding = self._memory["offsets"], _sliding(self.done)
+            k.centre(self.handle, gradient, means, offsets, sliding, self._mask)
         elif self._mask is not None:
             k.mask(self.handle, gradient, self._mask)
         gradient = {name: x for name, x in gradient.items() if name not in self._fixed}
@@ -88,6 +96,31 @@ class Ascent:
         self.done += 1
         if not healthy:
             raise self._diverged()
+
+    def climb_many(
+        self, updates: int, batches: Batched, negative: Negative
+    ) -> tuple[Rows | None, int] | None:
+        """At most so many updates along the contrast of batches and a negative phase, in one call.
+
+        Returns where the negative phase ended and how many were done; None where `climb` must do it.
+        Raises `Diverged`.
+        """
+        if self._fixed or self._mask is not None or not isinstance(self.optimiser, SGD):
+            return None
+        how, memory = self.optimiser, self._memory
+        numbers = range(self.done, self.done + min(updates, _MANY))
+        rates = np.array([how.rate_at(number, self.steps) for number in numbers])
+        slidings = np.array([_sliding(number) for number in numbers])
+        steps = Steps(rates, how.momentum, how.decay, slidings)
+        trees = memory["velocity"], memory.get("offsets")
+        found = self.k.contrastive_updates(self.handle, trees, batches, negative, steps)
+        if found is None:
+            return None
+        v, done, healthy = found
+        self.done += done
+        if not healthy:
+            raise self._diverged()
+        return v, done
 
     def _move(self, gradient: Tree, rate: float) -> bool:
         how, memory = self.optimiser, self._memory

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmbench.kernels.api import Backend, Rows
+from ebmbench.kernels.api import Backend, Batched, Rows
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, permutation, states
 
@@ -66,9 +66,17 @@ class Batches:
 
     def take(self, number: int, rows: Rows) -> Rows:
         """The rows of batch `number`, on the device, of an array that holds all n_rows of them."""
+        order, first = self._place(number)
+        return self.k.take(rows, order, first, min(self.size, self.n_rows - first))
+
+    def from_here(self, number: int, source: Source) -> Batched:
+        """The batches from `number` to the end of its epoch."""
+        return Batched(source.of(number // self.count), *self._place(number), self.size)
+
+    def _place(self, number: int) -> tuple[Any, int]:
+        """The order of the epoch, on the device, and where in it the batch begins."""
         epoch, place = divmod(number, self.count)
         if epoch != self._epoch:
             order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self.n_rows)
             self._epoch, self._order = epoch, self.k.put_index(order)
-        first = place * self.size
-        return self.k.take(rows, self._order, first, min(self.size, self.n_rows - first))
+        return self._order, place * self.size

@@ -109,6 +109,7 @@ class Fit(Trainer):
         self._estimator, self._config = estimators.find(estimator, settings or {})
         super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed, fixed, mask)
         self._source = Source(k, rows, redraw)
+        self._plan = getattr(self._estimator, "negative", None)  # see `estimators`
         base = base_rates(rows, "data", model.kind).bias
         key = Key(self.seed, 0)
         self._memory = self._estimator.init(k, self._ascent.start, self._config, key, base)
@@ -123,6 +124,22 @@ class Fit(Trainer):
             Key(self.seed, 0, self.done),
         )
         return gradient, self._info["means"]
+
+    def _update_many(self, most: int) -> bool:
+        """See `Trainer`: within an epoch, where the principle says what its negative phase does."""
+        if self._plan is None:
+            return False
+        negative = self._plan(self._config, self._memory, Key(self.seed, 0, self.done))
+        most = min(most, self.batches - self.done % self.batches)
+        batches = self._shuffled.from_here(self.done, self._source)
+        found = self._ascent.climb_many(most, batches, negative) if negative else None
+        if found is None:
+            self._plan = None  # nor will there be a way at the next update
+            return False
+        v, done = found
+        self._memory = self._estimator.after(self._config, self._memory, v, done)
+        self._info = {}
+        return True
 
     def state(self) -> State:
         """See `Trainer`; with what the estimator keeps."""

@@ -69,8 +69,14 @@ class Trainer:
         `UserError` beyond the planned number, where the schedule has no rate.
         """
         check_planned("fit", self.done + updates, self.steps)
-        for _ in range(updates):
-            self._update()
+        end = self.done + updates
+        while self.done < end:
+            if not self._update_many(end - self.done):
+                self._update()
+
+    def _update_many(self, most: int) -> bool:
+        """Several updates at once, where a subclass knows a way; whether any was done."""
+        return False
 
     def _update(self) -> None:
         """One update; a function of its own, so that nothing of it is still there at the next."""

@@ -20,13 +20,14 @@ from ebmbench.kernels.api.deep import Deep
 from ebmbench.kernels.api.device import Handle, Rows, Tree
 from ebmbench.kernels.api.layers import Activations, Layers
 from ebmbench.kernels.api.sampling import Annealed, Sampling, Tempered
-from ebmbench.kernels.api.training import NoiseContrast, Phases, Training
+from ebmbench.kernels.api.training import Batched, Negative, NoiseContrast, Phases, Steps, Training
 from ebmbench.models.arithmetic import ARITHMETICS
 from ebmbench.models.mlp import Loss
 
 __all__ = [
-    "ARITHMETICS", "BACKENDS", "READY", "Activations", "Annealed", "Backend", "Handle", "Loss",
-    "NoiseContrast", "Phases", "Rows", "Tempered", "Tree", "Unavailable", "assemble", "load", "state",
+    "ARITHMETICS", "BACKENDS", "READY", "Activations", "Annealed", "Backend", "Batched", "Handle", "Loss",
+    "Negative", "NoiseContrast", "Phases", "Rows", "Steps", "Tempered", "Tree", "Unavailable", "assemble",
+    "load", "state",
 ]  # fmt: skip
 
 BACKENDS = ("reference", "cpu", "cuda")
@@ -42,14 +43,17 @@ def assemble(
     device: Mapping[str, Callable[..., Any]],
     files: Mapping[str, tuple[ModuleType, ...]],
 ) -> Backend:
-    """A backend from its files: for each kind of model those whose JOBS serve it."""
-    jobs = {
-        (job, kind): function
-        for kind, modules in files.items()
-        for module in modules
-        for job, function in module.JOBS.items()
-    }
-    return Backend(name, jobs, device)
+    """A backend from its files: for each kind of model those whose JOBS, and FUSED jobs, serve it."""
+    jobs, fused = (
+        {
+            (job, kind): function
+            for kind, modules in files.items()
+            for module in modules
+            for job, function in getattr(module, table, {}).items()
+        }
+        for table in ("JOBS", "FUSED")
+    )
+    return Backend(name, jobs, device, fused)
 
 
 def load(name: str) -> Backend:

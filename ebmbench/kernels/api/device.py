@@ -25,12 +25,14 @@ Tree = dict[str, Any]
 class Device:
     """A backend's jobs by (job, kind of model), and by name those that need no model.
 
-    A missing pair raises `Unavailable`.
+    A missing pair raises `Unavailable`. fused: what a backend does in one call that is several jobs, and
+    which nobody need have.
     """
 
     name: str
     jobs: Mapping[tuple[str, str], Callable[..., Any]]
     device: Mapping[str, Callable[..., Any]]
+    fused: Mapping[tuple[str, str], Callable[..., Any]]
 
     def _job(self, job: str, model: Handle) -> Callable[..., Any]:
         try:

@@ -1,7 +1,7 @@
 """Jobs that train: gradients of the principles, and what an optimiser does with them."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,36 @@ class NoiseContrast(NamedTuple):
     value: float
     log_z: float
     curvature: float
+
+
+class Batched(NamedTuple):
+    """Batches of `size` of the rows that index[first:] (of `put_index`) numbers, the last maybe fewer."""
+
+    rows: Rows
+    index: Any
+    first: int
+    size: int
+
+
+class Steps(NamedTuple):
+    """Of each update its rate and how far offsets slide, float64 [updates]; and what `update` takes."""
+
+    rates: np.ndarray
+    momentum: float
+    decay: float
+    slidings: np.ndarray
+
+
+class Negative(NamedTuple):
+    """A negative phase: `sweeps` >= 1 of Gibbs sampling from v, or where that is None from the batch.
+
+    key: of the first sweep of the first update; the next update's follows `sweeps` later.
+    """
+
+    v: Rows | None
+    sweeps: int
+    key: Key
+    beta: float = 1.0
 
 
 class Training(Device):
@@ -66,6 +96,36 @@ class Training(Device):
             if len(rows) == 0:
                 raise UserError("the mean over a phase without rows is not defined")
         return self._job("moments", model)(model, positive, negative, beta)
+
+    def contrastive_updates(
+        self,
+        model: Handle,
+        trees: tuple[Tree, Tree | None],
+        batches: Batched,
+        negative: Negative,
+        steps: Steps,
+    ) -> tuple[Rows | None, int, bool] | None:
+        """Updates along `moments` of a batch and the negative phase: one for each rate, or fewer.
+
+        To the bits what `take`, `gibbs`, `moments`, `centre` where there are offsets, and `update` do one
+        after another. trees: the velocity, and the offsets or None. Returns where the negative phase
+        ended, if it had a v of its own, how many updates were done, and what `update` says of the last.
+        None, and nothing is done, where the backend has no such call or would gain nothing by it.
+        """
+        job = self.fused.get(("contrastive_updates", model.kind))
+        if job is None or model.arithmetic != "float":
+            return None
+        for rows in (batches.rows, batches.rows if negative.v is None else negative.v):
+            self._check(rows, model.n_visible, "v")
+            if len(rows) == 0:
+                raise UserError("the mean over a phase without rows is not defined")
+        if negative.sweeps < 1:
+            raise UserError(f"the number of sweeps must be at least 1, but is {negative.sweeps}")
+        left = -(-(len(batches.index) - batches.first) // batches.size)
+        if not 1 <= len(steps.rates) == len(steps.slidings) <= left:
+            raise UserError(f"{left} batches are left, but there are {len(steps.rates)} rates")
+        check_seed(negative.key.seed)
+        return job(model, trees, batches, negative, steps)
 
     def pseudolikelihood(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None

@@ -4,6 +4,7 @@ from ebmbench.kernels.api import assemble
 from ebmbench.kernels.cpu import (
     adam,
     annealing,
+    contrastive,
     dense,
     device,
     enumerate,
@@ -30,7 +31,8 @@ from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
 _BINARY = (
-    device, gibbs, posterior, statistics, flips, enumerate, annealing, tempering, nce, update, meanfield,
+    device, gibbs, posterior, statistics, flips, enumerate, annealing, tempering, nce, update,
+    contrastive, meanfield,
 )  # fmt: skip
 
 BACKEND = explained(

@@ -43,7 +43,8 @@ def part(number, parts, units):
 
 
 @jit(parallel=True)
-def _write(plus, minus, p_plus, p_minus, zero, W):
+def write_contrast(plus, minus, p_plus, p_minus, zero, W):
+    """Write the contrast to W."""
     units, columns = W.shape
     for tile in prange(_tiles(units)):
         top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
@@ -59,7 +60,7 @@ def _write(plus, minus, p_plus, p_minus, zero, W):
 
 
 @jit(parallel=True)
-def _climb(
+def climb_contrast(
     threads, plus, minus, p_plus, p_minus, zero, W, velocity, n_hidden, copies, rate, momentum, decay
 ):
     """Update W along the contrast, of which no more than a row exists at a time; see `copies`.
@@ -93,7 +94,8 @@ def _climb(
 
 
 @jit(parallel=True)
-def _means(threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean):
+def find_means(threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean):
+    """`phase_means` of all columns."""
     for n in prange(threads):
         phase_means(n, threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean)
 
@@ -116,7 +118,7 @@ class Contrast:
     def with_means(cls, plus, minus, p_plus, p_minus, *biases: np.ndarray) -> "Contrast":
         """The contrast of these rows, and what `phase_means` finds of them in the last four arrays."""
         rows = plus, minus, p_plus, p_minus
-        launch_shared(_means, plus.size + minus.size + p_plus.size + p_minus.size, *rows, *biases)
+        launch_shared(find_means, plus.size + minus.size + p_plus.size + p_minus.size, *rows, *biases)
         return cls(*rows)
 
     @property
@@ -140,11 +142,11 @@ class Contrast:
 
     def write(self, W: np.ndarray) -> None:
         """Write it to W, float32 [n_visible, padded]."""
-        launch(_write, self.work, *self.factors, W)
+        launch(write_contrast, self.work, *self.factors, W)
 
     def climb(self, *moved: Any) -> tuple[float, float]:
         """Add it to a model's W: W, velocity, n_hidden, `Copies`, rate, momentum and decay.
 
         Returns what `copies.of_all` says of W.
         """
-        return launch_shared(_climb, self.work, *self.factors, *moved)
+        return launch_shared(climb_contrast, self.work, *self.factors, *moved)

@@ -23,7 +23,8 @@ from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
 @jit(parallel=True)
-def _sweeps(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream, step, chain):
+def walk(W, Wt, down, up, b, c, start, size, v, h, steps, beta, seed, stream, step, chain):
+    """Sweeps from start, the last one's states written to v and h; size: how many chains go together."""
     for group in prange((v.shape[0] + size - 1) // size):
         first = group * size
         here = slice(first, min(v.shape[0], first + size))
@@ -58,15 +59,15 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     up, down, size = groups(model, len(v), steps)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.W, transposed(model, down), down, up, model.b, model.c, v, size, last, h,
+        walk, work, model.W, transposed(model, down), down, up, model.b, model.c, v, size, last, h,
         steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h
 
 
 @jit(parallel=True)
-def _half(matrix, bias, start, across, group, state, beta, seed, stream, step, chain):
-    """One layer given the other: what a sweep of `_sweeps` sums up and draws for it."""
+def draw_half(matrix, bias, start, across, group, state, beta, seed, stream, step, chain):
+    """One layer given the other: what a sweep of `walk` sums up and draws for it."""
     rows, units = state.shape
     for task in prange(count_pieces(rows, across, group)):
         left, right, top, bottom = piece(task, rows, bias.size, across, group, LINE)
@@ -84,7 +85,7 @@ def _sampled(matrix, integers, bias, states, units, layer, key: Key, beta: float
         return found
     work, parts = layer_work(len(states), *matrix.shape), split(len(states), bias.size)
     launch(
-        _half, work, matrix, bias, states, *parts, found,
+        draw_half, work, matrix, bias, states, *parts, found,
         np.float32(beta), key.seed, int(key.stream) + layer, np.uint64(key.step), key.chain,
     )  # fmt: skip
     return found

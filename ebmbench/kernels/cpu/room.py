@@ -15,7 +15,7 @@ Key = TypeVar("Key")
 
 def explained(backend: Backend) -> Backend:
     """The backend, whose functions raise `DeviceError` where memory does not suffice."""
-    return Backend(backend.name, _each(backend.jobs), _each(backend.device))
+    return Backend(backend.name, _each(backend.jobs), _each(backend.device), _each(backend.fused))
 
 
 def _each(functions: Mapping[Key, Callable[..., Any]]) -> dict[Key, Callable[..., Any]]:

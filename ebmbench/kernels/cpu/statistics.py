@@ -49,7 +49,9 @@ def _probability(matrix, integers, bias, states, beta, columns, left, right, out
 
 
 @jit(parallel=True)
-def _probabilities(matrix, integers, bias, plus, minus, beta, columns, across, group, p_plus, p_minus):
+def find_probabilities(
+    matrix, integers, bias, plus, minus, beta, columns, across, group, p_plus, p_minus
+):
     """Of two sets of rows, so that the threads share all of them at once; across, group: of `split`."""
     over_plus = (plus.shape[0] + group - 1) // group
     groups = over_plus + (minus.shape[0] + group - 1) // group
@@ -132,7 +134,7 @@ def _padded_probabilities(matrix, integers, bias, plus, minus, columns, beta=1.0
     both = aligned_empty(rows, bias.size)
     outs = both[: len(plus)], both[len(plus) :]
     launch(
-        _probabilities, layer_work(rows, *matrix.shape), matrix, integers, bias, plus, minus,
+        find_probabilities, layer_work(rows, *matrix.shape), matrix, integers, bias, plus, minus,
         np.float32(beta), columns, *split_layer(integers, rows, bias.size), *outs,
     )  # fmt: skip
     return outs

@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 from numba import types
+from numba.extending import register_jitable
 
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.emit import LANES
@@ -131,6 +132,15 @@ def piece(number, rows, columns, across, group, width=LANES):
     return left, right, top, min(rows, top + group)
 
 
+@jit(forceinline=True)
+def limit(threads, work):
+    """As `launch` decides, from now on (compiled code only): returns how many threads that is."""
+    used = threads if work >= _WORTH else 1
+    _set_num_threads(used)
+    return used
+
+
+@register_jitable
 def layer_work(rows: int, n_visible: int, n_hidden: int) -> float:
     """The work of one pass between two layers: a product of sparse states, and each unit once."""
     return rows * (n_visible * n_hidden / 64 + n_visible + n_hidden)

@@ -89,7 +89,7 @@ def _scratch(factors):
 
 @jit(parallel=True)
 def _climb(threads, factors, W, velocity, n_hidden, copies, rate, momentum, decay):
-    """As `contrast._climb`; columns come first, so that p's integers stay in the core's cache."""
+    """As `contrast.climb_contrast`; columns come first, so that p's integers stay in the core's cache."""
     units, columns = W.shape
     largest, totals = sizes(threads, columns)
     for n in prange(threads):
@@ -110,7 +110,7 @@ def _climb(threads, factors, W, velocity, n_hidden, copies, rate, momentum, deca
 
 @jit(parallel=True)
 def _write(threads, factors, W):
-    """As `contrast._write`."""
+    """As `contrast.write_contrast`."""
     units, columns = W.shape
     for n in prange(threads):
         low, high = part(n, threads, units)

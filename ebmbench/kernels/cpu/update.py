@@ -15,7 +15,8 @@ from ebmbench.scalar import LARGEST_PARAMETER
 
 
 @jit(parallel=True)
-def _update_weights(threads, gradient, W, velocity, n_hidden, copies, rate, momentum, decay):
+def move_weights(threads, gradient, W, velocity, n_hidden, copies, rate, momentum, decay):
+    """Update W along a gradient that is written down, and its copies; what `copies.of_all` says of W."""
     units, columns = W.shape
     parts = parts_of(threads, units)
     largest, totals = sizes(threads, columns)
@@ -48,7 +49,7 @@ def _mask(gradient, mask):
 
 
 @jit(parallel=True)
-def _centre(W, b, c, b_mean, c_mean, b_old, mask):
+def centre_gradient(W, b, c, b_mean, c_mean, b_old, mask):
     """See `centre`; mask: [n_visible, columns], or without columns."""
     for i in prange(W.shape[0]):
         row = W[i]
@@ -77,7 +78,7 @@ def centre(gradient, means, offsets, sliding, mask) -> None:
         offsets[name] += sliding * (means[name] - offsets[name])
     W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
     kept = W[:, :0] if mask is None else mask["W"]
-    launch(_centre, W.size, W, b, c, offsets["b"], offsets["c"], b.copy(), kept)
+    launch(centre_gradient, W.size, W, b, c, offsets["b"], offsets["c"], b.copy(), kept)
 
 
 def update(model, velocity, gradient, rate, momentum, decay) -> bool:
@@ -92,7 +93,7 @@ def update(model, velocity, gradient, rate, momentum, decay) -> bool:
             if isinstance(g, Contrast) and g.written is None:
                 found = g.climb(*moved)
             else:
-                found = launch_shared(_update_weights, v.size, np.asarray(g), *moved)
+                found = launch_shared(move_weights, v.size, np.asarray(g), *moved)
             rewritten(model, copies, *found)
         else:
             healthy &= update_bias(getattr(model, name), v, g, rate, momentum)
