@@ -47,6 +47,7 @@ _PUBLIC = {
     "restore": ("ebmbench.evaluation.restoration", "restore"),
     "posterior_means": ("ebmbench.samplers.posterior", "posterior_means"),
     "flipped": ("ebmbench.evaluation.damage", "flipped"),
+    "noisy": ("ebmbench.evaluation.damage", "noisy"),
     "missing": ("ebmbench.evaluation.damage", "missing"),
     "without_half": ("ebmbench.evaluation.damage", "without_half"),
     "sandwich": ("ebmbench.evaluation.sandwich", "sandwich"),

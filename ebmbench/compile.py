@@ -30,7 +30,10 @@ pool.load()
 
 # What compiled code can depend on; tests/test_layers.py sees to it that the kernels import no more.
 KERNEL_SOURCES = (
-    *(f"{module}.py" for module in ("compile", "instructions", "scalar", "philox", "randomness")),
+    *(
+        f"{module}.py"
+        for module in ("compile", "instructions", "scalar", "normal", "philox", "randomness")
+    ),
     *("models", "kernels"),
 )
 # What no measurement depends on.

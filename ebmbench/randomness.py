@@ -147,7 +147,7 @@ def fine_uniforms(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarr
 def normals(key: Key, chains: int, units: int, layer: int = 0) -> np.ndarray:
     """Standard normal variates, float64 [chains, units], by inversion of the uniforms.
 
-    Kernels draw the same ones in float32, by `scalar.normal`.
+    Kernels draw the same ones in float32, by `normal.normal`.
     """
     return ndtri(uniforms(key, chains, units, layer).astype(np.float64))
 

@@ -50,13 +50,6 @@ _LOG = tuple(
 _SQRT_HALF_BITS = _U32(0x3F3504F3)  # of sqrt(1/2)
 _MANTISSA = _U32(0x007FFFFF)
 
-# Wichura 1988, algorithm AS 241, PPND7: numerators and denominators, highest power first.
-_CENTRAL = _F32(0.180625), _F32(0.425)
-_A = _F32(5.9109374720e1), _F32(1.5929113202e2), _F32(5.0434271938e1), _F32(3.3871327179e0)
-_B = _F32(6.7187563600e1), _F32(7.8757757664e1), _F32(1.7895169469e1)
-_C = _F32(1.7023821103e-1), _F32(1.3067284816e0), _F32(2.7568153900e0), _F32(1.4234372777e0)
-_D = _F32(1.2021132975e-1), _F32(7.3700164250e-1)
-_TAIL = _F32(1.6)
 
 # Products of factors below this would soon be so small that a float32 loses its leading 1, and a
 # processor takes a hundred times as long for such numbers.
@@ -245,54 +238,3 @@ def logit(u):
 def between(rest, base, beta, x):
     """The path from base to x: (1 - beta) base + beta x, rest = 1 - beta."""
     return _F32(mul(rest, base) + mul(beta, x))
-
-
-@jit(forceinline=True)
-def normal(u):
-    """The standard normal variate whose distribution function is u, for u of `unit_interval`.
-
-    Rational approximations of AS 241 (Wichura 1988), whose tail ends at 2**-24; both are computed and
-    one is chosen, so that a loop over units has no branch.
-    """
-    q = _F32(u - _HALF)  # exact, as is 1 - u
-    r = _F32(_CENTRAL[0] - mul(q, q))
-    top, bottom = _A[0], _B[0]
-    for a in _A[1:]:
-        top = _F32(mul(top, r) + a)
-    for b in (*_B[1:], _ONE):
-        bottom = _F32(mul(bottom, r) + b)
-    central = _F32(q * _F32(top / bottom))
-    p = u if q < _F32(0.0) else _F32(_ONE - u)
-    r = _F32(_F32(math.sqrt(_F32(-log(p)))) - _TAIL)
-    top, bottom = _C[0], _D[0]
-    for c in _C[1:]:
-        top = _F32(mul(top, r) + c)
-    for d in (*_D[1:], _ONE):
-        bottom = _F32(mul(bottom, r) + d)
-    tail = _F32(top / bottom)
-    tail = _F32(-tail) if q < _F32(0.0) else tail
-    return tail if abs(q) > _CENTRAL[1] else central
-
-
-@jit(forceinline=True)
-def normal_about(mean, spread, u):
-    """The normal variate of this mean and standard deviation that `normal` gives for u, float32."""
-    return _F32(mean + mul(_F32(spread), normal(u)))
-
-
-@jit(forceinline=True)
-def normal_between(base_mean, base_precision, mean, precision, beta):
-    """Mean and standard deviation, float32, of a unit on the path (1 - beta) E_base + beta E.
-
-    Both ends are normal; all but the results and the end's own mean and precision in float64.
-    """
-    old, new = mul(1.0 - beta, base_precision), mul(beta, np.float64(precision))
-    centre = (mul(old, base_mean) + mul(new, np.float64(mean))) / (old + new)
-    return _F32(centre), _F32(1.0 / math.sqrt(old + new))
-
-
-@jit(forceinline=True)
-def quadratic(x, mean, precision):
-    """The energy precision (x - mean)**2 / 2 of a normal unit, float64."""
-    away = x - mean
-    return 0.5 * precision * away * away

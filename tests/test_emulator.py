@@ -17,8 +17,9 @@ from emulator.warps import GROUP, MEMBER, mma_m16n8k16
 from numba import cuda
 
 from ebmbench.kernels.cuda.launch import Kernel
+from ebmbench.normal import normal
 from ebmbench.philox import four_uniforms, unit_interval
-from ebmbench.scalar import normal, sigmoid
+from ebmbench.scalar import sigmoid
 
 THREADS = 96
 

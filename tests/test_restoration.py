@@ -203,13 +203,13 @@ def test_a_dbm_restores_what_its_visible_units_say(name):
     damaged = missing(np.repeat(ROW, 2000, axis=0), 0.6, seed=2)
     found = restore(backend(name), model, damaged, FLAT, sweeps=120)
     exact = exact_means(model, damaged.evidence)
-    off = np.where(damaged.counted, found.probability - exact, np.nan)
+    off = np.where(damaged.counted, found.means - exact, np.nan)
     z = np.nanmean(off, axis=0) / (np.nanstd(off, axis=0) / np.sqrt(damaged.counted.sum(axis=0)))
     assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
     assert np.nanstd(off) < 0.2
     key = Key(0, Stream.SAMPLES)
     again = posterior_means(backend(name), model, damaged.evidence[:500], FLAT.bias, 120, key)
-    np.testing.assert_array_equal(again, found.probability[:500])
+    np.testing.assert_array_equal(again, found.means[:500])
 
 
 def test_the_law_of_the_data_restores_as_well_as_can_be():
@@ -278,7 +278,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     told = []
     monkeypatch.setattr(restoration, "_BLOCK", 3)
     split = restore(k, RBM, damaged, FLAT, sweeps=5, finished=told.append)
-    np.testing.assert_array_equal(split.probability, whole.probability)
+    np.testing.assert_array_equal(split.means, whole.means)
     assert told == [3, 3, 1]
 
 
@@ -436,7 +436,7 @@ def test_one_row_and_no_gain_on_the_command_line(ebmbench, files):
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("", "one of --flip 0.1, --missing 0.5 and --half lower"),
+        ("", "one of --flip 0.1, --noise 0.3, --missing 0.5 and --half lower"),
         ("--flip 0.1 --half lower", "one of"),
         ("--flip 0.7", "0.7"),
         ("--missing 2", "2"),
@@ -466,4 +466,6 @@ def test_other_models_say_that_they_do_not(ebmbench, files):
     save_model(files / "mlp.npz", initial_network([64, 3, 10], ["relu", "linear"], 0), {})
     status, _, err = ebmbench("restore", "mlp.npz", "--data", "digits", "--flip", "0.1")
     assert status == 2
-    assert "bernoulli_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not by mlp" in err
+    assert (
+        "bernoulli_rbm, gaussian_rbm, dbm, boltzmann_machine, markov_field, bayes_net, not by mlp" in err
+    )

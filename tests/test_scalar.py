@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from ebmbench import philox, scalar
+from ebmbench import normal, philox, scalar
 from ebmbench.compile import jit
 from ebmbench.instructions import quotient
 from ebmbench.randomness import Key, uniforms
@@ -46,7 +46,7 @@ def logs(x, out):
 @jit
 def normals(u, out):
     for i in range(u.size):
-        out[i] = scalar.normal(u[i])
+        out[i] = normal.normal(u[i])
 
 
 def applied(loop, x):
@@ -204,7 +204,7 @@ def test_normal_is_monotone_and_odd():
 
 def test_normal_in_a_single_call_gives_the_same_bits():
     u = UNIFORMS[:: 2**23 // 501]
-    assert applied(normals, u).tolist() == [float(scalar.normal(value)) for value in u]
+    assert applied(normals, u).tolist() == [float(normal.normal(value)) for value in u]
 
 
 def test_normals_of_a_key_are_those_of_its_uniforms():
@@ -234,10 +234,10 @@ def test_a_normal_between_two_has_the_energy_of_the_path():
     for base_mean, mean, beta in zip(*rng.normal(size=(2, 20)), rng.uniform(0, 1, 20), strict=True):
         base_precision, precision = rng.uniform(0.5, 3.0, 2)
         given = np.float32(mean), np.float32(precision)
-        centre, spread = scalar.normal_between(base_mean, base_precision, *given, beta)
+        centre, spread = normal.normal_between(base_mean, base_precision, *given, beta)
         x = np.array([-1.0, 0.0, 2.0])
         path = (1 - beta) * base_precision * (x - base_mean) ** 2 + beta * precision * (x - mean) ** 2
         np.testing.assert_allclose(np.diff(path), np.diff(((x - centre) / spread) ** 2), atol=2e-5)
-        assert scalar.normal_about(centre, spread, np.float32(0.5)) == centre
-        energy = scalar.quadratic(2.0, base_mean, base_precision)
+        assert normal.normal_about(centre, spread, np.float32(0.5)) == centre
+        energy = normal.quadratic(2.0, base_mean, base_precision)
         assert energy == pytest.approx(base_precision * (2.0 - base_mean) ** 2 / 2)

@@ -18,6 +18,10 @@ def restore(
     flip: Annotated[
         float | None, typer.Option(help="Turn each bit over with this probability, at most 0.5.")
     ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Add normal noise of this standard deviation, in the data's unit."),
+    ] = None,
     missing: Annotated[
         float | None, typer.Option(help="Lose each unit with this probability, at most 1.")
     ] = None,
@@ -27,8 +31,8 @@ def restore(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A picture (.png, .svg, .pdf) of rows as they were, damaged and restored, or all "
-            "rows' probabilities (.npz, .npy)."
+            help="A picture (.png, .svg, .pdf) of rows as they were, damaged and restored, or of all "
+            "rows each unit's mean, which is a bit's probability of 1 (.npz, .npy)."
         ),
     ] = None,
     count: Annotated[int, typer.Option(help="Rows in that picture.")] = 24,
@@ -39,11 +43,12 @@ def restore(
     backend: Backend = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Denoise binary rows, or fill in what is missing, by Gibbs sampling given what is left.
+    """Denoise rows, or fill in what is missing, by Gibbs sampling given what is left.
 
-    Says how many bits are restored wrongly, beside the base rates of pixels that know nothing of each
-    other. Any model of binary units that has a Gibbs sampler does it: an RBM, a DBM, a Boltzmann
-    machine, a Markov field or a Bayesian network.
+    Says how many bits are restored wrongly, or of Gaussian units how far off they are, beside the base
+    rates of pixels that know nothing of each other. Any model that has a Gibbs sampler does it: an RBM,
+    with binary or Gaussian visible units, a DBM, a Boltzmann machine, a Markov field or a Bayesian
+    network.
     """
     from ebmbench import datasets
     from ebmbench.evaluation import damage, restoration, samples
@@ -54,9 +59,10 @@ def restore(
     from ebmbench.models.storage import load_model
     from ebmbench.partition import base_rates
 
-    asked = zip(damage.WAYS, (flip, missing, half), strict=True)
-    ways = [(way, amount) for way, amount in asked if amount is not None]
-    require(len(ways) == 1, "say what is lost: one of --flip 0.1, --missing 0.5 and --half lower")
+    asked = {"flip": flip, "noise": noise, "missing": missing, "half": half}
+    ways = [(way, amount) for way, amount in asked.items() if amount is not None]
+    sentence = "say what is lost: one of --flip 0.1, --noise 0.3, --missing 0.5 and --half lower"
+    require(len(ways) == 1, sentence)
     drawn = out is not None and out.suffix.lower() in samples.PICTURES
     check_applicable(given(context), {"count": (drawn, "--out is a picture")})
     require(count >= 1, f"the number of rows in the picture must be at least 1, but is {count}")
@@ -65,13 +71,14 @@ def restore(
         check_writable(out, model, Path(data.removesuffix(":test").removesuffix(":train")))
     k, source = api.load(backend), load_model(model)
     restoration.check_restores(source)
-    rows, data_set = datasets.read_rows(data)
+    real = source.visible == "Gaussian"
+    rows, data_set = datasets.read_rows(data, real)
     shape = samples.picture_shape(source.n_visible, data_set)
-    damaged = damage.damaged(rows, *ways[0], shape, seed)
+    damaged = damage.damaged(rows, *ways[0], shape, seed, real)
     if data_set:
-        base = base_rates(data_set.train, f"the train split of {data_set.name}")
-    else:  # of the very bits that are to be restored it must know nothing
-        base = base_rates(damage.left_over(damaged), "what is left of the rows given")
+        base = base_rates(data_set.train, f"the train split of {data_set.name}", source.kind)
+    else:  # of the very units that are to be restored it must know nothing
+        base = base_rates(damage.left_over(damaged), "what is left of the rows given", source.kind)
     restoration.check(source, damaged, base, sweeps, seed)
     with steps(len(rows), "checking the kernels") as shown:
         gate.demand(backend, computed_as(source))
@@ -81,11 +88,11 @@ def restore(
     show_restored(found, facts, as_json)
     if out is None:
         return
-    what = "probabilities"
+    what = "means" if real else "probabilities"
     if drawn:
         what = "rows as they were, damaged and restored"
-        samples.save_triples(out, rows[:count], damaged.seen[:count], found.probability[:count], shape)
+        samples.save_triples(out, rows[:count], damaged.seen[:count], found.means[:count], shape)
     else:
-        samples.save(out, found.probability, shape)
+        samples.save(out, found.means, shape)
     if not as_json:
         answer.print(f"{out}: {what}")

@@ -1,7 +1,8 @@
 """How `ebmbench evaluate` and `restore` show what they found: a table and a sentence, or JSON."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
@@ -68,37 +69,63 @@ def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
 def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     """A `Restored`; facts: what else JSON says, `base` and `sweeps` among it."""
     scores = {"base_rates": found.base_rates, "model": found.model}
+    first = found.model._fields[0]
     if as_json:
         fields = {
             f"{name}_{field}": value
             for name, score in scores.items() for field, value in score._asdict().items()
         } | {
             "fewer": found.fewer, "fewer_std_error": found.fewer_std_error, "gain": found.gain,
-            "damaged_wrong": found.damaged, "counted": found.n_counted,
+            f"damaged_{first}": found.damaged, "counted": found.n_counted,
         }  # fmt: skip
         print(json.dumps(fields | facts, indent=2))
         return
+    words = _OF_REAL if first == "square" else _OF_BITS
     table = Table(box=None, header_style="bold")
-    for heading in ("", "bits wrong, %", "nats a bit"):
+    for heading in ("", *words.headings):
         table.add_column(heading, justify="right" if heading else "left")
     if found.damaged is not None:
-        table.add_row("as damaged", f"{100 * found.damaged:.2f}", "")
-    for name, score in scores.items():
-        wrong = _per_cent(score.wrong, score.wrong_std_error)
-        table.add_row(name.replace("_", " "), wrong, f"{score.nats:.4f}")
+        table.add_row("as damaged", words.told(found.damaged, None))
+    for name, (loss, std_error, *nats) in scores.items():
+        table.add_row(name.replace("_", " "), words.told(loss, std_error), *(f"{x:.4f}" for x in nats))
     print_table(table)
-    rows = len(found.probability)
-    answer.print(f"of {found.n_counted:,} bits in {rows:,} rows; {facts['sweeps']} sweeps a row")
-    amount, side = abs(found.fewer), "fewer" if found.fewer >= 0 else "more"
-    told = _per_cent(amount, found.fewer_std_error)
-    answer.print(f"{told} points {side} bits wrong than by base rates, those of {facts['base']}")
+    rows = len(found.means)
+    answer.print(f"of {found.n_counted:,} {words.units} in {rows:,} rows; {facts['sweeps']} sweeps a row")
+    told = words.told(abs(found.fewer), found.fewer_std_error)
+    side = words.sides[found.fewer < 0]
+    answer.print(f"{told} {side} than by base rates, those of {facts['base']}")
     if not found.gain:
         answer.print("no gain beyond three standard errors")
+
+
+class _Words(NamedTuple):
+    """How a restoration is told: of what, by which headings, and that something is less or more."""
+
+    units: str
+    headings: tuple[str, ...]
+    sides: tuple[str, str]
+    told: Callable[[float, float | None], str]
 
 
 def _per_cent(share: float, std_error: float | None) -> str:
     told = f"{100 * share:.2f}"
     return told if std_error is None else f"{told} +- {100 * std_error:.2f}"
+
+
+def _distance(square: float, std_error: float | None) -> str:
+    told = f"{square:.5g}"
+    return told if std_error is None else f"{told} +- {std_error:.2g}"
+
+
+_OF_BITS = _Words(
+    "bits",
+    ("bits wrong, %", "nats a bit"),
+    ("points fewer bits wrong", "points more bits wrong"),
+    _per_cent,
+)
+_OF_REAL = _Words(
+    "units", ("mean squared error",), ("less squared error", "more squared error"), _distance
+)
 
 
 def _print(result: Any) -> None:

@@ -1,4 +1,4 @@
-"""Rows of bits of which something is lost, and the evidence that is left (see `samplers.posterior`)."""
+"""Rows of which something is lost, and the evidence that is left (see `samplers.posterior`)."""
 
 from typing import NamedTuple
 
@@ -8,24 +8,33 @@ from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
-from ebmbench.randomness import Key, Stream, check_seed, uniforms
+from ebmbench.randomness import Key, Stream, check_seed, normals, uniforms
+from ebmbench.scalar import LARGEST_PARAMETER
 
 HALVES = ("upper", "lower", "left", "right")
 LARGEST = {"flip": 0.5, "missing": 1.0}  # a rate, and a share; both above 0
-WAYS = (*LARGEST, "half")
+WAYS = (*LARGEST, "half")  # of bits
+WAYS_OF_REAL = ("noise", "missing", "half")
+_LEAST_NOISE = 1e-6  # whose precision is far from what stands for a known unit
 
 
 class Damaged(NamedTuple):
     """All [n_rows, n_visible].
 
-    rows: binary, as they were; seen: float64, what is left of them, NaN where a unit is missing;
-    evidence: float64, of each unit; counted: bool, the units that are to be restored.
+    rows: as they were; seen: float64, what is left of them, NaN where a unit is missing; evidence:
+    float64, of each unit, of real ones [2, n_rows, n_visible]; counted: bool, the units that are to be
+    restored.
     """
 
     rows: np.ndarray
     seen: np.ndarray
     evidence: np.ndarray
     counted: np.ndarray
+
+    @property
+    def real(self) -> bool:
+        """Whether the units are real numbers, not bits."""
+        return self.evidence.ndim == 3
 
 
 def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
@@ -42,23 +51,43 @@ def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
     return Damaged(rows, seen, (2.0 * seen - 1.0) * odds, np.ones(rows.shape, bool))
 
 
-def missing(rows: np.ndarray, share: float, seed: int) -> Damaged:
-    """Each unit is missing, completely at random, with probability `share`, 0 < share <= 1."""
-    rows = check_rows(rows, binary=True)
+def noisy(rows: np.ndarray, deviation: float, seed: int) -> Damaged:
+    """Each real unit with normal noise of this standard deviation, >= 1e-6, in the data's unit.
+
+    The evidence knows the deviation.
+    """
+    rows = check_rows(rows, real=True)
+    most = LARGEST_PARAMETER
+    sentence = f"noise has a standard deviation from {_LEAST_NOISE:g} to {most:g}, not {deviation:g}"
+    require(_LEAST_NOISE <= deviation <= most, sentence)
+    seen = rows + deviation * normals(Key(check_seed(seed), Stream.DAMAGE), *rows.shape)
+    precision = np.full(rows.shape, deviation**-2.0)
+    return Damaged(rows, seen, np.stack([seen, precision]), np.ones(rows.shape, bool))
+
+
+def missing(rows: np.ndarray, share: float, seed: int, real: bool = False) -> Damaged:
+    """Each unit is missing, completely at random, with probability `share`, 0 < share <= 1.
+
+    real: whether the rows hold any numbers, for Gaussian units.
+    """
+    rows = check_rows(rows, binary=not real, real=real)
     most = LARGEST["missing"]
     sentence = f"the missing share must be above 0 and at most {most:g}, but is {share:g}"
     require(0.0 < share <= most, sentence)
     lost = _hit(rows, share, seed)
     require(bool(lost.any()), f"at a share of {share:g} no unit of these rows is missing")
-    return _without(rows, lost)
+    return _without(rows, lost, real)
 
 
-def without_half(rows: np.ndarray, half: str, shape: PictureShape | tuple[int, int]) -> Damaged:
+def without_half(
+    rows: np.ndarray, half: str, shape: PictureShape | tuple[int, int], real: bool = False
+) -> Damaged:
     """The upper, lower, left or right half of each picture is missing; a line in the middle stays.
 
-    shape: height and width, as a data set's `image_shape`, of rows that hold pictures line by line.
+    shape: height and width, as a data set's `image_shape`, of rows that hold pictures line by line;
+    real: as of `missing`.
     """
-    rows, shape = check_rows(rows, binary=True), PictureShape(*shape)
+    rows, shape = check_rows(rows, binary=not real, real=real), PictureShape(*shape)
     size = f"{shape.height}x{shape.width}"
     fits = rows.shape[1] == shape.height * shape.width
     require(fits, f"rows of {rows.shape[1]} units are no pictures of {size}")
@@ -69,7 +98,7 @@ def without_half(rows: np.ndarray, half: str, shape: PictureShape | tuple[int, i
     lost = np.zeros((shape.height, shape.width), bool)
     view = lost if half in ("upper", "lower") else lost.T
     view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True
-    return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape))
+    return _without(rows, np.broadcast_to(lost.ravel(order=shape.order), rows.shape), real)
 
 
 def left_over(damaged: Damaged) -> np.ndarray:
@@ -80,11 +109,18 @@ def left_over(damaged: Damaged) -> np.ndarray:
     return np.where(known, seen, np.where(count > 0, total / np.maximum(count, 1), 0.5))
 
 
-def damaged(rows: np.ndarray, way: str, amount: float | str, shape: PictureShape, seed: int) -> Damaged:
-    """By one of `WAYS`: `flipped` at a rate, a share `missing`, or `without_half` that is named."""
+def damaged(
+    rows: np.ndarray, way: str, amount: float | str, shape: PictureShape, seed: int, real: bool = False
+) -> Damaged:
+    """By one of `WAYS`, or of `WAYS_OF_REAL`: a rate, a deviation, a share, or a half that is named."""
+    known = WAYS_OF_REAL if real else WAYS
+    units = "real units" if real else "bits"
+    require(way in known, f"of {units} something is lost by {', '.join(known)}, not by {way}")
     if way == "half":
-        return without_half(rows, str(amount), shape)
-    return (flipped if way == "flip" else missing)(rows, float(amount), seed)
+        return without_half(rows, str(amount), shape, real)
+    if way == "missing":
+        return missing(rows, float(amount), seed, real)
+    return (noisy if real else flipped)(rows, float(amount), seed)
 
 
 def _hit(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
@@ -92,6 +128,10 @@ def _hit(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
     return uniforms(Key(check_seed(seed), Stream.DAMAGE), *rows.shape) < probability
 
 
-def _without(rows: np.ndarray, lost: np.ndarray) -> Damaged:
-    known = np.where(rows == 1, np.inf, -np.inf)
-    return Damaged(rows, np.where(lost, np.nan, rows), np.where(lost, 0.0, known), lost)
+def _without(rows: np.ndarray, lost: np.ndarray, real: bool) -> Damaged:
+    seen = np.where(lost, np.nan, rows)
+    if real:
+        evidence = np.stack([np.where(lost, 0.0, rows), np.where(lost, 0.0, np.inf)])
+    else:
+        evidence = np.where(lost, 0.0, np.where(rows == 1, np.inf, -np.inf))
+    return Damaged(rows, seen, evidence, lost)

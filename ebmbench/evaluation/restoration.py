@@ -1,23 +1,29 @@
 """How well a model restores rows of which something is lost: denoising and imputation.
 
-A bit is restored as what the model finds likelier given all that is left. Of a model that is the law of
-the data no other guess is right more often. Beside it stands what a unit's base rate and what is left of
-that unit say, without a word of the others.
+A bit is restored as what the model finds likelier given all that is left, a real unit as its mean. Of a
+model that is the law of the data no other guess is right more often, or nearer on average. Beside it
+stands what a unit's base rate and what is left of that unit say, without a word of the others.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from ebmbench.evaluation.damage import Damaged
 from ebmbench.kernels.api import Backend
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import BaseRates
 from ebmbench.randomness import Key, Stream, check_seed
-from ebmbench.samplers.posterior import Restoring, check_restores, check_sweeps, posterior_means
+from ebmbench.samplers.posterior import (
+    Restoring,
+    check_restores,
+    check_sweeps,
+    independent_means,
+    posterior_means,
+)
 
 _BLOCK = 500  # rows whose chains walk at a time
 _LEAST = 2.0**-52  # a probability of what came true, so that its log is finite
@@ -35,17 +41,24 @@ class Score(NamedTuple):
     nats: float
 
 
-class Restored(NamedTuple):
-    """probability: of a bit being 1 given what is left, float64 [n_rows, n_visible].
+class Distance(NamedTuple):
+    """square: the mean squared distance of the counted real units; its standard error as of `Score`."""
 
-    model, base_rates: their scores; fewer, fewer_std_error: by how much the model's share of wrong bits
-    is below that of the base rates, each row against itself; damaged: the share of the counted bits that
-    were wrong before, None where they were missing; n_counted: bits.
+    square: float
+    square_std_error: float | None
+
+
+class Restored(NamedTuple):
+    """means: of units given what is left, of a bit the probability of 1, float64 [n_rows, n_visible].
+
+    model, base_rates: their scores; fewer, fewer_std_error: by how much the model's share of wrong bits,
+    or mean squared distance, is below that of the base rates, each row against itself; damaged: that of
+    the counted units before, None where they were missing; n_counted: units.
     """
 
-    probability: np.ndarray
-    model: Score
-    base_rates: Score
+    means: np.ndarray
+    model: Score | Distance
+    base_rates: Score | Distance
     fewer: float
     fewer_std_error: float | None
     damaged: float | None
@@ -60,8 +73,12 @@ class Restored(NamedTuple):
 def check(model: Restoring, damaged: Damaged, base: BaseRates, sweeps: int, seed: int) -> None:
     """`UserError` for what `restore` cannot do."""
     check_restores(model)
-    check_rows(damaged.rows, model.n_visible, binary=True)
-    fits = base.bias.shape == (model.n_visible,)
+    real = isinstance(model, GaussianRBM)
+    kinds = ("bits", "real units") if real else ("real units", "bits")
+    sentence = f"the rows were damaged as {kinds[0]}, but the model's visible units are {kinds[1]}"
+    require(damaged.real == real, sentence)
+    check_rows(damaged.rows, model.n_visible, binary=not real, real=real)
+    fits = base.bias.shape == ((2, model.n_visible) if real else (model.n_visible,))
     require(fits, f"base rates {list(base.bias.shape)} do not fit {model.n_visible} visible units")
     check_sweeps(sweeps)
     check_seed(seed)
@@ -82,49 +99,50 @@ def restore(
     `posterior_means`; finished: told of rows as they are done. Raises `UserError` for what does not fit.
     """
     check(model, damaged, base, sweeps, seed)
-    rows, seen, evidence, counted = damaged
     found = []
-    for first in range(0, len(rows), _BLOCK):
-        here = evidence[first : first + _BLOCK]
+    for first in range(0, len(damaged.rows), _BLOCK):
+        here = damaged.evidence[..., first : first + _BLOCK, :]
         key = Key(seed, Stream.SAMPLES, chain=first)
         found.append(posterior_means(k, model, here, base.bias, sweeps, key))
-        finished(len(here))
-    probability = np.concatenate(found)
-    alone = expit(base.bias + evidence)
+        finished(len(found[-1]))
+    means = np.concatenate(found)
+    alone = independent_means(base.bias, damaged.evidence)
+    lost = np.isnan(damaged.seen[damaged.counted]).any()
     return Restored(
-        probability,
-        score(probability, damaged),
+        means,
+        score(means, damaged),
         score(alone, damaged),
-        *fewer(probability, alone, damaged),
-        None if np.isnan(seen[counted]).any() else float((seen != rows)[counted].mean()),
-        int(counted.sum()),
+        *fewer(means, alone, damaged),
+        None if lost else _share(_losses(damaged.seen, damaged), damaged)[0],
+        int(damaged.counted.sum()),
     )
 
 
-def score(probability: np.ndarray, damaged: Damaged) -> Score:
-    """Of anybody's probabilities of a bit being 1 given what is left, [n_rows, n_visible]."""
-    rows, _, _, counted = damaged
-    wrong = _share(_wrong(probability, rows, counted), counted.sum(axis=1))
-    return Score(*wrong, _nats(probability, rows, counted))
+def score(means: np.ndarray, damaged: Damaged) -> Score | Distance:
+    """Of anybody's means of units given what is left, of a bit its probability, [n_rows, n_visible]."""
+    loss = _share(_losses(means, damaged), damaged)
+    return Distance(*loss) if damaged.real else Score(*loss, _nats(means, damaged.rows, damaged.counted))
 
 
-def fewer(probability: np.ndarray, others: np.ndarray, damaged: Damaged) -> tuple[float, float | None]:
-    """By how much the share of wrong bits is below that of others' probabilities, and its standard error.
+def fewer(means: np.ndarray, others: np.ndarray, damaged: Damaged) -> tuple[float, float | None]:
+    """By how much the share of wrong bits, or the squared distance, is below others', and its std. error.
 
     Over rows, each against itself; None of a single row.
     """
-    rows, _, _, counted = damaged
-    by_us, by_them = (_wrong(p, rows, counted) for p in (probability, others))
-    return _share(by_them - by_us, counted.sum(axis=1))
+    return _share(_losses(others, damaged) - _losses(means, damaged), damaged)
 
 
-def _wrong(p: np.ndarray, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Bits of each row that are restored wrongly."""
-    return (((p > 0.5) != rows) & counted).sum(axis=1)
+def _losses(means: np.ndarray, damaged: Damaged) -> np.ndarray:
+    """Of each row how many of the counted bits are wrong, or its counted units' squared distance."""
+    rows, counted = damaged.rows, damaged.counted
+    if damaged.real:
+        return np.where(counted, (means - rows) ** 2, 0.0).sum(axis=1)
+    return (((means > 0.5) != rows) & counted).sum(axis=1)
 
 
-def _share(numbers: np.ndarray, counts: np.ndarray) -> tuple[float, float | None]:
-    """Sum of numbers over that of counts, both [n_rows], and its standard error over rows: a ratio's."""
+def _share(numbers: np.ndarray, damaged: Damaged) -> tuple[float, float | None]:
+    """Sum of numbers, [n_rows], over that of counted units, and a ratio's standard error, over rows."""
+    counts = damaged.counted.sum(axis=1)
     share, n = float(numbers.sum() / counts.sum()), len(counts)
     if n == 1:
         return share, None

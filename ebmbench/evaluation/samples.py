@@ -158,18 +158,21 @@ def save(path: Path, rows: np.ndarray, shape: PictureShape) -> None:
 def save_triples(
     path: Path, rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray, shape: PictureShape
 ) -> None:
-    """A picture of rows [n, n_visible] in [0, 1] beside what is left of them and what was made of that.
+    """A picture of rows [n, n_visible] beside what is left of them and what was made of that.
 
-    NaN, what is missing, is drawn in a grey. `UserError` as `save`.
+    NaN, what is missing, is drawn in a grey. What lies beyond [0, 1], and beyond the range of the rows
+    themselves, is drawn as the nearest end. `UserError` as `save`.
     """
     height, width, order = shape
+    low, high = min(0.0, float(rows.min())), max(1.0, float(rows.max()))
     gap = np.full((height, 1), np.nan)
     beside = []
-    for triple in zip(rows.astype(float), np.nan_to_num(damaged, nan=0.5), restored, strict=True):
+    left = np.nan_to_num(damaged, nan=(low + high) / 2)
+    for triple in zip(rows.astype(float), left, restored, strict=True):
         first, second, third = (one.reshape(height, width, order=order) for one in triple)
         beside.append(np.hstack([first, gap, second, gap, third, gap, gap]).ravel())
     sheet = tiles(np.array(beside), PictureShape(height, 3 * width + 4))[:, :-2]
-    _write(path, lambda file: _render(file, sheet, path.suffix.lower()[1:], 0.0, 1.0))
+    _write(path, lambda file: _render(file, sheet, path.suffix.lower()[1:], low, high))
 
 
 def _write(path: Path, fill: Callable[[io.BytesIO], Any]) -> None:

@@ -127,10 +127,10 @@ def restored(
         entry |= {"counted": found.n_counted, "gain": found.gain}
         below = {
             "base_rates": (found.fewer, found.fewer_std_error),
-            "mixture": restoration.fewer(found.probability, others, damaged),
+            "mixture": restoration.fewer(found.means, others, damaged),
         }
         for who, (fewer, std_error) in below.items():
             entry |= {f"fewer_than_{who}": fewer, f"fewer_than_{who}_std_error": std_error}
-        triple = (damaged.rows, damaged.seen, found.probability)
+        triple = (damaged.rows, damaged.seen, found.means)
         pictures[f"restored_{number}"] = np.stack([part[:_SHOWN] for part in triple]).astype(np.float32)
     return entries, pictures

@@ -78,7 +78,7 @@ class Device:
         return self.device["put_rows"](rows)
 
     def put_evidence(self, evidence: np.ndarray) -> Rows:
-        """Copy log odds about units, [B, n] without NaN, to the device for `posterior`; +-inf: known."""
+        """Copy evidence about units, [B, n] without NaN, to the device for `posterior`; +-inf: known."""
         given = np.asarray(evidence, np.float64)
         if given.ndim != 2 or np.isnan(given).any():
             raise UserError(f"evidence must be numbers [rows, units], not {list(given.shape)} with a NaN")
@@ -123,7 +123,7 @@ class Device:
     def add_noise(self, rows: Rows, deviation: float, key: Key) -> Rows:
         """The rows plus deviation times standard normal numbers, float32 of their shape.
 
-        Unit i of row r gets `scalar.normal` of its uniform, of chain key.chain + r at step key.step.
+        Unit i of row r gets `normal.normal` of its uniform, of chain key.chain + r at step key.step.
         """
         self._check(rows, rows.shape[rows.ndim - 1], "rows")
         check_deviation(deviation)

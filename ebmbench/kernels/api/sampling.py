@@ -106,14 +106,19 @@ class Sampling(Device):
 
         A Bayesian network's unit 0, 1, ... is drawn given its parents, children and their parents, by
         the uniform of its own in layer VISIBLE. Raises `NotFinite` where a weight of one is too large.
+
+        Of Gaussian visible units the evidence, [B, 2 n_visible], is where each was seen and then with
+        which precision, >= 0: the law is p(v) prod_i e**(-precision_ri (v_i - seen_ri)**2 / 2). What is
+        returned is the mean of each draw's mean; v are any rows.
         """
         self._check(v, model.n_visible, "v")
-        if not self.device["is_binary"](v):
+        real = model.kind == GaussianRBM.kind
+        if not real and not self.device["is_binary"](v):
             raise UserError("the rows that chains start from must hold 0 and 1 only")
-        if tuple(evidence.shape) != tuple(v.shape):
-            raise UserError(
-                f"the evidence must be {list(v.shape)}, one a unit, not {list(evidence.shape)}"
-            )
+        fits = (len(v), 2 * model.n_visible if real else model.n_visible)
+        if tuple(evidence.shape) != fits:
+            told = "two a unit" if real else "one a unit"
+            raise UserError(f"the evidence must be {list(fits)}, {told}, not {list(evidence.shape)}")
         if not 0 <= burn_in < sweeps:
             raise UserError(f"of {sweeps} sweeps {burn_in} cannot be left out: some must count")
         check_seed(key.seed)

@@ -12,8 +12,8 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.threads import launch_shared, share
 from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.normal import normal_about
 from ebmbench.randomness import Key
-from ebmbench.scalar import normal_about
 
 
 @jit(parallel=True)

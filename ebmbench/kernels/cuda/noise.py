@@ -12,9 +12,9 @@ from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import Array, empty
 from ebmbench.kernels.cuda.tile import at
+from ebmbench.normal import normal_about
 from ebmbench.philox import four_uniforms
 from ebmbench.randomness import Key
-from ebmbench.scalar import normal_about
 
 _U32 = np.uint32
 

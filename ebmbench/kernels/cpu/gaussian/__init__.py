@@ -9,10 +9,11 @@ from ebmbench.kernels.cpu.gaussian import (
     device,
     enumerate,
     gibbs,
+    posterior,
     score,
     statistics,
     tempering,
     update,
 )
 
-FILES = (device, gibbs, statistics, score, enumerate, annealing, tempering, update)
+FILES = (device, gibbs, posterior, statistics, score, enumerate, annealing, tempering, update)

@@ -9,41 +9,46 @@ from ebmbench.kernels.cpu.annealing import gain, probabilities
 from ebmbench.kernels.cpu.drawing import draw_from
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_between
 from ebmbench.kernels.cpu.gaussian.statistics import quadratic
-from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.layers import products
+from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
 @jit(parallel=True)
 def _anneal(
-    to_hidden, Wt, b, c, precision, base, betas, nh, drawn, v, log_weights, seed, stream, step, chain
-):
-    for r in prange(v.shape[0]):
-        state, visible = v[r], stream + VISIBLE
-        h = np.empty((1, nh), np.uint8)
-        widest = max(b.size, c.size)
-        index = np.empty(widest, np.int32)
-        xh, ph = np.empty(c.size, np.float32), np.empty((1, nh), np.float32)
-        xv, uv = np.empty(b.size, np.float32), np.empty(b.size, np.float32)
-        spread = np.empty(b.size, np.float32)
-        factor, term = np.empty(nh), np.empty(state.size)
-        if drawn:
-            xv[:] = np.float32(0.0)  # at beta = 0 the model's own mean has no part
-            draw_between(base, xv, precision, 0.0, spread, uv, state, chain + r, step, seed, visible)
-        weight = 0.0
-        for k in range(1, betas.size):
-            after, before = betas[k], betas[k - 1]
-            add_rows(c, to_hidden, state, index, xh)
-            fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
-            probabilities(xh, np.float32(after), ph[0])
-            weight += (after - before) * fall + gain(xh, ph[0], nh, after, before, factor)
-            if k == betas.size - 1:
-                break
-            now = step + np.uint64(k)
-            draw_from(ph, h, chain + r, now, seed, stream + HIDDEN)
-            add_rows(b, Wt, h[0], index, xv)
-            draw_between(base, xv, precision, after, spread, uv, state, chain + r, now, seed, visible)
-        log_weights[r] = weight
+    to_hidden, Wt, b, c, precision, base, betas, nh, drawn, size, v, log_weights, seed, stream, step,
+    chain,
+):  # fmt: skip
+    for group in prange((v.shape[0] + size - 1) // size):
+        first = group * size
+        here = slice(first, min(v.shape[0], first + size))
+        vs, weights, visible = v[here], log_weights[here], stream + VISIBLE
+        rows = vs.shape[0]
+        hs, ph = np.empty((rows, nh), np.uint8), np.empty((rows, nh), np.float32)
+        xh, xv = np.empty((rows, c.size), np.float32), np.empty((rows, b.size), np.float32)
+        spread, u = np.empty_like(b), np.empty_like(b)
+        factor, term = np.empty(nh), np.empty(vs.shape[1])
+        weights[:] = 0.0
+        for k in range(betas.size):
+            after, before, now = betas[k], betas[max(k, 1) - 1], step + np.uint64(k)
+            if k == 0:
+                if not drawn:
+                    continue
+                xv[:] = np.float32(0.0)  # at beta = 0 the model's own mean has no part
+            else:
+                products(to_hidden, c, vs, 0, c.size, xh)
+                for r in range(rows):
+                    state, x, p = vs[r], xh[r], ph[r]
+                    fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
+                    probabilities(x, np.float32(after), p)
+                    weights[r] += (after - before) * fall + gain(x, p, nh, after, before, factor)
+                if k == betas.size - 1:
+                    break
+                draw_from(ph, hs, chain + first, now, seed, stream + HIDDEN)
+                products(Wt, b, hs, 0, b.size, xv)
+            for r in range(rows):
+                row = chain + first + r
+                draw_between(base, xv[r], precision, after, spread, u, vs[r], row, now, seed, visible)
 
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
@@ -57,7 +62,8 @@ def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:
     launch(
         _anneal, work, model.to_hidden, model.Wt, model.b, model.c, model.precision,
         np.ascontiguousarray(base, np.float64), np.asarray(betas, np.float64), model.n_hidden,
-        drawn, v, log_weights, key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        drawn, group_size(len(v)), v, log_weights, key.seed, int(key.stream), np.uint64(key.step),
+        key.chain,
     )  # fmt: skip
     return Annealed(log_weights, v)
 

@@ -1,4 +1,10 @@
-"""Block Gibbs sampling, v with its noise: each chain walks all its sweeps by itself."""
+"""Block Gibbs sampling, v with its noise: each group of chains walks all its sweeps by itself.
+
+v is real, so that it is multiplied by precision * W as a matrix, which is read once for the whole group;
+h adds the rows of W that are on. Floors of a sweep of 100 chains of a 784 x 500 model, of two cores with
+512-bit vectors: 78 million operations of the product, 0.35 ms at 115 GFLOP/s a core, 25,000 rows of W
+of 49 vectors, 0.15 ms at 64 bytes a cycle, and 128,400 draws.
+"""
 
 import numpy as np
 from numba import prange
@@ -6,11 +12,12 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gibbs import sample_hidden
+from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_rows
-from ebmbench.kernels.cpu.threads import launch, layer_work
+from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.kernels.cpu.uniforms import fill_uniforms
+from ebmbench.normal import normal_about, normal_between
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import normal_about, normal_between
 
 
 @jit(forceinline=True)
@@ -33,29 +40,25 @@ def draw_between(base, x, precision, beta, spread, u, state, chain, step, seed, 
 
 
 @jit(parallel=True)
-def _sweeps(to_hidden, Wt, b, c, spread, start, v, h, steps, beta, seed, stream, step, chain):
-    for r in prange(v.shape[0]):
-        widest = max(b.size, c.size)
-        index = np.empty(widest, np.int32)
-        xh, xv, uv = np.empty((1, c.size), np.float32), np.empty_like(b), np.empty_like(b)
-        add_rows(c, to_hidden, start[r], index, xh[0])
+def _sweeps(to_hidden, Wt, b, c, spread, start, size, v, h, steps, beta, seed, stream, step, chain):
+    for group in prange((v.shape[0] + size - 1) // size):
+        first = group * size
+        here = slice(first, min(v.shape[0], first + size))
+        vs, hs = v[here], h[here]
+        chains = vs.shape[0]
+        xh, xv = np.empty((chains, c.size), np.float32), np.empty((chains, b.size), np.float32)
+        u = np.empty_like(b)
         for t in range(steps):
-            if t > 0:
-                add_rows(c, to_hidden, v[r], index, xh[0])
-            draw(
-                xh,
-                0,
-                beta,
-                h[r : r + 1],
-                0,
-                h.shape[1],
-                chain + r,
-                step + np.uint64(t),
-                seed,
-                stream + HIDDEN,
-            )
-            add_rows(b, Wt, h[r], index, xv)
-            draw_normal(xv, spread, uv, v[r], chain + r, step + np.uint64(t), seed, stream + VISIBLE)
+            now = step + np.uint64(t)
+            if t == 0:
+                products(to_hidden, c, start[here], 0, c.size, xh)
+            else:
+                products(to_hidden, c, vs, 0, c.size, xh)
+            draw(xh, 0, beta, hs, 0, hs.shape[1], chain + first, now, seed, stream + HIDDEN)
+            products(Wt, b, hs, 0, b.size, xv)
+            for r in range(chains):
+                row = chain + first + r
+                draw_normal(xv[r], spread, u, vs[r], row, now, seed, stream + VISIBLE)
 
 
 @jit(parallel=True)
@@ -89,8 +92,9 @@ def gibbs(model, v, steps: int, key: Key, beta: float):
     h = np.empty((len(v), model.n_hidden), np.uint8)
     work = 2 * steps * layer_work(len(v), model.n_visible, model.n_hidden)
     launch(
-        _sweeps, work, model.to_hidden, model.Wt, model.b, model.c, _spread(model, beta), v, last, h,
-        steps, np.float32(beta), key.seed, int(key.stream), np.uint64(key.step), key.chain,
+        _sweeps, work, model.to_hidden, model.Wt, model.b, model.c, _spread(model, beta), v,
+        group_size(len(v)), last, h, steps, np.float32(beta), key.seed, int(key.stream),
+        np.uint64(key.step), key.chain,
     )  # fmt: skip
     return last, h
 

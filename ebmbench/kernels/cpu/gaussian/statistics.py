@@ -16,12 +16,12 @@ from ebmbench.kernels.cpu.statistics import (
     visible_input,
 )
 from ebmbench.kernels.cpu.threads import launch, layer_work
-from ebmbench.scalar import quadratic as of_unit
+from ebmbench.normal import quadratic as of_unit
 
 
 @jit(forceinline=True)
 def quadratic(mean, precision, state, term):
-    """The sum of `scalar.quadratic` over units, in float64; term: float64 scratch, [units]."""
+    """The sum of `normal.quadratic` over units, in float64; term: float64 scratch, [units]."""
     for i in range(state.size):
         term[i] = of_unit(np.float64(state[i]), np.float64(mean[i]), np.float64(precision[i]))
     return total(term, state.size)

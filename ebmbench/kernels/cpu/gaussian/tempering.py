@@ -1,4 +1,4 @@
-"""Parallel tempering: threads share the ladders, and a ladder's chains take turns."""
+"""Parallel tempering: threads share the ladders, and a ladder's chains are multiplied together."""
 
 import numpy as np
 from numba import prange
@@ -7,7 +7,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_between
 from ebmbench.kernels.cpu.gaussian.statistics import quadratic
-from ebmbench.kernels.cpu.rows import add_rows
+from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.tempering import exchange
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.kernels.cpu.uniforms import fill_uniforms
@@ -23,42 +23,33 @@ def _ladders(
     for ladder in prange(counts.shape[0]):
         first = ladder * temperatures
         v = last[first : first + temperatures].copy()
-        h = np.empty((1, nh), np.uint8)
-        index = np.empty(max(b.size, c.size), np.int32)
+        h = np.empty((temperatures, nh), np.uint8)
         # c + vBW of every slot: what the energy needs after a sweep is what the next sweep starts from.
         xh = np.empty((temperatures, c.size), np.float32)
-        xv, uv, spread = np.empty(b.size, np.float32), np.empty(b.size, np.float32), np.empty_like(b)
+        xv = np.empty((temperatures, b.size), np.float32)
+        uv, spread = np.empty_like(b), np.empty_like(b)
         u = np.empty(-(-temperatures // 4) * 4, np.float32)
         d, term = np.empty(temperatures), np.empty(v.shape[1])
         place = np.arange(temperatures)
-        for t in range(temperatures):
-            add_rows(c, to_hidden, v[t], index, xh[t])
+        products(to_hidden, c, v, 0, c.size, xh)
         for sweep in range(steps):
             now = step + np.uint64(sweep)
             for t in range(temperatures):
-                slot, row = place[t], chain + first + t
-                state, x = v[slot], xh[slot]
-                draw(
-                    xh[slot : slot + 1],
-                    0,
-                    np.float32(betas[t]),
-                    h,
-                    0,
-                    nh,
-                    row,
-                    now,
-                    seed,
-                    stream + HIDDEN,
-                )
-                add_rows(b, Wt, h[0], index, xv)
+                beta, here = np.float32(betas[t]), slice(place[t], place[t] + 1)
+                draw(xh[here], 0, beta, h[here], 0, nh, chain + first + t, now, seed, stream + HIDDEN)
+            products(Wt, b, h, 0, b.size, xv)
+            for t in range(temperatures):
+                x, state, row = xv[place[t]], v[place[t]], chain + first + t
                 draw_between(
-                    base, xv, precision, betas[t], spread, uv, state, row, now, seed, stream + VISIBLE
+                    base, x, precision, betas[t], spread, uv, state, row, now, seed, stream + VISIBLE
                 )
-                add_rows(c, to_hidden, state, index, x)
+            products(to_hidden, c, v, 0, c.size, xh)
+            for n in range(temperatures):
+                state, x = v[n], xh[n]
                 gain = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
                 for j in range(nh):
-                    gain += np.float64(x[j]) * h[0, j]
-                d[slot] = gain
+                    gain += np.float64(x[j]) * h[n, j]
+                d[n] = gain
             fill_uniforms(u, chain + first, now, seed, stream + SWAPS)
             exchange(betas, place, d, u, int(now & np.uint64(1)), counts[ladder])
         for t in range(temperatures):

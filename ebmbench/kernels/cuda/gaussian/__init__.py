@@ -2,7 +2,7 @@
 
 v -> h multiplies by precision * W, kept beside W; h -> v adds rows of the transposed W, as for binary
 units. v is float32, or uint8 where the data happen to be binary. Every sum of a chain starts afresh at
-each half-sweep and adds in the order of the cpu backend, so samples have its bits.
+each half-sweep and adds in the order of the cpu backend, whose multiply-adds may be rounded once.
 """
 
 from ebmbench.kernels.cuda.gaussian import (
@@ -10,10 +10,11 @@ from ebmbench.kernels.cuda.gaussian import (
     device,
     enumerate,
     gibbs,
+    posterior,
     score,
     statistics,
     tempering,
     update,
 )
 
-FILES = (device, gibbs, statistics, score, enumerate, annealing, tempering, update)
+FILES = (device, gibbs, posterior, statistics, score, enumerate, annealing, tempering, update)

@@ -15,8 +15,8 @@ from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gaussian.gibbs import draw_between, draw_hidden
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
+from ebmbench.normal import quadratic
 from ebmbench.randomness import VISIBLE, Key
-from ebmbench.scalar import quadratic
 
 _F32 = np.float32
 _F64 = np.float64

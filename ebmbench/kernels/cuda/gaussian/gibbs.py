@@ -26,9 +26,10 @@ from ebmbench.kernels.cuda.gibbs import sample_hidden
 from ebmbench.kernels.cuda.launch import device, kernel
 from ebmbench.kernels.cuda.memory import empty
 from ebmbench.kernels.cuda.products import layer
+from ebmbench.normal import normal_about, normal_between
 from ebmbench.philox import four_uniforms
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
-from ebmbench.scalar import LINEAR, normal_about, normal_between
+from ebmbench.scalar import LINEAR
 
 _F32 = np.float32
 _U32 = np.uint32

@@ -19,7 +19,8 @@ from ebmbench.kernels.cuda.statistics import (
 )
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.models.enumerate import Moments
-from ebmbench.scalar import LINEAR, quadratic, softplus64
+from ebmbench.normal import quadratic
+from ebmbench.scalar import LINEAR, softplus64
 
 _THREADS = 128
 

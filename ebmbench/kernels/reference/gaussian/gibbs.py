@@ -34,4 +34,23 @@ def draw_between(model, base, h, beta, key: Key):
     return centre + normals(key, len(h), model.n_visible, VISIBLE) / np.sqrt(old + new)
 
 
-JOBS = {"gibbs": gibbs, "sample_hidden": sample_hidden, "sample_visible": sample_visible}
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key):
+    """See `Backend.posterior`."""
+    seen, precision = np.hsplit(evidence, 2)
+    both, total = model.precision + precision, np.zeros(v.shape)
+    for t in range(sweeps):
+        now = key.advance(t)
+        mean = visible_mean(model, sample_hidden(model, v, now, 1.0))
+        mean = (model.precision * mean + precision * seen) / both
+        v = mean + normals(now, len(v), model.n_visible, VISIBLE) / np.sqrt(both)
+        if t >= burn_in:
+            total += mean
+    return total / (sweeps - burn_in)
+
+
+JOBS = {
+    "gibbs": gibbs,
+    "posterior": posterior,
+    "sample_hidden": sample_hidden,
+    "sample_visible": sample_visible,
+}
