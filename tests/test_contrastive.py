@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import complaint, random_rbm, random_rows
+from conftest import complaint, needs_two_threads, random_rbm, random_rows
 
 from ebmbench.kernels.api import Batched, Negative, Steps, load
 from ebmbench.kernels.cpu import contrastive, tiles
+from ebmbench.kernels.cpu.threads import count_threads
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
+from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import Diverged, Fit
 from ebmbench.training.sgd import SGD
 
@@ -22,8 +24,10 @@ WAYS = {
     "SML-2, more chains than rows": ("sml", {"k": 2, "chains": 40}, {}),
     "SML-1, centred": ("sml", {"chains": 9}, {"centred": True, "decay": 1e-3}),
     "CD-2, centred": ("cd", {"k": 2}, {"centred": True, "momentum": 0.9}),
+    "CD-1, cold": ("cd", {"visible_beta": 2.0, "hidden_beta": 2.0}, {}),
 }
-SHAPES = ((1, 1, 3, 2), (7, 33, 25, 6), (65, 31, 40, 13), (300, 130, 130, 64))  # the last on all threads
+LARGE = (400, 130, 130, 64)  # each parallel loop of it is worth all threads
+SHAPES = ((1, 1, 3, 2), (7, 33, 25, 6), (65, 31, 40, 13), LARGE)
 
 
 def fit(k, shape=(7, 33, 25, 6), estimator="cd", settings=None, epochs=3, grey=False, **more):
@@ -58,10 +62,36 @@ def calls(result="as it is"):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("way", WAYS)
 def test_one_call_is_as_good_as_many(way, shape, monkeypatch):
-    if tiles.allowed():
-        monkeypatch.setattr(tiles, "worth", lambda entries: False)
+    monkeypatch.setattr(tiles, "allowed", lambda: False)  # else integers serve, one by one
     estimator, settings, optimiser = WAYS[way]
     one, other = (fit(k, shape, estimator, settings, **optimiser) for k in (CPU, PLAIN))
+    for trainer in (one, other):
+        trainer.advance(trainer.steps)
+    assert bits(one) == bits(other)
+
+
+@needs_two_threads
+@pytest.mark.parametrize("way", ["CD-3", "SML-1, centred"])
+def test_threads_change_no_bit_and_are_as_many_as_before(way, threads, monkeypatch):
+    monkeypatch.setattr(tiles, "allowed", lambda: False)
+    estimator, settings, optimiser = WAYS[way]
+    found = []
+    for count in (1, 2):
+        threads(count)
+        for shape in (LARGE, SHAPES[1]):  # the small one leaves its loops to one thread
+            trainer = fit(CPU, shape, estimator, settings, **optimiser)
+            trainer.advance(trainer.steps)
+            found.append(bits(trainer))
+            assert count_threads() == count
+    assert found[:2] == found[2:]
+
+
+def test_rows_that_are_drawn_anew_each_epoch():
+    grey = np.random.default_rng(1).random((25, 7)).astype(np.float32)
+    one, other = (
+        Fit(k, random_rbm(7, 33), grey, "sml", {}, SGD(), 3, 6, redraw=redrawn(k, grey, True, 4))
+        for k in (CPU, PLAIN)
+    )
     for trainer in (one, other):
         trainer.advance(trainer.steps)
     assert bits(one) == bits(other)
@@ -124,8 +154,8 @@ def test_a_device_that_gains_nothing_is_asked_once():
     assert done == [None]
 
 
-@pytest.mark.parametrize("rate", [1e10, 1e30])
-def test_both_ways_diverge_at_the_same_update(rate):
+@pytest.mark.parametrize(("rate", "last"), [(1e30, 1), (5e5, 3), (2e5, 7)])
+def test_both_ways_diverge_at_the_same_update(rate, last):
     reasons = []
     for k in (CPU, PLAIN):
         trainer = fit(k, estimator="sml", settings={"chains": 4}, rate=rate, momentum=0.9)
@@ -133,13 +163,14 @@ def test_both_ways_diverge_at_the_same_update(rate):
             trainer.advance(trainer.steps)
         reasons.append((str(error.value), trainer.done))
     assert reasons[0] == reasons[1]
+    assert reasons[0][1] == last
 
 
-def updates(index, first=0, size=2, rates=2, v=None, sweeps=1):
+def updates(index, first=0, size=2, rates=2, v=None, sweeps=1, beta=1.0):
     """One call on three rows of seven units."""
     model = CPU.put(random_rbm(7, 3))
     batches = Batched(CPU.put_rows(random_rows(3, 7)), CPU.put_index(np.array(index)), first, size)
-    negative = Negative(v, sweeps, Key(1, Stream.CHAINS))
+    negative = Negative(v, sweeps, Key(1, Stream.CHAINS), beta)
     steps = Steps(np.full(rates, 0.1), 0.5, 0.0, np.ones(rates))
     return CPU.contrastive_updates(model, (CPU.zeros(model), None), batches, negative, steps)
 
@@ -152,7 +183,11 @@ def updates(index, first=0, size=2, rates=2, v=None, sweeps=1):
         ({"index": [0, 1, 2], "rates": 3}, "2 batches are left, but there are 3 rates"),
         ({"index": [0, 1, 2], "rates": 0}, "2 batches are left, but there are 0 rates"),
         ({"index": [0, 1, 2], "first": 3, "rates": 1}, "0 batches are left"),
+        ({"index": [0, 1, 2], "first": -1}, "no batches of 2 rows begin at number -1"),
+        ({"index": [0, 1, 2], "first": -5}, "no batches of 2 rows begin at number -5"),
+        ({"index": [0, 1, 2], "size": 0}, "no batches of 0 rows begin at number 0"),
         ({"index": [0, 1, 2], "sweeps": 0}, "sweeps must be at least 1"),
+        ({"index": [0, 1, 2], "beta": np.nan}, "inverse temperature must be finite"),
         ({"index": [0, 1, 2], "v": np.zeros((0, 7), np.uint8)}, "without rows"),
         ({"index": [0, 1, 2], "v": np.zeros((2, 6), np.uint8)}, "the shape [rows, 7]"),
     ],

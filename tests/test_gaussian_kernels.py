@@ -407,6 +407,17 @@ def annealed(k, chains=23, key=KEY):
     return np.hstack([log_weights[:, None], k.get_rows(v)])
 
 
+def tempered(k):
+    base = np.stack([LARGER.b, LARGER.precision])
+    rows = k.put_rows(np.tile(ROWS, (3, 1)))
+    return k.get_rows(k.temper(k.put(LARGER), base, np.array([0.0, 0.5, 1.0]), rows, 5, KEY).v)
+
+
+def restored(k):
+    evidence = np.hstack([ROWS, np.tile([0.0, 0.7, np.inf], (23, 15))])
+    return k.get_rows(k.posterior(k.put(LARGER), k.put_rows(ROWS), k.put_evidence(evidence), 5, 2, KEY))
+
+
 def gradients(k):
     """Of all jobs, and a model after two updates."""
     handle, rows = k.put(random_gaussian(33, 7, seed=44)), k.put_rows(real_rows(17, 33))
@@ -424,7 +435,7 @@ def gradients(k):
 
 
 @needs_two_threads
-@pytest.mark.parametrize("job", [walk, annealed, gradients])
+@pytest.mark.parametrize("job", [walk, annealed, tempered, restored, gradients])
 def test_threads_do_not_change_a_bit(computed, job, threads, all_threads):
     found = []
     for count in (1, 2):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import test_gaussian_kernels as kernels
 import test_gaussian_models as models
+import test_gaussian_restoration as restoration
 from conftest import BACKENDS, backend, with_job
 from scipy.special import expit
 
@@ -78,6 +79,18 @@ def chains_start_too_narrow(k, job, handle, base, betas, start, key):
     return job(handle, base * np.array([[1.0], [2.0]]), betas, start, key)
 
 
+def evidence_without_its_precision(k, job, handle, v, evidence, *rest):
+    """Known is known, and all else is seen as well as any other unit."""
+    seen, precision = np.hsplit(np.array(k.get_rows(evidence), float), 2)
+    changed = np.where(precision < 1e20, np.minimum(precision, 1.0), precision)
+    return job(handle, v, k.put_evidence(np.hstack([seen, changed])), *rest)
+
+
+def evidence_counts_twice(k, job, handle, v, evidence, *rest):
+    seen, precision = np.hsplit(np.array(k.get_rows(evidence), float), 2)
+    return job(handle, v, k.put_evidence(np.hstack([seen, 2.0 * precision])), *rest)
+
+
 def log_z_without_the_normals(k, job, model):
     return job(model) + 0.5 * np.log(model.precision).sum()
 
@@ -110,6 +123,10 @@ def stationarity(k):
     kernels.test_the_stationary_law_stays(k, 4)
 
 
+def means_of_the_posterior(k):
+    restoration.check_means(k, "noise")
+
+
 def integral(k):
     models.test_log_z_is_the_integral(k, (1, 5))
 
@@ -124,6 +141,8 @@ MUTANTS = [
     ("score_matching", targets_of_the_other_sign, [denoising]),
     ("anneal", chains_start_too_narrow, [kernels.test_the_mean_weight_is_unbiased]),
     ("log_z", log_z_without_the_normals, [integral]),
+    ("posterior", evidence_without_its_precision, [means_of_the_posterior]),
+    ("posterior", evidence_counts_twice, [means_of_the_posterior]),
 ]
 
 

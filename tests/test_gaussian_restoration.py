@@ -6,13 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, COMPUTED, FAMILY_ALPHA, all_states, backend, complaint, random_rbm
+from conftest import (
+    BACKENDS,
+    COMPUTED,
+    FAMILY_ALPHA,
+    all_states,
+    backend,
+    complaint,
+    random_rbm,
+)
 from gaussian import random_gaussian
 from scipy import stats
 from scipy.special import softmax
 
-from ebmbench.evaluation import restoration
-from ebmbench.evaluation.damage import Damaged, damaged, flipped, missing, noisy, without_half
+from ebmbench.evaluation import restoration, samples
+from ebmbench.evaluation.damage import (
+    Damaged,
+    base_left,
+    damaged,
+    flipped,
+    missing,
+    noisy,
+    without_half,
+)
 from ebmbench.evaluation.restoration import Distance, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
@@ -64,18 +80,22 @@ def test_the_exact_means_are_those_of_a_sum_on_a_grid():
     assert exact_means(model, np.array([seen]), np.array([tau]))[0] == pytest.approx(wanted, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-@pytest.mark.parametrize("kind", PRECISION)
-def test_means_are_those_of_the_posterior(name, kind):
+def check_means(k, kind):
     """Two-sided z of 5 means over 2,000 chains of 120 sweeps, whose starts are long forgotten."""
     evidence = np.repeat(evidence_of(PRECISION[kind]), 2000, axis=1)
-    found = posterior_means(backend(name), MODEL, evidence, BASE.bias, 120, Key(7, Stream.SAMPLES))
+    found = posterior_means(k, MODEL, evidence, BASE.bias, 120, Key(7, Stream.SAMPLES))
     exact, known = exact_means(MODEL, SEEN, PRECISION[kind]), np.isinf(PRECISION[kind])
     assert (found[:, known] == SEEN[known]).all()
     spread = found.std(axis=0, ddof=1) / np.sqrt(len(found))
     z = (found.mean(axis=0) - exact)[~known] / spread[~known]
     assert np.abs(z).max() < stats.norm.isf(FAMILY_ALPHA / 2 / 5)
     assert spread.max() < 0.02  # else anything would do
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("kind", PRECISION)
+def test_means_are_those_of_the_posterior(name, kind):
+    check_means(backend(name), kind)
 
 
 @pytest.mark.parametrize("name", COMPUTED)
@@ -188,6 +208,25 @@ def test_the_law_of_the_data_restores_as_well_as_can_be():
     assert found.n_counted == 2000
 
 
+@pytest.mark.parametrize("mean", [0.0, 10.0])
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda rows: noisy(rows, 1.0, 2),
+        lambda rows: missing(rows, 0.3, 2, real=True),
+        lambda rows: without_half(rows, "lower", (4, 4), real=True),
+    ],
+    ids=["noise", "missing", "half"],
+)
+def test_a_model_without_weights_gains_nothing_beside_what_is_left(mean, given):
+    """Even one that has the law of independent data, where all columns are alike."""
+    model = GaussianRBM(np.zeros((16, 2)), np.full(16, mean), np.zeros(2), np.full(16, 0.5))
+    found = given(gaussian_enumerate.draws(model, 2000, Key(1, Stream.EXACT)))
+    restored = restore(backend("cpu"), model, found, base_left(found, "what is left"), 20)
+    assert not restored.gain
+    assert restored.base_rates.square == pytest.approx(restored.model.square, rel=0.01)
+
+
 def test_scores_are_those_of_the_counted_units():
     rows = np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 1.0]])
     counted = np.array([[True, False], [True, True], [False, True]])
@@ -214,7 +253,7 @@ def test_mistakes():
     told = complaint(restore, k, random_rbm(5, 2), noisy(rows, 0.1, 0), BASE)
     assert "damaged as real units, but the model's visible units are bits" in told
     told = complaint(restore, k, MODEL, noisy(rows, 0.1, 0), BaseRates(np.zeros(5), "none"))
-    assert "base rates [5]" in told
+    assert "must be [2, 5], but are [5]; see base_rates(rows, source, 'gaussian_rbm')" in told
     shape = PictureShape(1, 5)
     assert "by noise, missing, half, not by flip" in complaint(damaged, rows, "flip", 0.1, shape, 0, True)
     assert "by flip, missing, half, not by noise" in complaint(damaged, binary, "noise", 0.1, shape, 0)
@@ -225,6 +264,29 @@ def test_mistakes():
         assert "[2, rows, 5]" in complaint(posterior_means, k, MODEL, evidence, BASE.bias)
     for bias in (BASE.bias[0], -BASE.bias, np.full((2, 5), np.nan)):
         assert "5 finite means" in complaint(posterior_means, k, MODEL, good, bias)
+
+
+def test_base_rates_beside_a_model_have_each_column_s_own_variance(ebmbench, tmp_path):
+    """With the floor of a tenth that annealing needs, a narrow column would be restored badly by them."""
+    scale = np.array([0.01, 1.0, 10.0])
+    model = GaussianRBM(np.zeros((3, 2)), np.zeros(3), np.zeros(2), scale**-2.0)
+    rows = gaussian_enumerate.draws(model, 3000, Key(1, Stream.EXACT))
+    np.savez(tmp_path / "data.npz", x_train=rows[:2000], x_test=rows[2000:])
+    save_model(tmp_path / "model.npz", model, {})
+    for data in ("data.npz:test", "data.npz"):
+        line = ("restore", "model.npz", "--data", data, "--noise", 0.3, "--sweeps", 4, "--json")
+        found = json.loads(ebmbench(*line)[1])
+        assert not found["gain"]
+        assert found["base_rates_square"] == pytest.approx(found["model_square"], rel=0.02)
+
+
+def test_the_picture_has_the_range_of_rows_that_leave_0_and_1(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(samples, "_render", lambda file, sheet, *how: drawn.append(how))
+    for low, high, ends in ((0.2, 0.7, (0.0, 1.0)), (3.0, 5.0, (3.0, 5.0)), (-0.5, 0.5, (-0.5, 0.5))):
+        rows = np.linspace(low, high, 4)[None]
+        samples.save_triples(tmp_path / "a.png", rows, rows, rows, PictureShape(2, 2))
+        assert drawn.pop() == ("png", *ends)
 
 
 @pytest.fixture

@@ -217,7 +217,8 @@ def test_a_fit_that_cannot_be_is_named(k):
     binary = RBM(MODEL.W, MODEL.b, MODEL.c)
     assert "outside [0, 1]" in complaint(Fit, k, binary, ROWS, "cd")
     assert "needs binary visible units" in complaint(Fit, k, MODEL, ROWS, "pseudolikelihood")
-    assert "centre" in complaint(Fit(k, MODEL, ROWS, "cd", None, SGD(0.1, centred=True)).advance, 1)
+    told = complaint(Fit, k, MODEL, ROWS, "cd", None, SGD(0.1, centred=True))
+    assert told == "the centred gradient is for binary visible units, not for Gaussian ones"
 
 
 # --- evaluation and samples ---------------------------------------------------------------------
@@ -316,6 +317,7 @@ def test_train_evaluate_and_sample(ebmbench, tmp_path):
         ("train --visible real", "visible must be one of binary, gaussian"),
         ("train --visible gaussian --precision free", "precision must be one of learned, fixed"),
         ("train --precision fixed", "binary units have no precision"),
+        ("train --visible gaussian --centred", "centred gradient is for binary visible units"),
         ("train --visible gaussian --estimator nce", "nce needs binary visible units"),
         ("train --estimator score_matching", "score_matching needs Gaussian visible units"),
         ("train --dataset x.npy", "outside [0, 1]"),

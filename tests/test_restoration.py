@@ -14,7 +14,15 @@ from scipy.special import logit, softmax
 
 from ebmbench.errors import NotFinite
 from ebmbench.evaluation import restoration, samples
-from ebmbench.evaluation.damage import HALVES, Damaged, flipped, left_over, missing, without_half
+from ebmbench.evaluation.damage import (
+    HALVES,
+    Damaged,
+    base_left,
+    flipped,
+    left_over,
+    missing,
+    without_half,
+)
 from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
@@ -28,7 +36,7 @@ from ebmbench.models.graph import lattice
 from ebmbench.models.markov_field import ising
 from ebmbench.models.rbm import free_energy
 from ebmbench.models.storage import save_model
-from ebmbench.partition import BaseRates
+from ebmbench.partition import BaseRates, base_rates
 from ebmbench.randomness import Key, Stream
 from ebmbench.samplers.posterior import posterior_means
 from ebmbench.training.initial import initial_network
@@ -305,6 +313,26 @@ def test_base_rates_of_rows_given_know_nothing_of_what_is_lost(ebmbench, files):
     np.testing.assert_allclose(left, [[1, 0, 0.5], [0.5, 0, 0.5], [0, 1, 0.5]])
 
 
+def test_what_is_left_of_bits_knows_the_damage():
+    """Base rates of flipped rows are those of the rows, as far as the flips can be told from them."""
+    rows = (np.random.default_rng(0).random((20_000, 6)) < np.linspace(0.0, 0.9, 6)).astype(np.uint8)
+    wanted = base_rates(rows, "x").bias
+    for given, off in ((flipped(rows, 0.3, 1), 0.15), (missing(rows, 0.4, 1), 0.1)):
+        found = base_left(given, "x").bias
+        assert np.abs(found - wanted)[1:].max() < off
+        assert found[0] < -4.0  # never on
+    given = missing(rows, 0.4, 1)
+    np.testing.assert_allclose(base_left(given, "x").bias, base_rates(left_over(given), "x").bias)
+    assert np.isfinite(base_left(flipped(rows, 0.5, 1), "x").bias).all()
+
+
+def test_a_model_without_weights_gains_nothing_beside_what_is_left_of_flipped_rows():
+    model = models.RBM(np.zeros((6, 2)), np.linspace(-2.0, 2.0, 6), np.zeros(2))
+    rows = enumeration.draws(model, 3000, Key(1, Stream.EXACT)).astype(np.uint8)
+    given = flipped(rows, 0.4, 2)
+    assert not restore(backend("cpu"), model, given, base_left(given, "what is left"), 20).gain
+
+
 def test_missing_units():
     rows = np.tile(ROW, (4000, 1))
     _, seen, evidence, counted = missing(rows, 0.3, seed=3)
@@ -343,7 +371,9 @@ def test_mistakes():
     damaged = missing(ROW, 1.0, 0)
     assert "sweeps" in complaint(restore, k, RBM, damaged, FLAT, 1)
     assert "columns" in complaint(restore, k, random_rbm(4, 2), damaged, FLAT)
-    assert "base rates [4]" in complaint(restore, k, RBM, damaged, BaseRates(np.zeros(4), "none"))
+    assert "must be [5], but are [4]" in complaint(
+        restore, k, RBM, damaged, BaseRates(np.zeros(4), "none")
+    )
     assert "seed" in complaint(restore, k, RBM, damaged, FLAT, 10, -1)
     flat = np.zeros((1, 5))
     assert "sweeps" in complaint(posterior_means, k, RBM, flat, FLAT.bias, 1, Key(0, 0))
@@ -428,7 +458,10 @@ def test_one_row_and_no_gain_on_the_command_line(ebmbench, files):
     status, out, _ = ebmbench(*line.split())
     assert status == 0
     assert "inf" not in out
-    assert out.endswith("those of what is left of the rows given\nno gain beyond three standard errors\n")
+    assert out.endswith(
+        "those of what is left of the rows given\nof one row there is no standard error\n"
+    )
+    assert "bits in one row;" in out
     _, out, _ = ebmbench(*line.split(), "--json")
     assert json.loads(out)["fewer_std_error"] is None
 

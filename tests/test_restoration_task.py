@@ -102,7 +102,7 @@ def test_weights_too_large_cost_an_entry_and_not_the_case():
 def test_models_that_cannot_be_asked():
     gaussian = {"visible": "gaussian", "evaluate": "ais", "dataset": "digits"}
     for make, words in (
-        (lambda: train.Case(**{**CASE_FIELDS, **gaussian}), "rows of binary units are restored"),
+        (lambda: train.Case(**{**CASE_FIELDS, **gaussian}), "only rows of binary units restored"),
         (lambda: replace(DBN, restore=ASKED), "a dbm restores rows, not a dbn"),
         (lambda: replace(DBM, restore=[{"flip": 2}]), "flip must be above 0"),
     ):

@@ -40,6 +40,14 @@ def parameters(model):
     return {"W": model.W.copy(), "b": model.b.copy(), "c": model.c.copy()}
 
 
+def test_updates_are_a_whole_number():
+    fit = Fit(load("reference"), MODEL, ROWS, "cd")
+    for updates in (-1, 2.5):
+        assert "whole one of at least 0" in complaint(fit.advance, updates)
+    fit.advance(0)
+    assert fit.done == 0
+
+
 def plain_gradient(p, rows):
     """The exact gradient, and the means of v and h over both phases, by sums over all states."""
     model = RBM(**p)

@@ -37,7 +37,11 @@ def restore(
     ] = None,
     count: Annotated[int, typer.Option(help="Rows in that picture.")] = 24,
     sweeps: Annotated[
-        int, typer.Option(help="Gibbs sweeps of each row's chain; their second half counts.")
+        int,
+        typer.Option(
+            help="Gibbs sweeps of each row's chain; their second half counts. Where half of them or "
+            "twice as many change the result, a chain needs more."
+        ),
     ] = 200,
     seed: Seed = 0,
     backend: Backend = "cpu",
@@ -76,9 +80,10 @@ def restore(
     shape = samples.picture_shape(source.n_visible, data_set)
     damaged = damage.damaged(rows, *ways[0], shape, seed, real)
     if data_set:
-        base = base_rates(data_set.train, f"the train split of {data_set.name}", source.kind)
+        least = damage.LEAST_VARIANCE_BESIDE
+        base = base_rates(data_set.train, f"the train split of {data_set.name}", source.kind, least)
     else:  # of the very units that are to be restored it must know nothing
-        base = base_rates(damage.left_over(damaged), "what is left of the rows given", source.kind)
+        base = damage.base_left(damaged, "what is left of the rows given")
     restoration.check(source, damaged, base, sweeps, seed)
     with steps(len(rows), "checking the kernels") as shown:
         gate.demand(backend, computed_as(source))

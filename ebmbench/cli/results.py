@@ -69,32 +69,35 @@ def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
 def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
     """A `Restored`; facts: what else JSON says, `base` and `sweeps` among it."""
     scores = {"base_rates": found.base_rates, "model": found.model}
-    first = found.model._fields[0]
+    loss = found.model._fields[0]
     if as_json:
         fields = {
             f"{name}_{field}": value
             for name, score in scores.items() for field, value in score._asdict().items()
         } | {
             "fewer": found.fewer, "fewer_std_error": found.fewer_std_error, "gain": found.gain,
-            f"damaged_{first}": found.damaged, "counted": found.n_counted,
+            f"damaged_{loss}": found.damaged, "counted": found.n_counted,
         }  # fmt: skip
         print(json.dumps(fields | facts, indent=2))
         return
-    words = _OF_REAL if first == "square" else _OF_BITS
+    words = _WORDS[loss]
     table = Table(box=None, header_style="bold")
     for heading in ("", *words.headings):
         table.add_column(heading, justify="right" if heading else "left")
     if found.damaged is not None:
-        table.add_row("as damaged", words.told(found.damaged, None))
-    for name, (loss, std_error, *nats) in scores.items():
-        table.add_row(name.replace("_", " "), words.told(loss, std_error), *(f"{x:.4f}" for x in nats))
+        table.add_row("as damaged", words.figure(found.damaged, None))
+    for name, (size, std_error, *nats) in scores.items():
+        table.add_row(name.replace("_", " "), words.figure(size, std_error), *(f"{x:.4f}" for x in nats))
     print_table(table)
     rows = len(found.means)
-    answer.print(f"of {found.n_counted:,} {words.units} in {rows:,} rows; {facts['sweeps']} sweeps a row")
-    told = words.told(abs(found.fewer), found.fewer_std_error)
+    in_rows = f"{rows:,} rows" if rows > 1 else "one row"
+    answer.print(f"of {found.n_counted:,} {words.units} in {in_rows}; {facts['sweeps']} sweeps a row")
+    amount = words.figure(abs(found.fewer), found.fewer_std_error)
     side = words.sides[found.fewer < 0]
-    answer.print(f"{told} {side} than by base rates, those of {facts['base']}")
-    if not found.gain:
+    answer.print(f"{amount} {side} than by base rates, those of {facts['base']}")
+    if found.fewer_std_error is None:
+        answer.print("of one row there is no standard error")
+    elif not found.gain:
         answer.print("no gain beyond three standard errors")
 
 
@@ -104,7 +107,7 @@ class _Words(NamedTuple):
     units: str
     headings: tuple[str, ...]
     sides: tuple[str, str]
-    told: Callable[[float, float | None], str]
+    figure: Callable[[float, float | None], str]
 
 
 def _per_cent(share: float, std_error: float | None) -> str:
@@ -117,15 +120,10 @@ def _distance(square: float, std_error: float | None) -> str:
     return told if std_error is None else f"{told} +- {std_error:.2g}"
 
 
-_OF_BITS = _Words(
-    "bits",
-    ("bits wrong, %", "nats a bit"),
-    ("points fewer bits wrong", "points more bits wrong"),
-    _per_cent,
-)
-_OF_REAL = _Words(
-    "units", ("mean squared error",), ("less squared error", "more squared error"), _distance
-)
+_BITS = ("bits wrong, %", "nats a bit"), ("points fewer bits wrong", "points more bits wrong")
+_SQUARES = ("mean squared error",), ("less squared error", "more squared error")
+# By what is first in a score.
+_WORDS = {"wrong": _Words("bits", *_BITS, _per_cent), "square": _Words("units", *_SQUARES, _distance)}
 
 
 def _print(result: Any) -> None:

@@ -11,7 +11,7 @@ raises `Unavailable` with one sentence where the principle does not apply to the
 A file whose gradient is the contrast of the batch and a negative phase of Gibbs sampling may also have
 `negative(config, state, key) -> Negative | None`, what that phase does from this state on, and
 `after(config, state, v, steps) -> state`, the state after so many steps when the phase ended at v: a
-backend may then do many updates in one call.
+backend may then do many updates in one call. Where `negative` gives None it does so at every step.
 
 A file that computes with models of other kinds than the one it trains names them in BESIDE.
 

@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
+from ebmbench.partition import BaseRates, bit_rates, normal_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals, uniforms
 from ebmbench.scalar import LARGEST_PARAMETER
 
@@ -15,7 +17,9 @@ HALVES = ("upper", "lower", "left", "right")
 LARGEST = {"flip": 0.5, "missing": 1.0}  # a rate, and a share; both above 0
 WAYS = (*LARGEST, "half")  # of bits
 WAYS_OF_REAL = ("noise", "missing", "half")
-_LEAST_NOISE = 1e-6  # whose precision is far from what stands for a known unit
+# Of a column's variance beside the mean of all, where base rates only stand beside a model.
+LEAST_VARIANCE_BESIDE = 1e-9
+_LEAST_NOISE = 1e-6  # whose precision, 1e12, is far below what stands for a known unit (`api.device`)
 
 
 class Damaged(NamedTuple):
@@ -107,6 +111,27 @@ def left_over(damaged: Damaged) -> np.ndarray:
     known = ~np.isnan(seen)
     total, count = np.where(known, seen, 0.0).sum(axis=0), known.sum(axis=0)
     return np.where(known, seen, np.where(count > 0, total / np.maximum(count, 1), 0.5))
+
+
+def base_left(damaged: Damaged, source: str) -> BaseRates:
+    """The independent units that fit what is left best: of what was lost they know nothing.
+
+    What is known of the damage, the rate of flips and the precision of noise, is no part of them. A real
+    unit of which nothing is left has the mean and the variance of all that is.
+    """
+    seen, known = damaged.seen, ~np.isnan(damaged.seen)
+    if not damaged.real:
+        rate = expit(-np.abs(damaged.evidence[known]).max(initial=0.0))  # of flips, and else 0
+        share = left_over(damaged).mean(axis=0)
+        share = np.clip((share - rate) / (1.0 - 2.0 * rate), 0.0, 1.0) if rate < 0.5 else share
+        return bit_rates(share * len(seen), len(seen), source)
+    count = known.sum(axis=0)
+    every = seen[known] if known.any() else np.zeros(1)
+    mean = np.where(count > 0, left_over(damaged).mean(axis=0), every.mean())
+    squares = np.where(known, (seen - mean) ** 2, 0.0).sum(axis=0) / np.maximum(count, 1)
+    noise = np.divide(1.0, damaged.evidence[1], out=np.zeros_like(seen), where=known)
+    variance = np.where(count > 0, squares, every.var()) - noise.sum(axis=0) / np.maximum(count, 1)
+    return normal_rates(mean, np.maximum(variance, 0.0), source, LEAST_VARIANCE_BESIDE)
 
 
 def damaged(

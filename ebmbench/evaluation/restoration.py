@@ -66,7 +66,7 @@ class Restored(NamedTuple):
 
     @property
     def gain(self) -> bool:
-        """Whether the model is wrong less often than the base rates, by three standard errors."""
+        """Whether the model's loss is less than the base rates', by three standard errors."""
         return self.fewer_std_error is not None and self.fewer > 3.0 * self.fewer_std_error
 
 
@@ -78,8 +78,10 @@ def check(model: Restoring, damaged: Damaged, base: BaseRates, sweeps: int, seed
     sentence = f"the rows were damaged as {kinds[0]}, but the model's visible units are {kinds[1]}"
     require(damaged.real == real, sentence)
     check_rows(damaged.rows, model.n_visible, binary=not real, real=real)
-    fits = base.bias.shape == ((2, model.n_visible) if real else (model.n_visible,))
-    require(fits, f"base rates {list(base.bias.shape)} do not fit {model.n_visible} visible units")
+    wanted = (2, model.n_visible) if real else (model.n_visible,)
+    advice = f"; see base_rates(rows, source, {model.kind!r})" if real else ""
+    sentence = f"base rates must be {list(wanted)}, but are {list(base.bias.shape)}{advice}"
+    require(base.bias.shape == wanted, sentence)
     check_sweeps(sweeps)
     check_seed(seed)
 

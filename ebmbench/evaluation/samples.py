@@ -160,11 +160,12 @@ def save_triples(
 ) -> None:
     """A picture of rows [n, n_visible] beside what is left of them and what was made of that.
 
-    NaN, what is missing, is drawn in a grey. What lies beyond [0, 1], and beyond the range of the rows
-    themselves, is drawn as the nearest end. `UserError` as `save`.
+    NaN, what is missing, is drawn in a grey. The ends of the scale are 0 and 1, or of rows that leave
+    these their own; what lies beyond is drawn as the nearest end. `UserError` as `save`.
     """
     height, width, order = shape
-    low, high = min(0.0, float(rows.min())), max(1.0, float(rows.max()))
+    low, high = float(rows.min()), float(rows.max())
+    low, high = (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (low, high)
     gap = np.full((height, 1), np.nan)
     beside = []
     left = np.nan_to_num(damaged, nan=(low + high) / 2)

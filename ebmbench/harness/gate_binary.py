@@ -226,17 +226,17 @@ class BinaryJobs:
         return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1]
 
     def train_at_once(self) -> list:
-        """Updates of CD and centred SML, in one call where a backend has one; the last batch is short."""
-        return self._at_once(None, centred=False) + self._at_once(self.others, centred=True)
+        """Updates of CD-1 and centred SML-2, in one call where there is one; the last batch is short."""
+        return self._at_once(None, 1, centred=False) + self._at_once(self.others, 2, centred=True)
 
-    def _at_once(self, start: Rows | None, centred: bool) -> list:
+    def _at_once(self, start: Rows | None, sweeps: int, centred: bool) -> list:
         k, host = self.k, self.host
         model = k.put(host)
         trees = k.zeros(model), k.zeros(model) if centred else None
-        index = np.arange(len(self.h) + 1) % len(self.h)
+        index = np.arange(2 * len(self.h) + 1) % len(self.h)
         batches = Batched(self.rows, k.put_index(index), 0, -(-len(index) // 2))
         steps = Steps(np.array([0.1, 0.05]), 0.5, 0.01, np.array([1.0, 0.1]))
-        negative = Negative(start, 1, _KEY)
+        negative = Negative(start, sweeps, _KEY)
         found = k.contrastive_updates(model, trees, batches, negative, steps)
         v = one_by_one(k, model, trees, batches, negative, steps) if found is None else found[0]
         after = k.get(model)

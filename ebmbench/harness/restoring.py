@@ -1,4 +1,4 @@
-"""What a trained model restores of damaged test rows, off the clock: a part of a case's row.
+"""What a trained model restores of damaged binary test rows, off the clock: a part of a case's row.
 
 A suite asks by a list of tables, each with one of `damage.WAYS`, such as { flip = 0.1 }, and the sweeps
 of each row's chain and the number of test rows, where those are not to be the usual ones.

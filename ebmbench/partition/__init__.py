@@ -33,21 +33,34 @@ class BaseRates:
     source: str
 
 
-def base_rates(rows: np.ndarray, source: str, kind: str = RBM.kind) -> BaseRates:
+def base_rates(
+    rows: np.ndarray, source: str, kind: str = RBM.kind, least: float = LEAST_VARIANCE
+) -> BaseRates:
     """The independent units that fit these rows best, for a kind of model.
 
     Binary units: biases log p / (1 - p) with p = (on + 5) / (rows + 10): the smoothing keeps pixels
     that are never on within reach. Gaussian units: mean and precision of each column, whose variance
-    counts as at least a tenth of the columns' mean variance, or as 1 where all columns are constant.
+    counts as at least `least`, a tenth, times the columns' mean variance, or as 1 where all columns are
+    constant.
     """
     if kind == GaussianRBM.kind:
         mean = rows.mean(axis=0, dtype=np.float64)
         parts = (rows[first : first + _BLOCK] - mean for first in range(0, len(rows), _BLOCK))
         variance = sum((part**2).sum(axis=0) for part in parts) / len(rows)
-        floor = LEAST_VARIANCE * variance.mean() or 1.0
-        return BaseRates(np.stack([mean, 1.0 / np.maximum(variance, floor)]), source)
-    p = (rows.sum(axis=0, dtype=np.float64) + 5.0) / (len(rows) + 10.0)
+        return normal_rates(mean, variance, source, least)
+    return bit_rates(rows.sum(axis=0, dtype=np.float64), len(rows), source)
+
+
+def bit_rates(on: np.ndarray, n_rows: int, source: str) -> BaseRates:
+    """Independent bits that were on in so many of the rows."""
+    p = (on + 5.0) / (n_rows + 10.0)
     return BaseRates(np.log(p) - np.log1p(-p), source)
+
+
+def normal_rates(mean: np.ndarray, variance: np.ndarray, source: str, least: float) -> BaseRates:
+    """Independent normals of these means and, but for the least that they may have, variances."""
+    floor = least * variance.mean() or 1.0
+    return BaseRates(np.stack([mean, 1.0 / np.maximum(variance, floor)]), source)
 
 
 def log_z_base(model: Model, base: BaseRates) -> float:

@@ -25,7 +25,8 @@ def independent(k: Backend, model: Model, count: int, key: Key, bias: np.ndarray
     """`count` states v of units without weights, with the uniforms of layer START.
 
     bias: that of binary units, v_i ~ sigmoid(bias_i), [n_visible], or of each row its own, [count,
-    n_visible]; mean and precision of Gaussian ones, [2, n_visible]; by default the model's own.
+    n_visible]; mean and precision, which may be inf, of Gaussian ones, [2, n_visible] or of each row its
+    own, [2, count, n_visible]; by default the model's own.
     """
     if isinstance(model, GaussianRBM):
         mean, precision = (model.b, model.precision) if bias is None else bias

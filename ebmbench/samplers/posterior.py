@@ -65,11 +65,12 @@ def posterior_means(
     """The mean of v_i given the evidence, float64 [B, n_visible], by a chain for each row of it.
 
     evidence: float64 without NaN, log odds [B, n_visible], or of Gaussian units, [2, B, n_visible], where
-    they were seen and with which precision, >= 0. A chain starts from independent units of this bias and
-    this evidence; bias: of `BaseRates`. What it gives is the mean over the second half of its `sweeps` of
-    the probability, or of the mean, at which v_i is drawn, which varies less than that of the states
-    (Liu, Wong & Kong 1994). A chain that stays in one of several modes is as sure of it as of the only
-    one. Row r is chain key.chain + r, sweep t has the uniforms of step key.step + t.
+    they were seen and with which precision, >= 0. A chain starts from independent units of this bias,
+    float64 [n_visible] or of Gaussian units mean and precision, [2, n_visible], and this evidence. What
+    it gives is the mean over the second half of its `sweeps` of the probability, or of the mean, at which
+    v_i is drawn, which varies less than that of the states (Liu, Wong & Kong 1994). A chain that stays in
+    one of several modes is as sure of it as of the only one. Row r is chain key.chain + r, sweep t has
+    the uniforms of step key.step + t. Raises `UserError` for what is none of this.
     """
     check_restores(model)
     check_sweeps(sweeps)
@@ -106,7 +107,7 @@ def _real(
     sentence = f"evidence of Gaussian units is finite values and precisions, >= 0, [2, rows, {n}]"
     require(fits and bool((evidence[1] >= 0).all()), sentence)
     fits = bias.shape == (2, n) and np.isfinite(bias).all() and (bias[1] > 0).all()
-    require(fits, f"the bias must be {n} finite means and as many precisions above 0")
+    require(fits, f"the bias must be {n} finite means and as many precisions above 0, [2, {n}]")
     seen, certainty = evidence
     if not len(seen):
         return np.empty((0, n))

@@ -17,12 +17,12 @@ from ebmbench.training.adam import Adam
 from ebmbench.training.sgd import CENTRING_SLIDING, SGD
 from ebmbench.training.states import State, joined, part
 
+NOT_CENTRED = "the centred gradient is for binary visible units, not for Gaussian ones"
+_MANY = 256  # updates asked for at once: their rates are listed, and a backend may do fewer
+
 
 class Diverged(ArithmeticError):
     """A parameter is NaN or beyond `LARGEST_PARAMETER`; the text names the update."""
-
-
-_MANY = 256  # updates asked for at once, whose rates are listed
 
 
 def _sliding(number: int) -> float:
@@ -50,6 +50,7 @@ class Ascent:
         centred = isinstance(optimiser, SGD) and optimiser.centred
         network = isinstance(model, MLP)
         require(not (centred and network), "centring is for models of energies, not for networks")
+        require(not (centred and isinstance(model, GaussianRBM)), NOT_CENTRED)
         self.k, self.optimiser, self.steps = k, optimiser, steps
         self.done = 0
         self.handle: Handle = k.put(model)

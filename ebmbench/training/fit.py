@@ -15,7 +15,7 @@ from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
-from ebmbench.training.ascent import Diverged
+from ebmbench.training.ascent import NOT_CENTRED, Diverged
 from ebmbench.training.batches import Redraw, Source
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
@@ -65,12 +65,13 @@ STARTS = {"binary": initial_model, "gaussian": initial_gaussian_model}
 PRECISIONS: dict[str, tuple[str, ...]] = {"learned": (), "fixed": ("log_precision",)}
 
 
-def check_units(visible: str, precision: str) -> None:
-    """`UserError` where a model's visible units or what becomes of their precision is not known."""
+def check_units(visible: str, precision: str, centred: bool) -> None:
+    """`UserError` where a model's visible units, or what is to become of them, is not known."""
     require(visible in STARTS, f"visible must be one of {', '.join(STARTS)}, but is {visible!r}")
     known = ", ".join(PRECISIONS)
     require(precision in PRECISIONS, f"precision must be one of {known}, but is {precision!r}")
     require(visible == "gaussian" or precision == "learned", "binary units have no precision to be fixed")
+    require(visible == "binary" or not centred, NOT_CENTRED)
 
 
 class Fit(Trainer):
@@ -134,7 +135,7 @@ class Fit(Trainer):
         batches = self._shuffled.from_here(self.done, self._source)
         found = self._ascent.climb_many(most, batches, negative) if negative else None
         if found is None:
-            self._plan = None  # nor will there be a way at the next update
+            self._plan = None  # at the next update the answer would be the same
             return False
         v, done = found
         self._memory = self._estimator.after(self._config, self._memory, v, done)

@@ -60,7 +60,6 @@ class Stack(Stages):
         require(depth >= 1, "a stack needs at least one hidden layer")
         check_hidden(*hidden)
         self.k, self.hidden, self.seed = k, list(hidden), check_seed(seed)
-        check_units(visible, precision)
         require(
             not doubled or (visible, estimator) == ("binary", DOUBLES),
             f"layers that hear each other twice are binary and trained by {DOUBLES}, "
@@ -70,6 +69,7 @@ class Stack(Stages):
         self._visible, self._precision, self._batch_size = visible, precision, batch_size
         self._estimator, self._settings = estimator, settings or {}
         self._optimisers = _each("optimisers", optimiser or SGD(), depth)
+        check_units(visible, precision, self._optimisers[0].centred)
         self._epochs = _each("numbers of epochs", epochs, depth)
         self._masks = _each("masks", masks, depth)
         self._tied = tied

@@ -60,7 +60,7 @@ class Trainer:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What was said at the last update."""
+        """What was said at the last update; of many that were one call nothing is said."""
         return self._info
 
     def advance(self, updates: int) -> None:
@@ -68,6 +68,8 @@ class Trainer:
 
         `UserError` beyond the planned number, where the schedule has no rate.
         """
+        whole = isinstance(updates, int | np.integer) and updates >= 0
+        require(whole, f"the number of updates must be a whole one of at least 0, but is {updates}")
         check_planned("fit", self.done + updates, self.steps)
         end = self.done + updates
         while self.done < end:

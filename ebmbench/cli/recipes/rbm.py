@@ -11,7 +11,7 @@ TAKES = OF_FITS
 
 def make(options: Options, k: Backend) -> Run:
     """See the package's docstring."""
-    check_units(options.visible, options.precision)
+    check_units(options.visible, options.precision, options.centred)
     gaussian = options.visible == "gaussian"
     settings = options.settings("k", "chains", "denoising")
     hidden = options.single("hidden", options.units(64))

@@ -97,7 +97,7 @@ class Case(OfEstimator):
         if self.foreign:
             self.foreign.check(self.kind, self.optimiser)
         datasets.check_name(self.dataset)
-        check_units(self.visible, self.precision)
+        check_units(self.visible, self.precision, self.centred)
         partition.find(self.evaluate, self.evaluation)
         anneals = self.evaluate != exact.NAME or (self.betas, self.chains) == (Case.betas, Case.chains)
         require(anneals, "betas and chains are those of evaluate = 'ais', but it is 'exact'")
@@ -108,7 +108,7 @@ class Case(OfEstimator):
         )
         restoring.asked(self.restore)
         binary = self.visible == "binary"
-        require(binary or not self.restore, "rows of binary units are restored, not of Gaussian ones")
+        require(binary or not self.restore, "a suite has only rows of binary units restored")
         _ = self.optimiser
 
     def _check_family(self) -> None:

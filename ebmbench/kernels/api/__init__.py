@@ -2,7 +2,8 @@
 
 A backend is a folder that registers functions by (job, kind of model). Jobs are whole pieces of work
 (k sweeps, a complete annealing run, an update), not layers, so that a backend may fuse inside them.
-What a job takes and returns stays on the device unless its docstring says host.
+What a job takes and returns stays on the device unless its docstring says host. A file's JOBS are what
+every backend has, its FUSED what several of them are in one call, where a backend has that.
 
 Shapes: B rows, samples are rows. A binary state is uint8 with values 0 and 1; rows of probabilities
 are float32 in [0, 1], states of Gaussian units float32. A tree is a dict of device arrays named like

@@ -1,5 +1,6 @@
 """What all jobs stand on: the vocabulary, the look-up of a job, moving data to and from the device."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,14 @@ import numpy as np
 
 from ebmbench.errors import NotFinite, Unavailable, UserError
 from ebmbench.models.arithmetic import ARITHMETICS, rounded
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, check_deviation, check_seed
 from ebmbench.scalar import LARGEST_PARAMETER
 
-# Log odds beside which whatever a model says is lost, and of which float32 holds sums.
+# Log odds, or a precision, beside which whatever a model says is lost, and of which float32 holds sums.
 KNOWN = 1e30
 Handle = Any  # a model on the device: has .kind, .n_visible, .n_hidden and .arithmetic
 Rows = Any  # a two-dimensional array on the device
@@ -47,6 +49,17 @@ class Device:
         if isinstance(rows, np.ndarray) and not rows.flags.c_contiguous:
             raise UserError(f"{name} must be rows that lie one after the other: pass them to put_rows")
 
+    @staticmethod
+    def _check_sweeps(model: Handle, sweeps: int, beta: float) -> None:
+        if sweeps < 1:
+            raise UserError(f"the number of sweeps must be at least 1, but is {sweeps}")
+        if not math.isfinite(beta):
+            raise UserError(f"the inverse temperature must be finite, but is {beta}")
+        if model.kind == GaussianRBM.kind and beta <= 0:
+            raise UserError(
+                f"the inverse temperature of Gaussian units must be greater than 0, but is {beta}"
+            )
+
     def put(self, model: Model | MLP, arithmetic: str = "float") -> Handle:
         """Copy a model to the device in one of the `ARITHMETICS`, rounded as `models.arithmetic` says.
 
@@ -59,7 +72,8 @@ class Device:
             raise UserError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, not {arithmetic}")
         for name, values in model.parameters.items():
             if np.abs(values).max() > LARGEST_PARAMETER:
-                raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
+                advice = "; scale the columns" if name == "precision" else ""
+                raise NotFinite(f"{name} holds a value beyond {LARGEST_PARAMETER:g}{advice}")
         precision = getattr(model, "precision", None)
         if precision is not None and precision.min() * LARGEST_PARAMETER < 1.0:
             raise NotFinite(f"precision holds a value below {1 / LARGEST_PARAMETER:g}; scale the columns")

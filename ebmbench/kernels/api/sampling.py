@@ -1,6 +1,5 @@
 """Jobs that look at a model or draw from it: conditionals, free energy, sweeps, annealing."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -82,14 +81,7 @@ class Sampling(Device):
         Markov field, in the order of its graph (`Graph.order`), colour by colour: unit order[n] with the
         uniform of unit n.
         """
-        if steps < 1:
-            raise UserError(f"the number of sweeps must be at least 1, but is {steps}")
-        if not math.isfinite(beta):
-            raise UserError(f"the inverse temperature must be finite, but is {beta}")
-        if model.kind == GaussianRBM.kind and beta <= 0:
-            raise UserError(
-                f"the inverse temperature of Gaussian units must be greater than 0, but is {beta}"
-            )
+        self._check_sweeps(model, steps, beta)
         check_seed(key.seed)
         self._check(v, model.n_visible, "v")
         return self._job("gibbs", model)(model, v, steps, key, beta)
@@ -97,19 +89,19 @@ class Sampling(Device):
     def posterior(
         self, model: Handle, v: Rows, evidence: Rows, sweeps: int, burn_in: int, key: Key
     ) -> Rows:
-        """Mean probability at which visible units are drawn, given evidence about each of them.
+        """Mean probability, or mean, at which visible units are drawn, given evidence about each of them.
 
         Row r walks as in `gibbs` under the law p(v) prod_i e**(e_ri v_i), e: of `put_evidence`, [B,
         n_visible]: a unit is drawn at its log odds given all others plus its evidence. Returns the mean
         over the sweeps but the first `burn_in` of what each draw was made at, [B, n_visible]; of a known
-        unit it is 0 or 1 within 2**-60. The given v, binary, stays as it is.
+        unit it is 0 or 1 within 2**-60. The given v, binary but of Gaussian units, stays as it is.
 
         A Bayesian network's unit 0, 1, ... is drawn given its parents, children and their parents, by
         the uniform of its own in layer VISIBLE. Raises `NotFinite` where a weight of one is too large.
 
         Of Gaussian visible units the evidence, [B, 2 n_visible], is where each was seen and then with
-        which precision, >= 0: the law is p(v) prod_i e**(-precision_ri (v_i - seen_ri)**2 / 2). What is
-        returned is the mean of each draw's mean; v are any rows.
+        which precision, >= 0, which only the caller can see to: the law is p(v) prod_i
+        e**(-precision_ri (v_i - seen_ri)**2 / 2). What is returned is the mean of each draw's mean.
         """
         self._check(v, model.n_visible, "v")
         real = model.kind == GaussianRBM.kind

@@ -70,6 +70,12 @@ class Training(Device):
         if len(v) == 0 or not self.device["is_binary"](v):
             raise UserError("a principle for binary units needs rows of 0 and 1; binarise them first")
 
+    def _check_phases(self, model: Handle, *phases: Rows) -> None:
+        for rows in phases:
+            self._check(rows, model.n_visible, "v")
+            if len(rows) == 0:
+                raise UserError("the mean over a phase without rows is not defined")
+
     def _flips(self, model: Handle, v: Rows, bits: np.ndarray | None) -> tuple[Rows, np.ndarray | None]:
         self._binary(model, v)
         if bits is None:
@@ -91,10 +97,7 @@ class Training(Device):
         """
         if beta != 1.0 and model.kind != RBM.kind:
             raise Unavailable(f"moments at a temperature are those of binary units, not of {model.kind}")
-        for rows in (positive, negative):
-            self._check(rows, model.n_visible, "v")
-            if len(rows) == 0:
-                raise UserError("the mean over a phase without rows is not defined")
+        self._check_phases(model, positive, negative)
         return self._job("moments", model)(model, positive, negative, beta)
 
     def contrastive_updates(
@@ -108,19 +111,19 @@ class Training(Device):
         """Updates along `moments` of a batch and the negative phase: one for each rate, or fewer.
 
         To the bits what `take`, `gibbs`, `moments`, `centre` where there are offsets, and `update` do one
-        after another. trees: the velocity, and the offsets or None. Returns where the negative phase
-        ended, if it had a v of its own, how many updates were done, and what `update` says of the last.
-        None, and nothing is done, where the backend has no such call or would gain nothing by it.
+        after another. trees: the velocity, and the offsets or None, both as of `zeros`, changed in place
+        as the model is. Returns where the negative phase ended, if it had a v of its own, how many
+        updates were done, and what `update` says of the last. None, and nothing is done, where the
+        backend has no such call or would gain nothing by it, which is the same throughout a training
+        run. Raises `UserError` for what `moments` and `gibbs` refuse, and where an index numbers no row.
         """
         job = self.fused.get(("contrastive_updates", model.kind))
         if job is None or model.arithmetic != "float":
             return None
-        for rows in (batches.rows, batches.rows if negative.v is None else negative.v):
-            self._check(rows, model.n_visible, "v")
-            if len(rows) == 0:
-                raise UserError("the mean over a phase without rows is not defined")
-        if negative.sweeps < 1:
-            raise UserError(f"the number of sweeps must be at least 1, but is {negative.sweeps}")
+        self._check_phases(model, batches.rows, batches.rows if negative.v is None else negative.v)
+        self._check_sweeps(model, negative.sweeps, negative.beta)
+        if batches.first < 0 or batches.size < 1:
+            raise UserError(f"no batches of {batches.size} rows begin at number {batches.first}")
         left = -(-(len(batches.index) - batches.first) // batches.size)
         if not 1 <= len(steps.rates) == len(steps.slidings) <= left:
             raise UserError(f"{left} batches are left, but there are {len(steps.rates)} rates")

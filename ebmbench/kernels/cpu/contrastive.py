@@ -1,9 +1,10 @@
-"""Many updates of contrastive divergence or SML in one call: what is left is what they compute.
+"""Many updates of contrastive divergence or SML in one call, without what lies between them in Python.
 
-From Python an update is seven calls and their bookkeeping, 35 us however small the model is: at 64 x 64
+An update one by one is seven calls and their bookkeeping, 35 us however small the model is: at 64 x 64
 and a batch of 20, on one core, 60 us in all. In one call it takes 25, centred 29 where it took 78. The
-floors are 10,000 additions of vectors of 16, two a cycle, 2,560 draws and as many sigmoids: 4 us at
-4 GHz. What is left is the start of five parallel loops, 1 us each, and each loop's room and lists.
+floors, where a third of the units is on, are 10,000 additions of vectors of 16, two a cycle, 2,560 draws
+and as many sigmoids: 4 us at 4 GHz. Beside them stand the starts of five parallel loops, or seven, of
+1 us each, and each loop's room and lists.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from ebmbench.kernels.cpu.integers import NONE
 from ebmbench.kernels.cpu.standing import rewritten
 from ebmbench.kernels.cpu.statistics import find_probabilities
 from ebmbench.kernels.cpu.threads import count_threads, group_size, launch, layer_work, limit, split
-from ebmbench.kernels.cpu.update import centre_gradient, move_weights, update_bias
+from ebmbench.kernels.cpu.update import centre_gradient, move_weights, slide, update_bias
 from ebmbench.randomness import HIDDEN, VISIBLE
 
 _WORK = 50_000_000  # units of it (see `threads`) in a call, which nothing can interrupt: less than 0.1 s
@@ -40,12 +41,6 @@ def _walk(threads, W, Wt, b, c, none, parts, start, last, h, sweeps, beta, seed,
 
 
 @jit
-def _slide(offset, sliding, mean):
-    for n in range(offset.size):
-        offset[n] += sliding * (mean[n] - offset[n])
-
-
-@jit
 def _update_many(
     threads, W, Wt, b, c, none, parts, copies, velocity, offsets, rows, index, first, size, chains,
     sweeps, beta, seed, stream, step, chain, rates, momentum, decay, slidings, room,
@@ -57,7 +52,7 @@ def _update_many(
     became of it, or no rows: it starts at the batch; sweeps: None for one; room: p of both phases,
     float32 [2, B, padded], a row of zeros, the gradient [n_visible, padded], or no rows of it without
     offsets, and a mask without columns. What is None is left out of the machine code, which saves a
-    first start some seconds.
+    first start some seconds; CD and SML share theirs.
     """
     p, zero, gradient, unmasked = room
     units, n_hidden, columns = rows.shape[1], Wt.shape[0], c.size
@@ -90,8 +85,8 @@ def _update_many(
             climb_contrast(used, batch, last, plus, minus, zero, *moved)
         else:
             write_contrast(batch, last, plus, minus, zero, gradient)
-            _slide(offsets[0], slidings[n], mean_b)
-            _slide(offsets[1], slidings[n], mean_c)
+            slide(offsets[0], mean_b, slidings[n])
+            slide(offsets[1], mean_c, slidings[n])
             used = limit(threads, W.size)
             centre_gradient(gradient, gb, gc, offsets[0], offsets[1], gb.copy(), unmasked)
             move_weights(used, gradient, *moved)
@@ -123,6 +118,7 @@ def contrastive_updates(model, trees, batches, negative, steps):
     copies = Copies(model.Wt, NONE.planes, NONE.planes, 0.0)
     gradient = aligned_empty(len(model.W) if offsets else 0, columns)
     room = aligned_empty(2, many, columns), aligned_zeros(columns), gradient, np.empty((1, 0), np.float32)
+    # As little work `launch` has it begin on one thread, and undoes afterwards what `limit` does within.
     done, healthy = launch(
         _update_many, 0, count_threads(), model.W, model.Wt, model.b, model.c, NONE, parts, copies,
         (velocity["W"], velocity["b"], velocity["c"]), offsets and (offsets["b"], offsets["c"]), rows,

@@ -134,7 +134,10 @@ def piece(number, rows, columns, across, group, width=LANES):
 
 @jit(forceinline=True)
 def limit(threads, work):
-    """As `launch` decides, from now on (compiled code only): returns how many threads that is."""
+    """As `launch` decides, from now on (compiled code only): returns how many threads that is.
+
+    What little work is, is part of the machine code.
+    """
     used = threads if work >= _WORTH else 1
     _set_num_threads(used)
     return used

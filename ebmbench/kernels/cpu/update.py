@@ -48,6 +48,13 @@ def _mask(gradient, mask):
             row[j] *= kept[j]
 
 
+@jit
+def slide(offset, mean, sliding):
+    """Offset <- (1 - sliding) offset + sliding mean, in place."""
+    for n in range(offset.size):
+        offset[n] += sliding * (mean[n] - offset[n])
+
+
 @jit(parallel=True)
 def centre_gradient(W, b, c, b_mean, c_mean, b_old, mask):
     """See `centre`; mask: [n_visible, columns], or without columns."""
@@ -75,7 +82,7 @@ def zeros(model):
 def centre(gradient, means, offsets, sliding, mask) -> None:
     """See `Backend.centre`."""
     for name in ("b", "c"):
-        offsets[name] += sliding * (means[name] - offsets[name])
+        slide(offsets[name], means[name], np.float32(sliding))
     W, b, c = (np.asarray(gradient[name]) for name in ("W", "b", "c"))
     kept = W[:, :0] if mask is None else mask["W"]
     launch(centre_gradient, W.size, W, b, c, offsets["b"], offsets["c"], b.copy(), kept)

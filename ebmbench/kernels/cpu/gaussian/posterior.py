@@ -2,7 +2,7 @@
 
 v is real and dense, so that a group is multiplied by precision * W as a matrix, which reads it once for
 all of them. A row's sweep of a 784 x 500 model is 0.78 million operations of that product, 7 us at 115
-GFLOP/s, 250 rows of W to add, 2 us, and 784 normal variates.
+GFLOP/s, 250 rows of W to add, 3 us at 64 bytes a cycle and 4 GHz, and 784 normal variates.
 """
 
 import numpy as np
