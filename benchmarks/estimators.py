@@ -12,6 +12,26 @@ _SETTINGS = {
 }
 
 
+class SmallUpdates(Gated):
+    """A thousand updates of a small model, 64 x 64 at batch 20: what lies between kernels counts most."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
+    params = [["cpu", "cuda"], ["cd", "sml"], ["plain", "centred"]]
+    param_names = ["backend", "estimator", "gradient"]
+
+    def setup(self, backend, estimator, gradient):
+        k, rows = available(backend), rows_of(20_000, 64)
+        optimiser, settings = SGD(rate=1e-6, centred=gradient == "centred"), _SETTINGS[estimator]
+        self.fit = Fit(k, model_of(64, 64), rows, estimator, settings, optimiser, 10_000, 20)
+        self.time_a_thousand_updates(backend, estimator, gradient)
+
+    def time_a_thousand_updates(self, backend, estimator, gradient):
+        self.fit.advance(1000)
+        self.fit.k.synchronize()
+
+
 class Updates(Gated):
     """An epoch of 1,000 rows by each training principle: ten updates, 784 x 500, batch 100."""
 

@@ -11,6 +11,7 @@ from ebmbench.estimators import find as find_estimator
 from ebmbench.harness.gate import check as check_gate
 from ebmbench.kernels.api import BACKENDS, READY, state
 from ebmbench.kernels.api import load as load_backend
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 from ebmbench.models.storage import load_fixture
 from ebmbench.partition import base_rates
@@ -29,6 +30,7 @@ __all__ = [
     "base_rates",
     "estimate_log_z",
     "find_estimator",
+    "gaussian_of",
     "graph_of",
     "initial_model",
     "load_dataset",
@@ -75,10 +77,17 @@ def model_of(n_visible, n_hidden):
     )
 
 
+def gaussian_of(n_visible, n_hidden):
+    """Visible units of a standard deviation of a third, about the rate of rows that are 13 % on."""
+    W = np.random.default_rng(3).normal(0.0, 0.05, (n_visible, n_hidden))
+    precision = np.full(n_visible, 9.0)
+    return GaussianRBM(W, np.full(n_visible, 0.13), np.zeros(n_hidden), precision)
+
+
 def graph_of(kind, n):
     """A model without hidden units, or an RBM of 500, whose units are on about 13 % of the time."""
-    if kind == "rbm":
-        return model_of(n, 500)
+    if kind in ("rbm", "gaussian_rbm"):
+        return (model_of if kind == "rbm" else gaussian_of)(n, 500)
     import ebmbench  # which names them since it has them
 
     rng, side = np.random.default_rng(0), int(np.sqrt(n))

@@ -11,7 +11,7 @@ from ebmbench.kernels.cpu import contrastive, tiles
 from ebmbench.kernels.cpu.threads import count_threads
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
-from ebmbench.training.batches import redrawn
+from ebmbench.training.batches import Batches, Source, redrawn
 from ebmbench.training.fit import Diverged, Fit
 from ebmbench.training.sgd import SGD
 
@@ -88,13 +88,38 @@ def test_threads_change_no_bit_and_are_as_many_as_before(way, threads, monkeypat
 
 def test_rows_that_are_drawn_anew_each_epoch():
     grey = np.random.default_rng(1).random((25, 7)).astype(np.float32)
+    k, done = calls()
     one, other = (
         Fit(k, random_rbm(7, 33), grey, "sml", {}, SGD(), 3, 6, redraw=redrawn(k, grey, True, 4))
-        for k in (CPU, PLAIN)
+        for k in (k, PLAIN)
     )
     for trainer in (one, other):
         trainer.advance(trainer.steps)
     assert bits(one) == bits(other)
+    assert done == [5, 5, 5]
+
+
+@pytest.mark.parametrize("batch", [1, 25, 40])
+def test_an_epoch_of_many_batches_and_of_one(batch):
+    k, done = calls()
+    one, other = (fit(k, (7, 33, 25, batch), epochs=30) for k in (k, PLAIN))
+    for trainer in (one, other):
+        trainer.advance(trainer.steps)
+    assert bits(one) == bits(other)
+    assert done == ([256, 256, 238] if batch == 1 else [30])
+
+
+def test_several_batches_are_those_that_come_one_by_one():
+    rows = random_rows(10, 3, seed=4)
+    source = Source(CPU, rows)
+    for size in (1, 3, 5, 10):
+        one, many = (Batches(CPU, 10, size, 7) for _ in range(2))
+        for number, most in ((0, 1), (1, 9), (2, 25), (0, 40)):
+            index, starts = many.several(number, most, source)[1:]
+            for n in range(most):
+                found = rows[index[starts[n] : starts[n + 1]]]
+                np.testing.assert_array_equal(found, one.of(number + n, source))
+            assert len(starts) == most + 1
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -102,7 +127,7 @@ def test_it_is_the_way_that_is_taken(grey):
     k, done = calls()
     trainer = fit(k, grey=grey)
     trainer.advance(trainer.steps)
-    assert done == [5, 5, 5]  # an epoch each: the next one's order is another
+    assert done == [15]  # three epochs, each in an order of its own
     assert bits(trainer) == bits(fitted(PLAIN, grey=grey))
 
 
@@ -166,10 +191,11 @@ def test_both_ways_diverge_at_the_same_update(rate, last):
     assert reasons[0][1] == last
 
 
-def updates(index, first=0, size=2, rates=2, v=None, sweeps=1, beta=1.0):
+def updates(index, starts=(0, 2, 3), rates=2, v=None, sweeps=1, beta=1.0):
     """One call on three rows of seven units."""
     model = CPU.put(random_rbm(7, 3))
-    batches = Batched(CPU.put_rows(random_rows(3, 7)), CPU.put_index(np.array(index)), first, size)
+    rows, index = CPU.put_rows(random_rows(3, 7)), CPU.put_index(np.array(index))
+    batches = Batched(rows, index, np.array(starts))
     negative = Negative(v, sweeps, Key(1, Stream.CHAINS), beta)
     steps = Steps(np.full(rates, 0.1), 0.5, 0.0, np.ones(rates))
     return CPU.contrastive_updates(model, (CPU.zeros(model), None), batches, negative, steps)
@@ -180,12 +206,13 @@ def updates(index, first=0, size=2, rates=2, v=None, sweeps=1, beta=1.0):
     [
         ({"index": [0, 1, 3]}, "number the 3 rows"),
         ({"index": [0, -1, 2]}, "number the 3 rows"),
-        ({"index": [0, 1, 2], "rates": 3}, "2 batches are left, but there are 3 rates"),
-        ({"index": [0, 1, 2], "rates": 0}, "2 batches are left, but there are 0 rates"),
-        ({"index": [0, 1, 2], "first": 3, "rates": 1}, "0 batches are left"),
-        ({"index": [0, 1, 2], "first": -1}, "no batches of 2 rows begin at number -1"),
-        ({"index": [0, 1, 2], "first": -5}, "no batches of 2 rows begin at number -5"),
-        ({"index": [0, 1, 2], "size": 0}, "no batches of 0 rows begin at number 0"),
+        ({"index": [0, 1, 2], "rates": 3}, "2 batches need as many rates, not 3"),
+        ({"index": [0, 1, 2], "rates": 0}, "2 batches need as many rates, not 0"),
+        ({"index": [0, 1, 2], "starts": (0, 3, 4)}, "parts of an index of 3"),
+        ({"index": [0, 1, 2], "starts": (-1, 2, 3)}, "parts of an index of 3"),
+        ({"index": [0, 1, 2], "starts": (-5, 2, 3)}, "parts of an index of 3"),
+        ({"index": [0, 1, 2], "starts": (0, 2, 2)}, "none without rows"),
+        ({"index": [0, 1, 2], "starts": (2, 0, 3)}, "none without rows"),
         ({"index": [0, 1, 2], "sweeps": 0}, "sweeps must be at least 1"),
         ({"index": [0, 1, 2], "beta": np.nan}, "inverse temperature must be finite"),
         ({"index": [0, 1, 2], "v": np.zeros((0, 7), np.uint8)}, "without rows"),

@@ -36,9 +36,8 @@ def one_by_one(
     velocity, offsets = trees
     v, key = negative.v, negative.key
     for n, (rate, sliding) in enumerate(zip(steps.rates, steps.slidings, strict=True)):
-        first = batches.first + n * batches.size
-        count = min(batches.size, len(batches.index) - first)
-        batch = k.take(batches.rows, batches.index, first, count)
+        begin, end = batches.starts[n : n + 2]
+        batch = k.take(batches.rows, batches.index, int(begin), int(end - begin))
         reached, _ = k.gibbs(model, batch if v is None else v, negative.sweeps, key, negative.beta)
         key = key.advance(negative.sweeps)
         gradient, means = k.moments(model, batch, reached, negative.beta)
@@ -226,15 +225,20 @@ class BinaryJobs:
         return [after.W, after.b, after.c, k.visible_input(model, self.h) * 0.1]
 
     def train_at_once(self) -> list:
-        """Updates of CD-1 and centred SML-2, in one call where there is one; the last batch is short."""
-        return self._at_once(None, 1, centred=False) + self._at_once(self.others, 2, centred=True)
+        """Updates in one call, where there is one: CD-1, SML-2, centred SML-1; the last batch is short.
+
+        Each is compiled apart.
+        """
+        ways = (None, 1, False), (self.others, 2, False), (self.others, 1, True)
+        return [x for way in ways for x in self._at_once(*way)]
 
     def _at_once(self, start: Rows | None, sweeps: int, centred: bool) -> list:
         k, host = self.k, self.host
         model = k.put(host)
         trees = k.zeros(model), k.zeros(model) if centred else None
-        index = np.arange(2 * len(self.h) + 1) % len(self.h)
-        batches = Batched(self.rows, k.put_index(index), 0, -(-len(index) // 2))
+        n = len(self.h)
+        index, starts = np.arange(2 * n + 1) % n, np.array([0, n + 1, 2 * n + 1])
+        batches = Batched(self.rows, k.put_index(index), starts)
         steps = Steps(np.array([0.1, 0.05]), 0.5, 0.01, np.array([1.0, 0.1]))
         negative = Negative(start, sweeps, _KEY)
         found = k.contrastive_updates(model, trees, batches, negative, steps)

@@ -18,7 +18,6 @@ from ebmbench.training.sgd import CENTRING_SLIDING, SGD
 from ebmbench.training.states import State, joined, part
 
 NOT_CENTRED = "the centred gradient is for binary visible units, not for Gaussian ones"
-_MANY = 256  # updates asked for at once: their rates are listed, and a backend may do fewer
 
 
 class Diverged(ArithmeticError):
@@ -98,10 +97,8 @@ class Ascent:
         if not healthy:
             raise self._diverged()
 
-    def climb_many(
-        self, updates: int, batches: Batched, negative: Negative
-    ) -> tuple[Rows | None, int] | None:
-        """At most so many updates along the contrast of batches and a negative phase, in one call.
+    def climb_many(self, batches: Batched, negative: Negative) -> tuple[Rows | None, int] | None:
+        """An update along the contrast of each batch and a negative phase, or fewer, in one call.
 
         Returns where the negative phase ended and how many were done; None where `climb` must do it.
         Raises `Diverged`.
@@ -109,7 +106,7 @@ class Ascent:
         if self._fixed or self._mask is not None or not isinstance(self.optimiser, SGD):
             return None
         how, memory = self.optimiser, self._memory
-        numbers = range(self.done, self.done + min(updates, _MANY))
+        numbers = range(self.done, self.done + len(batches.starts) - 1)
         rates = np.array([how.rate_at(number, self.steps) for number in numbers])
         slidings = np.array([_sliding(number) for number in numbers])
         steps = Steps(rates, how.momentum, how.decay, slidings)

@@ -26,13 +26,14 @@ def redrawn(k: Backend, rows: np.ndarray, sampled: bool, seed: int) -> Redraw | 
 
 
 class Source:
-    """Rows on the device that are the same in every epoch, or drawn anew.
+    """Rows on the device that are the same in every epoch, or `drawn` anew.
 
     Of those that are drawn only one epoch's are kept, and they are made again after a restart.
     """
 
     def __init__(self, k: Backend, rows: np.ndarray, redraw: Redraw | None = None) -> None:
         self._redraw, self._epoch = redraw, -1
+        self.drawn = redraw is not None
         self._rows: Rows = k.put_rows(rows) if redraw is None else None
 
     def of(self, epoch: int) -> Rows:
@@ -57,8 +58,8 @@ class Batches:
         self.size = min(size, n_rows)
         self.count = -(-n_rows // self.size)
         self.seed = check_seed(seed)
-        self._epoch = -1
-        self._order: Any = None  # of that epoch, on the device
+        self._epoch, self._order = -1, np.empty(0, np.int64)  # that epoch's
+        self._on_device: Any = None  # the same, once it is asked for
 
     def of(self, number: int, source: Source) -> Rows:
         """The rows of batch `number`, on the device."""
@@ -66,17 +67,29 @@ class Batches:
 
     def take(self, number: int, rows: Rows) -> Rows:
         """The rows of batch `number`, on the device, of an array that holds all n_rows of them."""
-        order, first = self._place(number)
-        return self.k.take(rows, order, first, min(self.size, self.n_rows - first))
-
-    def from_here(self, number: int, source: Source) -> Batched:
-        """The batches from `number` to the end of its epoch."""
-        return Batched(source.of(number // self.count), *self._place(number), self.size)
-
-    def _place(self, number: int) -> tuple[Any, int]:
-        """The order of the epoch, on the device, and where in it the batch begins."""
         epoch, place = divmod(number, self.count)
+        order, first = self._order_of(epoch), place * self.size
+        if self._on_device is None:
+            self._on_device = self.k.put_index(order)
+        return self.k.take(rows, self._on_device, first, min(self.size, self.n_rows - first))
+
+    def several(self, number: int, most: int, source: Source) -> Batched:
+        """At most so many batches, from `number` on; of rows that are drawn anew those of one epoch."""
+        first, place = divmod(number, self.count)
+        if source.drawn:
+            most = min(most, self.count - place)
+        places = np.arange(place, place + most) % self.count
+        sizes = np.minimum(self.size, self.n_rows - places * self.size)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        last, end = divmod(number + most - 1, self.count)
+        orders = [self._order_of(epoch) for epoch in range(first, last + 1)]
+        orders[-1] = orders[-1][: (end + 1) * self.size]
+        orders[0] = orders[0][place * self.size :]
+        return Batched(source.of(first), self.k.put_index(np.concatenate(orders)), starts)
+
+    def _order_of(self, epoch: int) -> np.ndarray:
+        """In which an epoch takes the rows."""
         if epoch != self._epoch:
-            order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self.n_rows)
-            self._epoch, self._order = epoch, self.k.put_index(order)
-        return self._order, place * self.size
+            self._order = permutation(Key(self.seed, Stream.SHUFFLING, epoch), self.n_rows)
+            self._epoch, self._on_device = epoch, None
+        return self._order

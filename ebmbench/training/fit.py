@@ -74,6 +74,9 @@ def check_units(visible: str, precision: str, centred: bool) -> None:
     require(visible == "binary" or not centred, NOT_CENTRED)
 
 
+_MANY = 256  # updates asked for at once, whose rates and batches are listed; a backend may do fewer
+
+
 class Fit(Trainer):
     """One training run of a model that an estimator gives gradients for.
 
@@ -110,7 +113,9 @@ class Fit(Trainer):
         self._estimator, self._config = estimators.find(estimator, settings or {})
         super().__init__(k, model, len(rows), optimiser or SGD(), epochs, batch_size, seed, fixed, mask)
         self._source = Source(k, rows, redraw)
-        self._plan = getattr(self._estimator, "negative", None)  # see `estimators`
+        self._plan: Any = None
+        if k.fuses("contrastive_updates", self._ascent.handle):
+            self._plan = getattr(self._estimator, "negative", None)  # see `estimators`
         base = base_rates(rows, "data", model.kind).bias
         key = Key(self.seed, 0)
         self._memory = self._estimator.init(k, self._ascent.start, self._config, key, base)
@@ -127,13 +132,12 @@ class Fit(Trainer):
         return gradient, self._info["means"]
 
     def _update_many(self, most: int) -> bool:
-        """See `Trainer`: within an epoch, where the principle says what its negative phase does."""
+        """See `Trainer`: where the principle says what its negative phase does."""
         if self._plan is None:
             return False
         negative = self._plan(self._config, self._memory, Key(self.seed, 0, self.done))
-        most = min(most, self.batches - self.done % self.batches)
-        batches = self._shuffled.from_here(self.done, self._source)
-        found = self._ascent.climb_many(most, batches, negative) if negative else None
+        batches = self._shuffled.several(self.done, min(most, _MANY), self._source)
+        found = self._ascent.climb_many(batches, negative) if negative else None
         if found is None:
             self._plan = None  # at the next update the answer would be the same
             return False

@@ -33,12 +33,14 @@ class NoiseContrast(NamedTuple):
 
 
 class Batched(NamedTuple):
-    """Batches of `size` of the rows that index[first:] (of `put_index`) numbers, the last maybe fewer."""
+    """Batches: number n has the rows that index[starts[n] : starts[n + 1]], of `put_index`, numbers.
+
+    starts: int64 [batches + 1], ascending, on the host.
+    """
 
     rows: Rows
     index: Any
-    first: int
-    size: int
+    starts: np.ndarray
 
 
 class Steps(NamedTuple):
@@ -100,6 +102,10 @@ class Training(Device):
         self._check_phases(model, positive, negative)
         return self._job("moments", model)(model, positive, negative, beta)
 
+    def fuses(self, job: str, model: Handle) -> bool:
+        """Whether the backend has a call of this name, which none need have, for such a model."""
+        return (job, model.kind) in self.fused and model.arithmetic == "float"
+
     def contrastive_updates(
         self,
         model: Handle,
@@ -117,18 +123,19 @@ class Training(Device):
         backend has no such call or would gain nothing by it, which is the same throughout a training
         run. Raises `UserError` for what `moments` and `gibbs` refuse, and where an index numbers no row.
         """
-        job = self.fused.get(("contrastive_updates", model.kind))
-        if job is None or model.arithmetic != "float":
+        if not self.fuses("contrastive_updates", model):
             return None
         self._check_phases(model, batches.rows, batches.rows if negative.v is None else negative.v)
         self._check_sweeps(model, negative.sweeps, negative.beta)
-        if batches.first < 0 or batches.size < 1:
-            raise UserError(f"no batches of {batches.size} rows begin at number {batches.first}")
-        left = -(-(len(batches.index) - batches.first) // batches.size)
-        if not 1 <= len(steps.rates) == len(steps.slidings) <= left:
-            raise UserError(f"{left} batches are left, but there are {len(steps.rates)} rates")
+        starts, updates = batches.starts, len(steps.rates)
+        if not 1 <= updates == len(steps.slidings) == len(starts) - 1:
+            raise UserError(f"{len(starts) - 1} batches need as many rates, not {updates}")
+        if starts[0] < 0 or (np.diff(starts) < 1).any() or starts[-1] > len(batches.index):
+            raise UserError(
+                f"batches must be parts of an index of {len(batches.index)}, none without rows"
+            )
         check_seed(negative.key.seed)
-        return job(model, trees, batches, negative, steps)
+        return self.fused["contrastive_updates", model.kind](model, trees, batches, negative, steps)
 
     def pseudolikelihood(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None

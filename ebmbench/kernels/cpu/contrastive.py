@@ -42,7 +42,7 @@ def _walk(threads, W, Wt, b, c, none, parts, start, last, h, sweeps, beta, seed,
 
 @jit
 def _update_many(
-    threads, W, Wt, b, c, none, parts, copies, velocity, offsets, rows, index, first, size, chains,
+    threads, W, Wt, b, c, none, parts, copies, velocity, offsets, rows, index, starts, chains,
     sweeps, beta, seed, stream, step, chain, rates, momentum, decay, slidings, room,
 ):  # fmt: skip
     """As many updates as there are rates; returns how many were done, and whether all is within bounds.
@@ -60,10 +60,10 @@ def _update_many(
     of_b, of_c = np.empty((2, b.size), np.float32), np.empty((2, columns), np.float32)
     gb, mean_b, gc, mean_c = of_b[0], of_b[1], of_c[0], of_c[1]
     for n in range(rates.size):
-        begin, now, rate = first + n * size, step, rates[n]
+        begin, end, now, rate = starts[n], starts[n + 1], step, rates[n]
         step += np.uint64(1 if sweeps is None else sweeps)
-        batch = np.empty((min(size, index.size - begin), units), rows.dtype)
-        for r in range(batch.shape[0]):
+        batch = np.empty((end - begin, units), rows.dtype)
+        for r in range(end - begin):
             batch[r] = rows[index[begin + r]]
         count = batch.shape[0] if chains.shape[0] == 0 else chains.shape[0]
         last, h = np.empty((count, units), np.uint8), np.empty((count, n_hidden), np.uint8)
@@ -100,7 +100,7 @@ def _update_many(
 def contrastive_updates(model, trees, batches, negative, steps):
     """See `Backend.contrastive_updates`."""
     velocity, offsets = trees
-    rows, index, first, size = batches
+    rows, index, starts = batches
     start, sweeps, key, beta = negative
     columns = model.c.size
     if tiles.worth(model.W.size) or (sweeps > 1 and tiles.allowed()):
@@ -108,11 +108,11 @@ def contrastive_updates(model, trees, batches, negative, steps):
     if start is not None and start.dtype != BINARY:
         return None
     chains = np.empty((0, model.n_visible), np.uint8) if start is None else start.copy()
-    many = max(min(size, len(index) - first), len(chains))
+    many = max(int(np.diff(starts).max()), len(chains))
     parts = split(many, columns), split(many, model.b.size), group_size(many)
     work = model.W.size + (2 + 2 * sweeps) * layer_work(many, model.n_visible, columns)
     most = max(1, int(_WORK // work))
-    taken = index[first : first + most * size]
+    taken = index[starts[0] : starts[-1]]
     if taken.min() < 0 or taken.max() >= len(rows):
         raise UserError(f"an index must number the {len(rows)} rows from 0")
     copies = Copies(model.Wt, NONE.planes, NONE.planes, 0.0)
@@ -122,7 +122,7 @@ def contrastive_updates(model, trees, batches, negative, steps):
     done, healthy = launch(
         _update_many, 0, count_threads(), model.W, model.Wt, model.b, model.c, NONE, parts, copies,
         (velocity["W"], velocity["b"], velocity["c"]), offsets and (offsets["b"], offsets["c"]), rows,
-        index, first, size, chains, None if sweeps == 1 else sweeps, np.float32(beta), key.seed,
+        index, starts, chains, None if sweeps == 1 else sweeps, np.float32(beta), key.seed,
         int(key.stream), np.uint64(key.step), key.chain, steps.rates[:most].astype(np.float32),
         np.float32(steps.momentum), np.float32(steps.decay), steps.slidings[:most].astype(np.float32),
         room,
