@@ -77,6 +77,13 @@ def ebmbench(capsys, monkeypatch, tmp_path):
     return run
 
 
+def applied(loop, x):
+    """What a compiled loop (x, out) writes to out, float32 of x's shape."""
+    out = np.full(x.size, np.nan, np.float32)
+    loop(x, out)
+    return out
+
+
 def with_job(k, job, function, kind=None):
     """A backend one of whose jobs, by default of the first kind, is a function of (job, arguments)."""
     kind = kind or next(kind for name, kind in k.jobs if name == job)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import applied
 from scipy.special import ndtri
 
 from ebmbench import normal
@@ -19,12 +20,6 @@ UNIFORMS = ((np.arange(2**23) + 0.5) * 2.0**-23).astype(np.float32)
 def normals(u, out):
     for i in range(u.size):
         out[i] = normal.normal(u[i])
-
-
-def applied(loop, x):
-    out = np.full(x.size, np.nan, np.float32)
-    loop(x, out)
-    return out
 
 
 def test_normal_is_the_inverse_of_the_distribution_function():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import applied
 
 from ebmbench import philox, scalar
 from ebmbench.compile import jit
@@ -38,12 +39,6 @@ def units(words, out):
 def logs(x, out):
     for i in range(x.size):
         out[i] = scalar.log(x[i])
-
-
-def applied(loop, x):
-    out = np.full(x.size, np.nan, np.float32)
-    loop(x, out)
-    return out
 
 
 def inputs(lowest, highest):

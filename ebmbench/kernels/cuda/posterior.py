@@ -10,7 +10,7 @@ from numba import cuda
 from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gibbs import sample_hidden
-from ebmbench.kernels.cuda.launch import kernel
+from ebmbench.kernels.cuda.launch import Kernel, kernel
 from ebmbench.kernels.cuda.memory import Array, empty, zeros
 from ebmbench.kernels.cuda.products import layer
 from ebmbench.kernels.cuda.tile import at
@@ -67,8 +67,11 @@ def mean(total: Array, counted: int) -> Array:
     return total
 
 
-def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
-    """See `Backend.posterior`."""
+def walked(draw: Kernel, given: tuple[Array, ...], dtype, model, v, sweeps: int, burn_in: int, key: Key):
+    """What `posterior` gives; draw: from what visible units hear of h, and what is given, to states.
+
+    dtype: of the states.
+    """
     total, now = zeros(v.shape, np.float64), v
     if not total.size:
         return total
@@ -78,12 +81,17 @@ def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
         at_key = key.advance(t)
         h = sample_hidden(model, now, at_key, 1.0)
         layer(model.Wt, model.b, h, None, model.n_visible, x, LINEAR)
-        now = empty(v.shape, np.uint8) if t == 0 else now  # the given rows stay
-        _draw(
-            blocks(threads, _draw.threads), x, evidence, t >= burn_in, key.seed,
+        now = empty(v.shape, dtype) if t == 0 else now  # the given rows stay
+        draw(
+            blocks(threads, draw.threads), x, *given, t >= burn_in, key.seed,
             int(key.stream) + VISIBLE, at_key.step, key.chain, now, total,
         )  # fmt: skip
     return mean(total, sweeps - burn_in)
+
+
+def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
+    """See `Backend.posterior`."""
+    return walked(_draw, (evidence,), np.uint8, model, v, sweeps, burn_in, key)
 
 
 JOBS = {"posterior": posterior}

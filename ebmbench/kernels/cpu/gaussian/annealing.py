@@ -14,6 +14,13 @@ from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
+@jit
+def _draw_rows(base, x, precision, beta, spread, u, states, chain, step, seed, stream):
+    """`draw_between` of every row."""
+    for r in range(states.shape[0]):
+        draw_between(base, x[r], precision, beta, spread, u, states[r], chain + r, step, seed, stream)
+
+
 @jit(parallel=True)
 def _anneal(
     to_hidden, Wt, b, c, precision, base, betas, nh, drawn, size, v, log_weights, seed, stream, step,
@@ -28,27 +35,23 @@ def _anneal(
         xh, xv = np.empty((rows, c.size), np.float32), np.empty((rows, b.size), np.float32)
         spread, u = np.empty_like(b), np.empty_like(b)
         factor, term = np.empty(nh), np.empty(vs.shape[1])
+        if drawn:
+            xv[:] = np.float32(0.0)  # at beta = 0 the model's own mean has no part
+            _draw_rows(base, xv, precision, 0.0, spread, u, vs, chain + first, step, seed, visible)
         weights[:] = 0.0
-        for k in range(betas.size):
-            after, before, now = betas[k], betas[max(k, 1) - 1], step + np.uint64(k)
-            if k == 0:
-                if not drawn:
-                    continue
-                xv[:] = np.float32(0.0)  # at beta = 0 the model's own mean has no part
-            else:
-                products(to_hidden, c, vs, 0, c.size, xh)
-                for r in range(rows):
-                    state, x, p = vs[r], xh[r], ph[r]
-                    fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
-                    probabilities(x, np.float32(after), p)
-                    weights[r] += (after - before) * fall + gain(x, p, nh, after, before, factor)
-                if k == betas.size - 1:
-                    break
-                draw_from(ph, hs, chain + first, now, seed, stream + HIDDEN)
-                products(Wt, b, hs, 0, b.size, xv)
+        for k in range(1, betas.size):
+            after, before, now = betas[k], betas[k - 1], step + np.uint64(k)
+            products(to_hidden, c, vs, 0, c.size, xh)
             for r in range(rows):
-                row = chain + first + r
-                draw_between(base, xv[r], precision, after, spread, u, vs[r], row, now, seed, visible)
+                state, x, p = vs[r], xh[r], ph[r]
+                fall = quadratic(base[0], base[1], state, term) - quadratic(b, precision, state, term)
+                probabilities(x, np.float32(after), p)
+                weights[r] += (after - before) * fall + gain(x, p, nh, after, before, factor)
+            if k == betas.size - 1:
+                break
+            draw_from(ph, hs, chain + first, now, seed, stream + HIDDEN)
+            products(Wt, b, hs, 0, b.size, xv)
+            _draw_rows(base, xv, precision, after, spread, u, vs, chain + first, now, seed, visible)
 
 
 def anneal(model, base, betas, start: int | Rows, key: Key) -> Annealed:

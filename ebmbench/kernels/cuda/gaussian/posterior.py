@@ -3,18 +3,14 @@
 import numpy as np
 from numba import cuda
 
-from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.drawing import counter
-from ebmbench.kernels.cuda.gibbs import sample_hidden
 from ebmbench.kernels.cuda.launch import kernel
-from ebmbench.kernels.cuda.memory import Array, empty, zeros
-from ebmbench.kernels.cuda.posterior import mean
-from ebmbench.kernels.cuda.products import layer
+from ebmbench.kernels.cuda.memory import Array
+from ebmbench.kernels.cuda.posterior import walked
 from ebmbench.kernels.cuda.tile import at
 from ebmbench.normal import normal_about, normal_of_both
 from ebmbench.philox import four_uniforms
-from ebmbench.randomness import VISIBLE, Key
-from ebmbench.scalar import LINEAR
+from ebmbench.randomness import Key
 
 _FOUR = at(4)
 
@@ -44,21 +40,8 @@ def _draw(x, evidence, precision, counts, seed, stream, step, chain, v, total):
 
 def posterior(model, v, evidence, sweeps: int, burn_in: int, key: Key) -> Array:
     """See `Backend.posterior`."""
-    total, now = zeros(v.shape, np.float64), v
-    if not total.size:
-        return total
-    x = empty((len(v), model.b.size))
-    threads = len(v) * -(-model.n_visible // 4)
-    for t in range(sweeps):
-        at_key = key.advance(t)
-        h = sample_hidden(model, now, at_key, 1.0)
-        layer(model.Wt, model.b, h, None, model.n_visible, x, LINEAR)
-        now = empty(v.shape) if t == 0 else now  # the given rows stay
-        _draw(
-            blocks(threads, _draw.threads), x, evidence, model.precision, t >= burn_in, key.seed,
-            int(key.stream) + VISIBLE, at_key.step, key.chain, now, total,
-        )  # fmt: skip
-    return mean(total, sweeps - burn_in)
+    given = evidence, model.precision
+    return walked(_draw, given, np.float32, model, v, sweeps, burn_in, key)
 
 
 JOBS = {"posterior": posterior}
