@@ -371,6 +371,7 @@ def test_a_state_of_another_run_is_named(k):
         parts = {name: x for name, x in before.items() if not name.startswith(missing)}
         assert "another run" in complaint(run.restore, parts)
     assert "too many" in complaint(run.advance, 1000)
+    assert "whole one of at least 0" in complaint(run.advance, 2.5)
     after = run.state()
     assert all((after[name] == before[name]).all() for name in before)
 

@@ -71,6 +71,7 @@ def test_layers_have_epochs_and_rates_of_their_own(k):
     assert np.abs(second.W - start.W).max() < 1e-6
     assert min(np.abs(first.W).max(), np.abs(third.W).max()) > 0.05
     assert "too many" in complaint(one.advance, 1)
+    assert "whole one of at least 0" in complaint(one.advance, -1)
 
 
 @pytest.mark.parametrize("doubled", [False, True])

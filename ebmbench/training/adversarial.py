@@ -137,7 +137,7 @@ class Adversarial:
 
         A loss is looked at every `LOOK` updates. `UserError` beyond the planned number of updates.
         """
-        check_planned("run", self.done + updates, self.steps)
+        check_planned("run", self.done, updates, self.steps)
         for _ in range(updates):
             self._update()
 

@@ -1,5 +1,7 @@
 """Step sizes over a run: what every optimiser's rate follows."""
 
+import numpy as np
+
 from ebmbench.options import require
 
 SCHEDULES = ("constant", "linear")
@@ -17,9 +19,13 @@ def check_schedule(rate: float, schedule: str) -> None:
     )
 
 
-def check_planned(what: str, updates: int, steps: int) -> None:
-    """`UserError` where so many updates are more than were planned: the schedule has no rate for them."""
-    require(updates <= steps, f"the {what} was planned for {steps} updates, so {updates} are too many")
+def check_planned(what: str, done: int, updates: int, steps: int) -> None:
+    """`UserError` where so many more updates are none, or too many: the schedule has no rate for them."""
+    whole = isinstance(updates, int | np.integer) and updates >= 0
+    require(whole, f"the number of updates must be a whole one of at least 0, but is {updates}")
+    all_of_them = done + updates
+    sentence = f"the {what} was planned for {steps} updates, so {all_of_them} are too many"
+    require(all_of_them <= steps, sentence)
 
 
 def scheduled_rate(rate: float, schedule: str, step: int, steps: int) -> float:

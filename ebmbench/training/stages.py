@@ -60,7 +60,7 @@ class Stages:
 
     def advance(self, updates: int) -> None:
         """Do this many updates, over stages as they come; see `Trainer.advance`."""
-        check_planned("run", self.done + updates, self.steps)
+        check_planned("run", self.done, updates, self.steps)
         while updates > 0:
             if self._current.done == self._current.steps:
                 self.learned = self.models

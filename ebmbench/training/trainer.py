@@ -68,9 +68,7 @@ class Trainer:
 
         `UserError` beyond the planned number, where the schedule has no rate.
         """
-        whole = isinstance(updates, int | np.integer) and updates >= 0
-        require(whole, f"the number of updates must be a whole one of at least 0, but is {updates}")
-        check_planned("fit", self.done + updates, self.steps)
+        check_planned("fit", self.done, updates, self.steps)
         end = self.done + updates
         while self.done < end:
             if not self._update_many(end - self.done):
