@@ -380,5 +380,3 @@ def test_what_cannot_be_is_said_in_one_sentence():
         assert "2**26" in complaint(call, large)
     assert "2**26" in complaint(Fit, K, large, np.zeros((3, 26)), "exact")
     assert "grid" in complaint(K.put, MODEL, "grid")
-    centred = Fit(K, MODEL, ROWS, "exact", None, SGD(centred=True))
-    assert "no centre for boltzmann_machine" in complaint(centred.advance, 1)

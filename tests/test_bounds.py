@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp, xlogy
 
 from ebmbench.evaluation import bounds
-from ebmbench.evaluation.bounds import dbm_bound, dbn_bound
+from ebmbench.evaluation.bounds import lower_bound
 from ebmbench.evaluation.likelihood import evaluate
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import DEFAULT, Sandwich
@@ -117,7 +117,7 @@ def test_the_bound_is_its_expectation(k, model):
     """
     rows = rows_of(model)
     wanted = exact_bound(model, rows).mean()
-    found = [dbn_bound(k, model, rows, "exact", samples=100, seed=seed) for seed in range(40)]
+    found = [lower_bound(k, model, rows, "exact", samples=100, seed=seed) for seed in range(40)]
     assert {one.log_z.method for one in found} == {"exact"}
     total = sum(((one.mean - wanted) / one.sampling_error) ** 2 for one in found)
     lowest, highest = stats.chi2.ppf([FAMILY_ALPHA / 2, 1.0 - FAMILY_ALPHA / 2], len(found))
@@ -129,7 +129,7 @@ def test_of_one_layer_the_bound_is_the_log_likelihood(k):
     for model, rows in ((random_rbm(5, 4), ROWS), (random_gaussian(5, 3), real_rows(9, 5))):
         base = base_rates(rows, "rows", model.kind)
         for method, settings in (("exact", {}), ("ais", {"betas": 20, "chains": 10})):
-            found = dbn_bound(k, DBN((model,)), rows, method, settings, base, seed=3)
+            found = lower_bound(k, DBN((model,)), rows, method, settings, base, seed=3)
             wanted = evaluate(k, model, rows, method, settings, base, 3)
             assert found.mean == pytest.approx(wanted.mean, abs=1e-9)
             assert (found.sampling_error, found.log_z.log_z) == (0.0, wanted.log_z.log_z)
@@ -138,11 +138,11 @@ def test_of_one_layer_the_bound_is_the_log_likelihood(k):
 def test_a_draw_of_q_is_of_its_own_row(k):
     """The bound of rows in another order is the same up to its error, and blocks are cut anywhere."""
     model, rows = DBNS[2], random_rows(40, 5, seed=3)
-    whole = dbn_bound(k, model, rows, "exact", samples=5)
+    whole = lower_bound(k, model, rows, "exact", samples=5)
     before = bounds._BLOCK
     try:
         bounds._BLOCK = 7
-        cut = dbn_bound(k, model, rows, "exact", samples=5)
+        cut = lower_bound(k, model, rows, "exact", samples=5)
     finally:
         bounds._BLOCK = before
     assert cut.mean == pytest.approx(whole.mean, abs=1e-5)
@@ -167,13 +167,13 @@ def exact_dbm(model):
 def test_the_bound_of_a_dbm_never_exceeds_its_log_likelihood(k, model):
     """With the exact log Z, row by row; float32 sums of a dozen terms are good to 1e-5."""
     log_p, log_z = exact_dbm(model)
-    assert log_z == pytest.approx(log_z_brute_force(model.bipartite), abs=1e-9)
+    assert log_z == pytest.approx(log_z_brute_force(model.whole), abs=1e-9)
     rows = all_states(5)
-    gap = log_p - (dbm.variational(model.bipartite, augmented(k, model, rows).astype(float), 5) - log_z)
+    gap = log_p - (dbm.variational(model.whole, augmented(k, model, rows).astype(float), 5) - log_z)
     assert gap.min() > -1e-5
     hidden_layers = len(model.weights)
     assert gap.mean() > 0.01 if hidden_layers > 1 else np.abs(gap).max() < 1e-5
-    found = dbm_bound(k, model, ROWS, "exact")
+    found = lower_bound(k, model, ROWS, "exact")
     wanted = (log_p - gap)[numbers_of(ROWS)].mean()
     assert found.mean == pytest.approx(wanted, abs=1e-5)
     assert (found.sampling_error, found.std_error, found.n_rows) == (0.0, 0.0, 9)
@@ -185,7 +185,7 @@ def test_mean_field_raises_the_bound_layer_by_layer(k, model):
 
     Float32 means are off by 1e-7, and the bound by that times weights: 1e-5.
     """
-    bipartite, v = model.bipartite, random_rows(9, 5, seed=4)
+    bipartite, v = model.whole, random_rows(9, 5, seed=4)
     rng = np.random.default_rng(2)
     handle, others = k.put(bipartite), bipartite.n_visible - 5
     even = rng.uniform(0.02, 0.98, (9, others)).astype(np.float32)
@@ -218,7 +218,7 @@ def full_bound(bipartite, v, even, odd):
 def test_silent_means_are_a_pass_upwards(k):
     """One update from them is h^1 of v alone, and h^2 of that h^1."""
     model = random_dbm(5, 4, 3, seed=2)
-    means, _ = k.mean_field(k.put(model.bipartite), k.put_rows(ROWS), silent(k, 9, 3), 1)
+    means, _ = k.mean_field(k.put(model.whole), k.put_rows(ROWS), silent(k, 9, 3), 1)
     first = expit(model.biases[1] + ROWS @ model.weights[0])
     wanted = expit(model.biases[2] + first @ model.weights[1])
     np.testing.assert_allclose(np.array(k.get_rows(means))[:, 5:], wanted, atol=1e-6)
@@ -230,11 +230,11 @@ def test_log_z_of_a_dbm_agrees_with_enumeration(k, model, method):
     """Five seeds within four standard errors: chance of a false alarm 3e-4."""
     _, truth = exact_dbm(model)
     settings = {"betas": 300, "chains": 200}
-    found = [dbm_bound(k, model, ROWS, method, settings, seed=seed) for seed in range(5)]
+    found = [lower_bound(k, model, ROWS, method, settings, seed=seed) for seed in range(5)]
     assert all(one.log_z.method == method for one in found)
     assert max(one.log_z.std_error for one in found) < 0.1
     assert max(abs(one.log_z.log_z - truth) / one.log_z.std_error for one in found) < 4.0
-    exact = dbm_bound(k, model, ROWS, "exact")
+    exact = lower_bound(k, model, ROWS, "exact")
     for one in found:
         assert one.mean == pytest.approx(exact.mean + truth - one.log_z.log_z, abs=1e-6)
         assert one.std_error == one.log_z.std_error
@@ -275,7 +275,7 @@ def test_where_annealing_starts_is_said(k):
     base = bounds.base_of(k, model, ROWS, "the rows")
     wanted = np.concatenate([base_rates(ROWS, "").bias, model.biases[2], model.biases[4]])
     assert (base.bias == wanted).all()
-    found = dbm_bound(k, model, ROWS, "ais", {"betas": 3, "chains": 2}, base)
+    found = lower_bound(k, model, ROWS, "ais", {"betas": 3, "chains": 2}, base)
     assert found.log_z.base == "base rates of the rows and the model's biases"
 
 
@@ -289,9 +289,9 @@ BAD = {
 
 @pytest.mark.parametrize(("words", "wrong"), BAD.items(), ids=BAD)
 def test_a_bound_that_cannot_be_is_named(k, words, wrong):
-    for model, bound in ((DBNS[0], dbn_bound), (DBMS[1], dbm_bound)):
+    for model, bound in ((DBNS[0], lower_bound), (DBMS[1], lower_bound)):
         assert words in complaint(bound, k, model, **{"rows": ROWS} | wrong)
-    assert "at least 2 samples" in complaint(dbn_bound, k, DBNS[0], ROWS, samples=1)
+    assert "at least 2 samples" in complaint(lower_bound, k, DBNS[0], ROWS, samples=1)
 
 
 # --- samples ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from conftest import complaint, random_rbm, random_rows
 from deep import BATCH, ROWS, bits, random_dbm, stack
 from gaussian import random_gaussian, real_rows
+from general import random_general
 
 from ebmbench import estimators
 from ebmbench.kernels.api import load
@@ -66,6 +67,9 @@ RUNS = {
     "stack doubled": lambda k: stack(k, doubled=True),
     "joint": lambda k: Joint(
         k, random_dbm(6, 5, 4, 3), ROWS, SGD(0.05, 0.9, centred=True), 6, BATCH, 3, Phases(7, 2)
+    ),
+    "joint general": lambda k: Joint(
+        k, random_general(6, 4), ROWS, SGD(0.05, 0.9, centred=True), 6, BATCH, 3, Phases(7, 2)
     ),
     "pretrained": pretrained,
     "supervised sgd": lambda k: network_run(k, SGD(0.1, 0.9)),

@@ -24,6 +24,7 @@ from ebmbench.models.storage import load_model, save_model
 from ebmbench.training.initial import (
     initial_bayes_net,
     initial_boltzmann_machine,
+    initial_general_boltzmann_machine,
     initial_markov_field,
     initial_network,
 )
@@ -107,6 +108,51 @@ def test_a_dbm_without_pretraining(train):
     run = Joint(load("reference"), start, BARS, SGD(0.01, 0.5, centred=True), 3)
     run.advance(run.steps)
     assert (bits(found) == bits(run.model)).all()
+
+
+def test_a_general_boltzmann_machine(train, ebmbench):
+    """Trained, judged with its exact value beside the others, drawn and asked to restore."""
+    line = (
+        "--model general_boltzmann_machine --hidden 5 --epochs 3 --rate 0.03 --chains 9 --sweeps 2 "
+        "--mean-field 4 --centred --momentum 0.8 --batch-size 5 --seed 2"
+    )
+    said, _, found = train(line, *SMALL)
+    start = initial_general_boltzmann_machine(BARS, 5, 2)
+    run = Joint(load("reference"), start, BARS, SGD(0.03, 0.8, centred=True), 3, 5, 2, Phases(9, 2, 4))
+    run.advance(run.steps)
+    assert (bits(found) == bits(run.model)).all()
+    assert said == "model.npz: 9 visible and 5 hidden units, 9 updates on reference\n"
+    status, said, _ = ebmbench("evaluate", "model.npz", "--data", "bars_and_stripes_3x3:test", "--json")
+    methods = json.loads(said)["estimates"]
+    assert status == 0
+    assert [one["method"] for one in methods] == ["ais", "bridge", "reverse_ais", "exact"]
+    assert max(abs(one["log_z"] - methods[-1]["log_z"]) for one in methods) < 0.3
+    for command in ("sample model.npz --out some.png", "restore model.npz --data digits --flip 0.1"):
+        status, _, err = ebmbench(*command.replace("digits", "bars_and_stripes_3x3:test").split())
+        assert status == 0, err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--hidden 5,4", "--hidden of this model is one number, not 2"),
+        ("--hidden 0", "the number of hidden units must be at least 1"),
+        ("--joint-epochs 3", "--joint-epochs has a meaning only where --model is dbm"),
+        ("--estimator cd", "--model is"),
+        ("--sweeps 0", "chains' sweeps an update must be at least 1"),
+    ],
+)
+def test_what_a_general_boltzmann_machine_does_not_take(ebmbench, words, sentence):
+    status, _, err = ebmbench("train", "--model", "general_boltzmann_machine", *words.split(), *SMALL)
+    assert status == 2
+    assert sentence in err
+
+
+def test_a_general_boltzmann_machine_that_diverges_names_its_rate(ebmbench):
+    line = "train --model general_boltzmann_machine --hidden 4 --rate 1e30 --epochs 40"
+    status, said, err = ebmbench(*line.split(), *SMALL)
+    assert status == 1
+    assert "try a smaller --rate; " in said + err
 
 
 @pytest.mark.parametrize("how", ["--hidden 30 --activation tanh", "--start dbn.npz", "--start dbm.npz"])

@@ -12,7 +12,7 @@ import pytest
 from conftest import complaint
 
 import ebmbench
-from ebmbench.evaluation.bounds import dbm_bound
+from ebmbench.evaluation.bounds import lower_bound
 from ebmbench.evaluation.classification import classify
 from ebmbench.harness import memory, quality, recipes, sources, spec, table
 from ebmbench.harness import run as harness
@@ -26,6 +26,12 @@ TOY = {"dataset": "bars_and_stripes_3x3", "backend": "cpu", "batch_size": 5, "ch
 TOY |= {"evaluate": "exact", "memory": False}
 DBN = deep.Case(model="dbn", hidden=[6, 4], layers={"epochs": [4, 2], "rate": 0.1}, **TOY)
 DBM = deep.Case(model="dbm", hidden=[5, 3], layers={"epochs": 2}, joint={"epochs": 3, "chains": 7}, **TOY)
+GENERAL = deep.Case(
+    model="general_boltzmann_machine",
+    hidden=[4],
+    joint={"epochs": 3, "chains": 7, "centred": True},
+    **TOY,
+)
 DIGITS = TOY | {"dataset": "digits", "batch_size": 200}
 MLP = deep.Case(model="mlp", hidden=[20], classifier={"epochs": 12, "rate": 0.01}, **DIGITS)
 TUNED = deep.Case(
@@ -73,9 +79,24 @@ def test_the_bound_is_that_of_the_model_that_was_kept(tmp_path):
     assert row["recipe"] == "DBM 5-3, pre-trained"
     assert list(dict.fromkeys(curve["stage"])) == ["layer 1 of 2", "layer 2 of 2", "joint training"]
     model, rows = from_arrays(arrays), sources.load_dataset(DBM.dataset).test
-    wanted = dbm_bound(api.load("cpu"), model, rows, "exact")
+    wanted = lower_bound(api.load("cpu"), model, rows, "exact")
     assert row["bound"] == pytest.approx(wanted.mean, abs=1e-5)
     assert row["bound_std_error"] == row["std_error"] == 0.0
+
+
+def test_a_general_machine_is_trained_judged_and_restores(tmp_path):
+    wanted = [{"flip": 0.1, "sweeps": 20}]
+    row, curve, arrays = done(tmp_path, GENERAL, restore=wanted)
+    assert (row["recipe"], row["measure"]) == ("General Boltzmann machine 4", "bound")
+    assert list(curve["stage"].unique()) == ["joint training"]
+    model, rows = from_arrays(arrays), sources.load_dataset(GENERAL.dataset).test
+    assert row["bound"] == pytest.approx(
+        lower_bound(api.load("cpu"), model, rows, "exact").mean, abs=1e-5
+    )
+    assert arrays["samples"].shape == (1, deep.SAMPLES, 9)
+    (entry,) = row["restored"]
+    assert entry["rows"] == len(rows)
+    assert 0.0 <= entry["model_wrong"] <= 0.5
 
 
 def test_annealing_both_ways_says_whether_a_bound_is_resolved(tmp_path):

@@ -41,7 +41,7 @@ def means(k, count=23, binary=True):
     n = SIZES[0]
     rng = np.random.default_rng([5, count])
     weights = tuple(rng.normal(0.0, 2.0 / a**0.5, (a, b)) for a, b in pairwise(SIZES))
-    model = dbm.DBM(weights, tuple(rng.normal(0.0, 0.5, size) for size in SIZES)).bipartite
+    model = dbm.DBM(weights, tuple(rng.normal(0.0, 0.5, size) for size in SIZES)).whole
     v = random_rows(count, n) if binary else rng.random((count, n))
     return model, k.put(model), v, rng.random((count, SIZES[2]))
 

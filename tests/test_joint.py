@@ -102,7 +102,7 @@ def test_a_dbm_of_one_hidden_layer_is_trained_as_the_rbm(k):
     settings = {"k": 3, "chains": 7}
     fit = Fit(k, model, ROWS, "sml", settings, optimiser, 4, BATCH, 3)
     run = Joint(k, composed([model]), ROWS, optimiser, 4, BATCH, 3, Phases(7, 3))
-    assert (bits(trained(run).bipartite) == bits(trained(fit))).all()
+    assert (bits(trained(run).whole) == bits(trained(fit))).all()
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -134,7 +134,7 @@ def test_the_seed_decides_the_dbm(k):
 
 def exact_log_likelihood(model, rows):
     """Mean log p(v) of a DBM with at most one even hidden layer, by enumeration."""
-    bipartite = model.bipartite
+    bipartite = model.whole
     others = bipartite.n_visible - model.n_visible
     states = (np.arange(2**others)[:, None] >> np.arange(others)) & 1
     every = [np.concatenate([np.tile(v, (len(states), 1)), states], axis=1) for v in rows]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from conftest import random_rbm, random_rows
 from deep import BATCH, ROWS, bits, random_dbm, stack, trained
+from general import random_general
 
 from ebmbench import estimators, partition
 from ebmbench.evaluation import sandwich
-from ebmbench.evaluation.bounds import dbm_bound, dbn_bound
+from ebmbench.evaluation.bounds import lower_bound
 from ebmbench.evaluation.classification import classify
 from ebmbench.evaluation.likelihood import evaluate
 from ebmbench.evaluation.samples import draw
@@ -30,7 +31,7 @@ from ebmbench.models.dbn import DBN
 from ebmbench.training.adam import Adam
 from ebmbench.training.fit import STARTS, Fit
 from ebmbench.training.initial import initial_network
-from ebmbench.training.joint import Phases
+from ebmbench.training.joint import Joint, Phases
 from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.sgd import SGD
 from ebmbench.training.supervised import Supervised
@@ -171,6 +172,9 @@ RUNS = {
     "pretrained": lambda k: Pretrained(
         k, ROWS, [5, 4, 3], {}, None, 1, SGD(centred=True), 1, BATCH, 0, Phases(3)
     ),
+    "general": lambda k: Joint(
+        k, random_general(6, 4), ROWS, SGD(centred=True), 3, BATCH, 0, Phases(3, mean_field=2)
+    ),
     "sgd": lambda k: Supervised(k, NETWORK, ROWS, np.arange(11) % 3, SGD(), 2, BATCH),
     "adam": lambda k: Supervised(k, NETWORK, ROWS, np.arange(11) % 3, Adam(), 2, BATCH),
 }
@@ -197,12 +201,15 @@ def test_deep_models_judged(k):
     whole = AugmentedMLP(model, dbm.classifier(model, 3))
     cpu = api.load("cpu")
     for one, other in (
-        (dbm_bound(k, model, rows, "ais", settings), dbm_bound(cpu, model, rows, "ais", settings)),
-        (dbn_bound(k, layers, rows, "ais", settings), dbn_bound(cpu, layers, rows, "ais", settings)),
+        (lower_bound(k, model, rows, "ais", settings), lower_bound(cpu, model, rows, "ais", settings)),
+        (lower_bound(k, layers, rows, "ais", settings), lower_bound(cpu, layers, rows, "ais", settings)),
     ):
         assert (one.mean, one.sampling_error) == (other.mean, other.sampling_error)
     assert classify(k, whole, rows, labels) == classify(cpu, whole, rows, labels)
-    for deep in (model, layers):
+    machine = random_general(6, 4)
+    pair = [lower_bound(one, machine, rows, "ais", settings) for one in (k, cpu)]
+    assert pair[0].mean == pair[1].mean
+    for deep in (model, layers, machine):
         assert (draw(k, deep, 4, 3, 0) == draw(cpu, deep, 4, 3, 0)).all()
 
 

@@ -12,6 +12,7 @@ from ebmbench.kernels import api
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
+from ebmbench.models.general import GeneralBoltzmannMachine
 from ebmbench.models.mlp import MLP
 from ebmbench.training.adam import Adam
 from ebmbench.training.sgd import SGD
@@ -37,13 +38,14 @@ KINDS = {
     "DBM 5-4, pre-trained": ("dbm", [5, 4], LAYERS | JOINT),
     "DBM 5-4, not pre-trained": ("dbm", [5, 4], JOINT),
     "DBM 5-4, pre-trained, fine-tuned": ("dbm", [5, 4], LAYERS | JOINT | CLASSIFIER),
+    "General Boltzmann machine 5": ("general_boltzmann_machine", [5], JOINT),
     "MLP 5-4, relu": ("mlp", [5, 4], CLASSIFIER),
     "GAN, G 7, D 3, non-saturating": ("gan", [], PLAYERS),
     "DBN 5-8, CD-1, tied at first": ("dbn", [5, 8], {"layers": {"epochs": 2, "tied": True}}),
 }
 ROWS = random_rows(30, 7)
 DATA = Dataset("made up", ROWS, ROWS[:9], None, None, np.arange(30) % 3, np.arange(9) % 3)
-MODELS = {"dbn": DBN, "dbm": DBM, "gan": GAN}
+MODELS = {"dbn": DBN, "dbm": DBM, "general_boltzmann_machine": GeneralBoltzmannMachine, "gan": GAN}
 
 
 def given(batch_size=7):
@@ -81,7 +83,7 @@ def test_a_fine_tuned_network_begins_with_the_weights_of_the_model_before():
         trainer = first.make(given(), None)
         trainer.advance(3)
         network = second.make(given(), trainer.model).model
-        wanted = trainer.model.layers[0].W if kind == "dbn" else trainer.model.bipartite.W
+        wanted = trainer.model.layers[0].W if kind == "dbn" else trainer.model.whole.W
         np.testing.assert_array_equal(network.weights[0], wanted)
 
 
@@ -135,6 +137,9 @@ def test_settings_are_all_told_with_their_part():
         ("dbb", [5], LAYERS, "did you mean 'dbn'"),
         ("dbn", [5], {}, "a dbn needs a table layers"),
         ("dbm", [5], LAYERS, "a dbm needs a table joint"),
+        ("general_boltzmann_machine", [5, 4], JOINT, "are one number, such as [64]"),
+        ("general_boltzmann_machine", [5], JOINT | LAYERS, "is not trained by layers"),
+        ("general_boltzmann_machine", [0], JOINT, "must have at least 1 unit"),
         ("dbn", [5], LAYERS | JOINT, "not trained by joint"),
         ("mlp", [5], CLASSIFIER | PLAYERS, "not trained by players"),
         ("mlp", [5], {"classifier": {"momentum": 0.9}}, "write optimiser = 'sgd'"),

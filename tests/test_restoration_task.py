@@ -103,7 +103,10 @@ def test_models_that_cannot_be_asked():
     gaussian = {"visible": "gaussian", "evaluate": "ais", "dataset": "digits"}
     for make, words in (
         (lambda: train.Case(**{**CASE_FIELDS, **gaussian}), "only rows of binary units restored"),
-        (lambda: replace(DBN, restore=ASKED), "a dbm restores rows, not a dbn"),
+        (
+            lambda: replace(DBN, restore=ASKED),
+            "rows are restored by a dbm or general_boltzmann_machine, not by a dbn",
+        ),
         (lambda: replace(DBM, restore=[{"flip": 2}]), "flip must be above 0"),
     ):
         assert words in complaint(make)

@@ -323,6 +323,4 @@ def test_summaries_of_the_same_weights_bracket():
 @pytest.mark.parametrize("judge", [evaluate, sandwich])
 def test_a_deep_model_has_bounds_instead(judge, k):
     model, rows = random_dbm(5, 3, 2), random_rows(7, 5)
-    assert "a dbm has no free energy to be summed: see dbn_bound, dbm_bound" in complaint(
-        judge, k, model, rows
-    )
+    assert "a dbm has no free energy to be summed: see lower_bound" in complaint(judge, k, model, rows)

@@ -8,6 +8,7 @@ import pytest
 from conftest import complaint, random_rbm
 from deep import bits, random_dbm
 from gaussian import random_gaussian
+from general import random_general
 
 from ebmbench.models import dbm
 from ebmbench.models.augmented import AugmentedMLP
@@ -35,6 +36,7 @@ MODELS = {
         initial_network([2, 6], ["sigmoid"], 1), initial_network([6, 4, 1], ["tanh", "linear"], 2)
     ),
     "boltzmann_machine": BoltzmannMachine(np.triu(np.ones((3, 3)), 1), np.arange(3.0)),
+    "general_boltzmann_machine": random_general(6, 4),
     "markov_field": MarkovField(lattice(2, 3), np.arange(7.0), np.arange(6.0)),
 }
 

@@ -42,18 +42,16 @@ def evaluate(
     """Estimate log Z and the mean log-likelihood (of Gaussian units: log density) of data, in nats a row.
 
     A Bayesian network comes normalised: its log-likelihood is exact.
-    Of a DBN or a DBM a lower bound on it, of a classifier the share of rows that it tells wrong, and of
-    a GAN, which has no likelihood, how its samples compare with the data.
+    Of a DBN, a DBM or a general Boltzmann machine a lower bound on it, of a classifier the share of rows
+    that it tells wrong, and of a GAN, which has no likelihood, how its samples compare with the data.
 
     By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
     smaller layer, or all units where none is hidden, can be enumerated, since AIS alone flatters a model
     that mixes badly.
     """
-    from ebmbench.evaluation import sandwich
+    from ebmbench.evaluation import bounds, sandwich
     from ebmbench.kernels import api
     from ebmbench.models.augmented import AugmentedMLP
-    from ebmbench.models.dbm import DBM
-    from ebmbench.models.dbn import DBN
     from ebmbench.models.gan import GAN
     from ebmbench.models.mlp import MLP
     from ebmbench.models.storage import load_model
@@ -75,8 +73,8 @@ def evaluate(
         check_applicable(names, energies)
         networks[source.kind](k, source, data, facts, as_json)
         return
-    deep = isinstance(source, DBN | DBM)
-    used = methods or (sandwich.DEFAULT if deep else sandwich.default_methods(source))
+    bounded = isinstance(source, bounds.Bounded)
+    used = methods or (sandwich.DEFAULT if bounded else sandwich.default_methods(source))
     check_applicable(names, _applicable(used, settings, source))
     _weigh(k, source, data, methods, settings, samples, facts, as_json)
 
@@ -121,32 +119,30 @@ def _weigh(
     from ebmbench import datasets
     from ebmbench.evaluation import bounds, sandwich
     from ebmbench.harness import gate
-    from ebmbench.models.dbm import DBM
-    from ebmbench.models.dbn import DBN
     from ebmbench.models.kinds import computed_as
     from ebmbench.models.rows import check_states
     from ebmbench.partition import base_rates
 
-    deep, seed = isinstance(model, DBN | DBM), facts["seed"]
+    bounded, seed = isinstance(model, bounds.Bounded), facts["seed"]
     rows, source = datasets.read_rows(data, real=model.visible == "Gaussian")
-    if deep:
+    if bounded:
         bounds.checked(rows, model)
     else:
         check_states(rows, model)
     trained = source.train if source else rows
     where = f"the train split of {source.name}" if source else "the rows given"
-    summed = bounds.normalised(model) if deep else model
+    summed = bounds.normalised(model) if bounded else model
     methods = methods or sandwich.default_methods(summed)
     found = []
     with steps(len(methods), "checking the kernels") as shown:
         gate.demand(facts["backend"], computed_as(model))
-        if deep:
+        if bounded:
             base = bounds.base_of(k, model, trained, where, seed)
         else:
             base = base_rates(trained, f"base rates of {where}", model.kind)
 
         def estimates(rows: Any, methods: list[str], settings: dict[str, Any], now: Any) -> Any:
-            if deep:
+            if bounded:
                 return bounds.bounds(k, model, rows, methods, settings, base, samples, seed, now)
             return sandwich.estimates(k, model, rows, methods, settings, base, seed, now)
 

@@ -51,8 +51,8 @@ def restore(
 
     Says how many bits are restored wrongly, or of Gaussian units how far off they are, beside the base
     rates of pixels that know nothing of each other. Any model that has a Gibbs sampler does it: an RBM,
-    with binary or Gaussian visible units, a DBM, a Boltzmann machine, a Markov field or a Bayesian
-    network.
+    with binary or Gaussian visible units, a DBM, a Boltzmann machine with hidden units or without, a
+    Markov field or a Bayesian network.
     """
     from ebmbench import datasets
     from ebmbench.evaluation import damage, restoration, samples

@@ -14,7 +14,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="What to train: rbm, boltzmann_machine, markov_field, bayes_net, dbn, dbm, mlp or gan."
+            help="What to train: rbm, boltzmann_machine, general_boltzmann_machine, markov_field, "
+            "bayes_net, dbn, dbm, mlp or gan."
         ),
     ] = "rbm",
     dataset: Annotated[str, typer.Option(help="A data set's name, or an .npz, .npy or .csv file.")] = (
@@ -66,7 +67,8 @@ def train(
         typer.Option(
             "--rate",
             "--learning-rate",
-            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.001, with sgd 0.1; gan: 0.0002]",
+            help="Step size; of dbn and dbm as --epochs.  [0.05; mlp: 0.001, with sgd 0.1; gan: 0.0002; "
+            "general_boltzmann_machine: 0.02]",
         ),
     ] = None,
     momentum: Annotated[float, typer.Option(help="Of the updates, in [0, 1).")] = 0.5,
@@ -84,8 +86,11 @@ def train(
         int, typer.Option(help="Of a dbm's layers together, after those of --epochs; 0: none.")
     ] = 50,
     joint_rate: Annotated[float, typer.Option(help="Step size while they are trained together.")] = 0.01,
-    sweeps: Annotated[int, typer.Option(help="Gibbs sweeps an update, meanwhile.")] = 5,
-    mean_field: Annotated[int, typer.Option(help="Mean-field updates an update, meanwhile.")] = 10,
+    sweeps: Annotated[
+        int,
+        typer.Option(help="Gibbs sweeps an update, meanwhile and of a general_boltzmann_machine."),
+    ] = 5,
+    mean_field: Annotated[int, typer.Option(help="Likewise mean-field updates an update.")] = 10,
     activation: Annotated[
         str, typer.Option(help="Of an mlp's hidden units: sigmoid, tanh, relu or leaky_relu.")
     ] = "relu",
@@ -125,9 +130,10 @@ def train(
 ) -> int:
     """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
 
-    Or a model without hidden units: a Boltzmann machine, all of whose units are joined, a Markov field,
-    whose pixels hear those near them, or a Bayesian network in the order of the data's columns, each unit
-    a logistic regression on those before it.
+    Or a general Boltzmann machine, all of whose units are joined, hidden ones too. Or a model without
+    hidden units: a Boltzmann machine, all of whose units are joined, a Markov field, whose pixels hear
+    those near them, or a Bayesian network in the order of the data's columns, each unit a logistic
+    regression on those before it.
 
     A DBM's layers are trained one upon the other for --epochs, 0 for none, and then together. A GAN's
     discriminator has the generator's hidden layers the other way about.
@@ -175,7 +181,7 @@ def train(
     except Diverged as error:
         left = f"; {checkpoint} is the last good checkpoint" if checkpoint and checkpoint.exists() else ""
         console.print(
-            f"ebmbench: training diverged, {error}; try a smaller {_rate_of(trainer)}; "
+            f"ebmbench: training diverged, {error}; try a smaller {_rate_of(model, trainer)}; "
             f"{out} not written{left}",
             markup=False, highlight=False,
         )  # fmt: skip
@@ -202,12 +208,12 @@ def _train(trainer: Any, checkpoint: Any, every: int, shown: Steps, text: str) -
             checkpoint.save(trainer)
 
 
-def _rate_of(trainer: Any) -> str:
-    """The option that sets the step size which a trainer has come to."""
+def _rate_of(model: str, trainer: Any) -> str:
+    """The option that sets the step size which a trainer of this model has come to."""
     from ebmbench.training.joint import Joint
 
     joint = isinstance(trainer, Joint) or getattr(trainer, "stage", "") == "joint training"
-    return "--joint-rate" if joint else "--rate"
+    return "--joint-rate" if joint and model == "dbm" else "--rate"
 
 
 def _said(info: dict[str, Any]) -> tuple[dict[str, Any], str]:

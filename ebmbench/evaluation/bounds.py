@@ -1,9 +1,10 @@
-"""Lower bounds on the log-likelihood of deep models, in nats a row: log p(v) >= E_q[log p(v, h)] + H(q).
+"""Lower bounds on the log-likelihood where hidden units are tied to each other: E_q[log p(v, h)] + H(q).
 
-Each is a part that is the rows' own, less one log Z: that of a DBN's top RBM, or of a whole DBM, which is
-the RBM of its even and odd layers. Log Z comes by any method for RBMs, and a bound is one only as far as
-that is right: annealed importance sampling errs low, and the bound is then too high. So a bound always
-says its log Z, and `bounds` takes several methods that check each other, as `sandwich` does.
+In nats a row. Each is a part that is the rows' own, less one log Z: that of a DBN's top RBM, of a whole
+DBM, which is the RBM of its even and odd layers, or of a whole general Boltzmann machine. Log Z comes by
+any method for such models, and a bound is one only as far as that is right: annealed importance sampling
+errs low, and the bound is then too high. So a bound always says its log Z, and `bounds` takes several
+methods that check each other, as `sandwich` does.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +16,11 @@ import numpy as np
 from ebmbench.evaluation import sandwich
 from ebmbench.evaluation.likelihood import Likelihood
 from ebmbench.kernels.api import Backend
-from ebmbench.models import dbm, dbn
+from ebmbench.models import dbm, dbn, general
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
-from ebmbench.models.rbm import TwoLayers
+from ebmbench.models.general import GeneralBoltzmannMachine, Latent
+from ebmbench.models.model import Model
 from ebmbench.models.rows import check_rows, check_states
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, base_rates
@@ -27,7 +29,12 @@ from ebmbench.samplers.meanfield import augmented
 from ebmbench.samplers.recognition import upwards
 
 SAMPLES = 10
+Bounded = DBN | Latent
 _BLOCK = 1000  # rows whose layers are held at a time
+_VARIATIONAL: dict[str, Callable[..., np.ndarray]] = {
+    DBM.kind: dbm.variational,
+    GeneralBoltzmannMachine.kind: general.variational,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +42,8 @@ class Bound(Likelihood):
     """mean: of the bound over n_rows; seconds: the estimate of log Z.
 
     sampling_error: standard error of the mean from the draws of hidden layers that the rows' part is
-    estimated with, nats; 0 where there are none, as for a DBM or a DBN of one layer. The error of log Z
-    comes on top, and is log_z's.
+    estimated with, nats; 0 where there are none, as by mean field or of a DBN of one layer. The error of
+    log Z comes on top, and is log_z's.
     """
 
     sampling_error: float
@@ -49,9 +56,9 @@ class Bound(Likelihood):
         return float(np.hypot(self.sampling_error, self.log_z.std_error))
 
 
-def dbn_bound(
+def lower_bound(
     k: Backend,
-    model: DBN,
+    model: Bounded,
     rows: np.ndarray,
     method: str = "ais",
     settings: dict[str, Any] | None = None,
@@ -61,28 +68,16 @@ def dbn_bound(
 ) -> Bound:
     """The bound of a DBN with q drawn upwards, `samples` times a row; of one layer the log-likelihood.
 
+    Of a DBM or a general Boltzmann machine with q by mean field (Salakhutdinov & Hinton 2009, eq. 5).
     rows: [n, n_visible], as `evaluate` takes them; method, settings: see `partition`; base: where
-    annealing of the top RBM starts, see `base_of`, by default from these rows.
+    annealing of what is `normalised` starts, see `base_of`, by default from these rows.
     """
     return next(bounds(k, model, rows, [method], settings, base, samples, seed))
 
 
-def dbm_bound(
-    k: Backend,
-    model: DBM,
-    rows: np.ndarray,
-    method: str = "ais",
-    settings: dict[str, Any] | None = None,
-    base: BaseRates | None = None,
-    seed: int = 0,
-) -> Bound:
-    """The bound of a DBM with q by mean field (Salakhutdinov & Hinton 2009, eq. 5); see `dbn_bound`."""
-    return next(bounds(k, model, rows, [method], settings, base, seed=seed))
-
-
 def bounds(
     k: Backend,
-    model: DBN | DBM,
+    model: Bounded,
     rows: np.ndarray,
     methods: list[str] | None = None,
     settings: dict[str, Any] | None = None,
@@ -100,38 +95,40 @@ def bounds(
     require(samples >= 2, f"an error needs at least 2 samples of a row's layers, not {samples}")
     now("the rows' part of the bound")
     base = base or base_of(k, model, rows, "the rows given", seed)
-    if isinstance(model, DBM):
-        values, variances = _dbm_rows(k, model, rows), np.zeros(len(rows))
-    else:
+    if isinstance(model, DBN):
         values, variances = _dbn_rows(k, model, rows, samples, seed)
+    else:
+        values, variances = _variational_rows(k, model, rows), np.zeros(len(rows))
     sampling_error = float(np.sqrt(variances.sum()) / len(rows))
     for log_z, seconds in sandwich.log_zs(k, normalised(model), methods, settings, base, seed, now):
         mean = float(values.mean()) - log_z.log_z
         yield Bound(mean, len(rows), log_z, seconds, sampling_error)
 
 
-def normalised(model: DBN | DBM) -> TwoLayers:
-    """The RBM whose log Z the bound takes."""
-    return model.bipartite if isinstance(model, DBM) else model.layers[-1]
+def normalised(model: Bounded) -> Model:
+    """The model whose log Z the bound takes."""
+    return model.layers[-1] if isinstance(model, DBN) else model.whole
 
 
-def checked(rows: np.ndarray, model: DBN | DBM) -> np.ndarray:
+def checked(rows: np.ndarray, model: Bounded) -> np.ndarray:
     """Rows to which the model gives a probability, or a density; `UserError` where it does not."""
-    if isinstance(model, DBM):
-        return check_rows(rows, model.n_visible, binary=True)
-    return check_states(rows, model.layers[0])
+    if isinstance(model, DBN):
+        return check_states(rows, model.layers[0])
+    return check_rows(rows, model.n_visible, binary=True)
 
 
-def base_of(k: Backend, model: DBN | DBM, rows: np.ndarray, source: str, seed: int = 0) -> BaseRates:
+def base_of(k: Backend, model: Bounded, rows: np.ndarray, source: str, seed: int = 0) -> BaseRates:
     """Where annealing of `normalised(model)` starts, from rows v: better training rows than others.
 
-    A DBN: the rates of the top RBM's visible layer, drawn upwards once. A DBM: those of v, and of the
-    other even layers the model's own biases. source: names the rows.
+    A DBN: the rates of the top RBM's visible layer, drawn upwards once. Else those of v, and of the
+    whole's other units the model's own biases. source: names the rows.
     """
-    if isinstance(model, DBM):
-        visible = base_rates(rows, source).bias
-        bias = np.concatenate([visible, *model.biases[2::2]])
-        return BaseRates(bias, f"base rates of {source}" + _and(model))
+    if not isinstance(model, DBN):
+        own = model.whole.b[model.n_visible :]
+        bias = np.concatenate([base_rates(rows, source).bias, own])
+        return BaseRates(
+            bias, f"base rates of {source}" + (" and the model's biases" if own.size else "")
+        )
     below, top = model.layers[:-1], model.layers[-1]
     if not below:
         return base_rates(rows, f"base rates of {source}", top.kind)
@@ -140,18 +137,14 @@ def base_of(k: Backend, model: DBN | DBM, rows: np.ndarray, source: str, seed: i
     return base_rates(drawn, f"rates of layer {len(below)} given {source}")
 
 
-def _and(model: DBM) -> str:
-    return " and the model's biases" if len(model.weights) > 1 else ""
-
-
-def _dbm_rows(k: Backend, model: DBM, rows: np.ndarray) -> np.ndarray:
-    """The bound on log p(v) + log Z, [n]."""
-    bipartite = model.bipartite
+def _variational_rows(k: Backend, model: Latent, rows: np.ndarray) -> np.ndarray:
+    """The bound on log p(v) + log Z by mean field, [n]."""
+    whole, variational = model.whole, _VARIATIONAL[model.kind]
     found = np.empty(len(rows))
     for first in range(0, len(rows), _BLOCK):
         here = slice(first, first + _BLOCK)
         means = augmented(k, model, rows[here]).astype(np.float64)
-        found[here] = dbm.variational(bipartite, means, model.n_visible)
+        found[here] = variational(whole, means, model.n_visible)
     return found
 
 

@@ -64,7 +64,7 @@ def prepared(
 
     `UserError` for a model without a free energy.
     """
-    deep = f"a {model.kind} has no free energy to be summed: see dbn_bound, dbm_bound and evaluate_gan"
+    deep = f"a {model.kind} has no free energy to be summed: see lower_bound and evaluate_gan"
     require(hasattr(model, "summed_units"), deep)
     rows = check_states(rows, model)
     check_seed(seed)

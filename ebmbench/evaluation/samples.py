@@ -17,6 +17,7 @@ from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.general import GeneralBoltzmannMachine, Latent
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
@@ -55,10 +56,10 @@ def picture_shape(n_visible: int, like: Any = None) -> PictureShape:
 def draw(k: Backend, model: Any, count: int, sweeps: int = 1000, seed: int = 0) -> np.ndarray:
     """The states of `count` independent chains after `sweeps` sweeps, [count, n_visible].
 
-    uint8 for binary units; for Gaussian ones float32, with their noise. A DBM's chains are those of all
-    its layers. A DBN's are of its top RBM, and each state then passes down through the layers once.
-    Whatever the sweeps, a Bayesian network's rows are independent draws, and a GAN makes each, float32,
-    of noise.
+    uint8 for binary units; for Gaussian ones float32, with their noise. The chains of a DBM or a general
+    Boltzmann machine are those of all its units. A DBN's are of its top RBM, and each state then passes
+    down through the layers once. Whatever the sweeps, a Bayesian network's rows are independent draws,
+    and a GAN makes each, float32, of noise.
     """
     for name, value in (("sweeps", sweeps), ("samples", count)):
         whole = isinstance(value, int | np.integer) and value >= 1
@@ -93,8 +94,8 @@ def _ancestral(k: Backend, model: BayesNet, count: int, sweeps: int, key: Key) -
     return _chains(k, model, count, 1, key)
 
 
-def _of_dbm(k: Backend, model: DBM, count: int, sweeps: int, key: Key) -> np.ndarray:
-    return _chains(k, model.bipartite, count, sweeps, key)[:, : model.n_visible]
+def _of_whole(k: Backend, model: Latent, count: int, sweeps: int, key: Key) -> np.ndarray:
+    return _chains(k, model.whole, count, sweeps, key)[:, : model.n_visible]
 
 
 def _of_gan(k: Backend, model: GAN, count: int, sweeps: int, key: Key) -> np.ndarray:
@@ -110,7 +111,8 @@ _DRAWS: dict[str, Callable[..., np.ndarray]] = {
     BayesNet.kind: _ancestral,
     MarkovField.kind: _chains,
     DBN.kind: _of_dbn,
-    DBM.kind: _of_dbm,
+    DBM.kind: _of_whole,
+    GeneralBoltzmannMachine.kind: _of_whole,
     GAN.kind: _of_gan,
 }
 

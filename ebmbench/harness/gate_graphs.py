@@ -78,7 +78,7 @@ class _GraphJobs:
         """Along moments of grey and of binary rows."""
         return self._train(lambda model: self.k.moments(model, self.grey, self.rows).gradient)
 
-    def _train(self, gradient_of: Callable) -> list:
+    def _train(self, gradient_of: Callable[[Any], dict[str, Any]]) -> list:
         """Four updates, the last of which leaves the biases as they are."""
         k = self.k
         model = k.put(self.host)
@@ -137,6 +137,8 @@ class UndirectedJobs(_GraphJobs):
         "anneal": 2e-4,
         "anneal_slowly": 5e-4,
         "train": 1e-5,
+        "train_centred": 1e-5,
+        "mean_field": 2e-5,
     }
 
     @staticmethod
@@ -147,6 +149,28 @@ class UndirectedJobs(_GraphJobs):
         """And along flips, whose two halves of W differ before they are joined."""
         flips = self._train(lambda model: self.k.pseudolikelihood(model, self.rows)[0].gradient)
         return super().train() + flips
+
+    def train_centred(self) -> list:
+        """Three updates at offsets that slide: moments, centring and update together."""
+        k, model = self.k, self.k.put(self.host)
+        velocity, offsets = k.zeros(model), k.zeros(model)
+        for step in range(3):
+            gradient, means = k.moments(model, self.grey, self.rows)
+            k.centre(model, gradient, means, offsets, 0.3 if step else 1.0)
+            k.update(model, velocity, gradient, 0.1, 0.5, 0.01)
+        trees = [k.get_tree(model, tree) for tree in (velocity, offsets)]
+        return [*k.get(model).parameters.values(), *trees[0].values(), trees[1]["b"]]
+
+    def mean_field(self) -> list:
+        """Of all units but the first third, from means between 0 and 1, which stay as they are."""
+        first = -(-self.host.n_visible // 3)
+        grey = self.k.get_rows(self.grey)
+        start = self.k.put_rows(grey[:, first:].astype(np.float32))
+        found = [
+            self.k.mean_field(self.model, self.k.put_rows(rows[:, :first]), start, 3)[0]
+            for rows in (self.k.get_rows(self.rows), grey)
+        ]
+        return [self.k.get_rows(rows) for rows in (*found, start)]
 
     def pseudolikelihood(self) -> list:
         return self._flips(self.k.pseudolikelihood)
@@ -199,7 +223,7 @@ class FieldJobs(UndirectedJobs):
     tolerances = {
         job: allowed
         for job, allowed in UndirectedJobs.tolerances.items()
-        if job not in ("log_z", "gibbs_long", "temper_long")
+        if job not in ("log_z", "gibbs_long", "temper_long", "train_centred", "mean_field")
     } | {"gibbs_large": 0.0}
     least = 2
 

@@ -19,8 +19,8 @@ from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import RESOLVED
 from ebmbench.harness import judge, restoring
+from ebmbench.harness.labels import inputs_of, labels_of
 from ebmbench.harness.measures import BOUND, ERROR, PARZEN
-from ebmbench.harness.recipes import inputs_of, labels_of
 from ebmbench.kernels import api
 from ebmbench.partition import ais, reverse_ais
 

@@ -12,8 +12,8 @@ import numpy as np
 from ebmbench import options
 from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
-from ebmbench.errors import UserError
 from ebmbench.harness import tasks
+from ebmbench.harness.labels import inputs_of, labels_of
 from ebmbench.harness.measures import BOUND, ERROR, PARZEN
 from ebmbench.harness.parts import PARTS
 from ebmbench.harness.trainer import Planned
@@ -21,25 +21,33 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dropout import rates_of
+from ebmbench.models.general import GeneralBoltzmannMachine, Latent
 from ebmbench.models.mlp import dashed
 from ebmbench.options import require
-from ebmbench.samplers.meanfield import augmented
 from ebmbench.training.adversarial import Adversarial
 from ebmbench.training.batches import Redraw, redrawn
-from ebmbench.training.initial import initial_gan, initial_network
+from ebmbench.training.initial import (
+    initial_gan,
+    initial_general_boltzmann_machine,
+    initial_network,
+)
 from ebmbench.training.joint import Joint, initial_dbm
 from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.stack import Stack
 from ebmbench.training.supervised import Supervised
 
+GENERAL = GeneralBoltzmannMachine.kind
 # Of each kind of model the parts that it must have, and those that it may have.
 _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dbn": (("layers",), ("classifier",)),
     "dbm": (("joint",), ("layers", "classifier")),
+    GENERAL: (("joint",), ()),
     "mlp": (("classifier",), ()),
     "gan": (("players",), ()),
 }
 KINDS = tuple(_KINDS)
+BOUNDED = ("dbn", "dbm", GENERAL)  # the kinds that are judged by a bound, and draw rows
+RESTORING = ("dbm", GENERAL)
 
 
 class Given(NamedTuple):
@@ -87,7 +95,8 @@ class Recipe:
             noised = f", instance noise {noise:g}" if noise else ""
             averaged = f", averaged {averaging:g}" if averaging else ""
             return label + _left_out(players.discriminator_dropout) + noised + averaged
-        told = [f"{self.kind.upper()} {dashed(self.hidden)}"]
+        name = "General Boltzmann machine" if self.kind == GENERAL else self.kind.upper()
+        told = [f"{name} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)
         elif self.kind == "dbm":
@@ -111,7 +120,7 @@ class Recipe:
     @property
     def phases(self) -> list[Phase]:
         """In the order in which they come."""
-        first = {"dbn": self._stack, "dbm": self._machine, "gan": self._players}
+        first = {"dbn": self._stack, "dbm": self._machine, GENERAL: self._machine, "gan": self._players}
         found = [first[self.kind]()] if self.kind in first else []
         return [*found, *([self._classifier()] if "classifier" in self.parts else [])]
 
@@ -161,9 +170,14 @@ class Recipe:
 
     def _joint(self, given: Given) -> Joint:
         joint = self.parts["joint"]
-        start = initial_dbm(given.data.train, self.hidden, given.seed)
         how = joint.optimiser, joint.epochs, given.batch_size, given.seed, joint.phases
-        return Joint(given.k, start, given.data.train, *how, given.redraw)
+        return Joint(given.k, self._start(given), given.data.train, *how, given.redraw)
+
+    def _start(self, given: Given) -> Latent:
+        rows = given.data.train
+        if self.kind == GENERAL:
+            return initial_general_boltzmann_machine(rows, self.hidden[0], given.seed)
+        return initial_dbm(rows, self.hidden, given.seed)
 
     def _make_machine(self, given: Given, model: Any) -> Pretrained:
         layers, joint = self.parts["layers"], self.parts["joint"]
@@ -250,6 +264,8 @@ def of(kind: str, hidden: list[int], tables: Mapping[str, dict[str, Any]]) -> Re
         require(name in given, f"a {kind} needs a table {name}")
     if kind == "gan":
         require(not hidden, "the hidden layers of a gan stand in its table players")
+    elif kind == GENERAL:
+        require(len(hidden) == 1, f"the hidden units of a {kind} are one number, such as [64]")
     else:
         require(len(hidden) >= 1, f"a {kind} needs the units of its hidden layers, such as [64, 64]")
     for n in hidden:
@@ -272,22 +288,3 @@ def _check_layers(kind: str, depth: int, layers: Any) -> None:
         value = getattr(layers, what)
         fits = not isinstance(value, list) or len(value) == depth
         require(fits, f"{depth} layers need as many {what}, or one for all, not {value}")
-
-
-def inputs_of(k: Backend, model: Any, rows: np.ndarray) -> np.ndarray:
-    """What the classifier that a model initialises sees of rows: of a DBM its means, too."""
-    return augmented(k, model, rows) if isinstance(model, DBM) else rows
-
-
-def labels_of(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows to train and to test on; `UserError` where there are none, or they are no classes."""
-    train, test = data.labels_train, data.labels_test
-    if train is None or test is None:
-        raise UserError(f"data set {data.name} has no labels, so nothing can learn them")
-    least, most = int(train.min()), int(train.max())
-    sentence = f"the labels of {data.name} lie in {least} to {most}, but classes are 0, 1, 2 and so on"
-    require(least >= 0 and most < len(train), sentence)
-    strange = np.setdiff1d(test, train)
-    sentence = f"test rows of {data.name} have labels that no training row has: {strange[:5].tolist()}"
-    require(not len(strange), sentence)
-    return train, test

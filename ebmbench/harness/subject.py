@@ -16,9 +16,9 @@ from ebmbench import datasets
 from ebmbench.errors import UserError
 from ebmbench.harness import made_up, sources
 from ebmbench.models.arithmetic import rounded
-from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
+from ebmbench.models.general import Latent
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, base_rates
@@ -47,7 +47,7 @@ class Subject:
             return model.generator, model.discriminator
         if isinstance(model, DBN):
             return model.layers
-        return (model.bipartite if isinstance(model, DBM) else model,)
+        return (model.whole if isinstance(model, Latent) else model,)
 
     @property
     def units(self) -> dict[str, int | None]:

@@ -23,6 +23,8 @@ from ebmbench.models.enumerate import (
 from ebmbench.models.model import Array, Named, real_array
 from ebmbench.randomness import VISIBLE, Key
 
+ONCE = "since each pair of units counts once"  # why couplings are upper triangular
+
 
 @dataclass(frozen=True, eq=False)
 class BoltzmannMachine(Named):
@@ -39,7 +41,7 @@ class BoltzmannMachine(Named):
     names: ClassVar[tuple[str, ...]] = ("R", "b")
 
     def __post_init__(self) -> None:
-        check_couplings(self, "since each pair of units counts once")
+        check_couplings(self, ONCE)
 
     @property
     def n_visible(self) -> int:
@@ -74,13 +76,18 @@ def check_couplings(model: Any, reason: str) -> None:
     couplings, b = getattr(model, name), model.b
     if couplings.ndim != 2 or couplings.shape[0] != couplings.shape[1] or couplings.size == 0:
         raise UserError(f"{name} must be [n_visible, n_visible] and not empty, not {couplings.shape}")
+    check_triangular(name, couplings, reason)
+    if b.shape != couplings.shape[:1]:
+        raise UserError(f"b must have shape ({len(couplings)},) to fit {name}, but has {b.shape}")
+
+
+def check_triangular(name: str, couplings: Array, reason: str) -> None:
+    """`UserError` with this reason where couplings are not strictly upper triangular."""
     if np.tril(couplings).any():
         raise UserError(
             f"{name} must be strictly upper triangular, {reason}, "
             "but holds a value on or below its diagonal"
         )
-    if b.shape != couplings.shape[:1]:
-        raise UserError(f"b must have shape ({len(couplings)},) to fit {name}, but has {b.shape}")
 
 
 class PairMoments(NamedTuple):
@@ -95,7 +102,7 @@ class PairMoments(NamedTuple):
 
 def energy(model: BoltzmannMachine, v: Array) -> Array:
     """E(v), nats, [B]; with no unit to sum out it is the free energy too."""
-    return -(v @ model.b) - np.einsum("bi,ij,bj->b", v, model.R, v)
+    return -(v * (model.b + v @ model.R)).sum(axis=1)
 
 
 def square(model: BoltzmannMachine) -> Array:

@@ -4,7 +4,7 @@ E(v, h) = -b.v - sum_l c^l.h^l - v.W^1 h^1 - h^1.W^2 h^2 - ...; samples are rows
 (v, h², h⁴, ...) are tied, nor two odd ones: given the odd layers the even ones are independent units,
 and the other way about. A DBM is therefore an RBM whose visible units are the even layers side by side
 and whose hidden units are the odd ones, with zeros in W where two layers are not neighbours. All that
-samples, anneals or enumerates an RBM does so for that `bipartite` one, and log Z is the same.
+samples, anneals or enumerates an RBM does so for that `whole`, and log Z is the same.
 """
 
 from collections.abc import Sequence
@@ -73,13 +73,24 @@ class DBM:
         return dict(zip(self.names, (*self.weights, *self.biases), strict=True))
 
     @property
-    def bipartite(self) -> RBM:
-        """The same law as an RBM of the even and the odd layers."""
+    def whole(self) -> RBM:
+        """The same law as a bipartite one: an RBM of the even and the odd layers."""
         W = np.zeros((sum(self.sizes[0::2]), sum(self.sizes[1::2])))
         for n, weights in enumerate(self.weights):
             W[block(self.sizes, n)] = weights if n % 2 == 0 else weights.T
         b, c = (np.concatenate(self.biases[first::2]) for first in (0, 1))
         return RBM(W, b, c)
+
+    def of_whole(self, whole: RBM) -> "DBM":
+        """The DBM of layers of these sizes whose `whole` is that."""
+        even, odd = spans(self.sizes)
+        fits = (whole.n_visible, whole.n_hidden) == (even[-1].stop, odd[-1].stop)
+        sizes = list(self.sizes)
+        require(fits, f"a bipartite W of shape {whole.W.shape} does not have layers of {sizes} units")
+        weights = [whole.W[block(sizes, n)] for n in range(len(sizes) - 1)]
+        sides = (whole.b, even), (whole.c, odd)
+        biases = [sides[n % 2][0][sides[n % 2][1][n // 2]] for n in range(len(sizes))]
+        return DBM(tuple(W.T if n % 2 else W for n, W in enumerate(weights)), tuple(biases))
 
 
 def spans(sizes: Sequence[int]) -> tuple[list[slice], list[slice]]:
@@ -106,17 +117,6 @@ def mask(sizes: Sequence[int]) -> Array:
     return found
 
 
-def of_bipartite(model: RBM, sizes: Sequence[int]) -> DBM:
-    """The DBM of layers of these sizes whose `bipartite` is the model."""
-    even, odd = spans(sizes)
-    fits = (model.n_visible, model.n_hidden) == (even[-1].stop, odd[-1].stop)
-    require(fits, f"a bipartite W of shape {model.W.shape} does not have layers of {list(sizes)} units")
-    weights = [model.W[block(sizes, n)] for n in range(len(sizes) - 1)]
-    sides = (model.b, even), (model.c, odd)
-    biases = [sides[n % 2][0][sides[n % 2][1][n // 2]] for n in range(len(sizes))]
-    return DBM(tuple(W.T if n % 2 else W for n, W in enumerate(weights)), tuple(biases))
-
-
 def mean_field(model: RBM, v: Array, even: Array, sweeps: int) -> Array:
     """`sweeps` updates of a factorial posterior of the hidden layers given v (S&H 2009, eq. 6).
 
@@ -139,9 +139,13 @@ def variational(model: RBM, rows: Array, n: int) -> Array:
     rows: as `mean_field` returns, v being the first n columns. With the odd layers at sigmoid(x), x their
     input, c.h + rows W.h + H(h) is the sum of softplus(x) (S&H 2009, eq. 5).
     """
-    means = rows[:, n:]
-    entropy = -(xlogy(means, means) + xlog1py(1.0 - means, -means)).sum(axis=1)
-    return rows @ model.b + np.logaddexp(0.0, hidden_input(model, rows)).sum(axis=1) + entropy
+    odd = np.logaddexp(0.0, hidden_input(model, rows)).sum(axis=1)
+    return rows @ model.b + odd + entropy(rows[:, n:])
+
+
+def entropy(means: Array) -> Array:
+    """H(q) of independent binary units with these means, nats, [B]."""
+    return -(xlogy(means, means) + xlog1py(1.0 - means, -means)).sum(axis=1)
 
 
 def composed(layers: Sequence[TwoLayers]) -> DBM:
@@ -177,7 +181,7 @@ def classifier(model: DBM, classes: int) -> MLP:
     of `mean_field`: where the means in the input have converged it returns them. If the uppermost hidden
     layer is an odd one, a third layer W^L gives its means from those of the one below.
     """
-    bipartite, n = model.bipartite, model.n_visible
+    bipartite, n = model.whole, model.n_visible
     count = len(model.weights)
     weights, biases = [bipartite.W], [bipartite.c]
     if count >= 2:

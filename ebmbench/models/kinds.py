@@ -19,6 +19,7 @@ from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.general import GeneralBoltzmannMachine, Latent
 from ebmbench.models.graph import Graph
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
@@ -50,8 +51,8 @@ def computed_as(model: Any) -> tuple[str, ...]:
     """The kinds of models in whose jobs backends compute with this one: those of what it is made of."""
     if isinstance(model, DBN):
         return tuple(dict.fromkeys(layer.kind for layer in model.layers))
-    if isinstance(model, DBM):
-        return (model.bipartite.kind,)
+    if isinstance(model, Latent):
+        return (model.whole.kind,)
     if isinstance(model, AugmentedMLP):
         return (*computed_as(model.dbm), *computed_as(model.mlp))
     return (model.generator.kind,) if isinstance(model, GAN) else (model.kind,)
@@ -116,6 +117,10 @@ def _augmented(arrays: Arrays) -> AugmentedMLP:
     return AugmentedMLP(_dbm(_under(arrays, "dbm_")), _mlp(arrays))
 
 
+def _general(arrays: Arrays) -> GeneralBoltzmannMachine:
+    return GeneralBoltzmannMachine(*(_get(arrays, name) for name in GeneralBoltzmannMachine.names))
+
+
 def _field(arrays: Arrays) -> MarkovField:
     b = _get(arrays, "b")
     return MarkovField(Graph(np.size(b), _get(arrays, "edges")), _get(arrays, "R"), b)
@@ -140,6 +145,7 @@ _MAKERS: dict[str, Callable[[Arrays], Any]] = {
     AugmentedMLP.kind: _augmented,
     GAN.kind: lambda arrays: GAN(_mlp(arrays, "G"), _mlp(arrays, "D")),
     BoltzmannMachine.kind: lambda arrays: BoltzmannMachine(_get(arrays, "R"), _get(arrays, "b")),
+    GeneralBoltzmannMachine.kind: _general,
     BayesNet.kind: lambda arrays: BayesNet(_get(arrays, "W"), _get(arrays, "b")),
     MarkovField.kind: _field,
 }

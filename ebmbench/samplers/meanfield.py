@@ -1,9 +1,9 @@
-"""The posterior of a DBM's hidden layers given data, by mean field."""
+"""The posterior of hidden units given data, by mean field."""
 
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Rows
-from ebmbench.models.dbm import DBM
+from ebmbench.models.general import Latent
 
 SWEEPS, TOLERANCE = 1000, 1e-5
 _BLOCK = 1000  # rows on the device at a time
@@ -11,7 +11,9 @@ _OFF = 2.0**-40  # a mean of nothing that is still a number and no state
 
 
 def silent(k: Backend, rows: int, units: int) -> Rows:
-    """Means of the even hidden layers to start from, all practically 0, float32 [rows, units].
+    """Means of the hidden units, of a DBM those of even layers, to start from, float32 [rows, units].
+
+    All are practically 0.
 
     Nothing speaks but the data, so the first update is a pass upwards: h^1 of v, h^2 of h^1, and so on.
     On a DBM 64-60-40 pre-trained on digits the bound is within 1e-3 nats of its maximum after 6 updates,
@@ -22,18 +24,20 @@ def silent(k: Backend, rows: int, units: int) -> Rows:
 
 
 def augmented(
-    k: Backend, model: DBM, rows: np.ndarray, sweeps: int = SWEEPS, tolerance: float = TOLERANCE
+    k: Backend, model: Latent, rows: np.ndarray, sweeps: int = SWEEPS, tolerance: float = TOLERANCE
 ) -> np.ndarray:
-    """Rows v [n, n_visible] and beside them the means of the even hidden layers, float32 [n, even units].
+    """Rows v [n, n_visible] and the other units' means, float32 [n, units of `model.whole`].
+
+    Those of a DBM's even hidden layers, or of a general machine's hidden units.
 
     Until no mean of a block of rows moves by more than `tolerance`, or after `sweeps` updates.
     """
-    bipartite = model.bipartite
-    others = bipartite.n_visible - model.n_visible
+    whole = model.whole
+    others = whole.n_visible - model.n_visible
     if others == 0:
         return rows.astype(np.float32)
-    handle = k.put(bipartite)
-    found = np.empty((len(rows), bipartite.n_visible), np.float32)
+    handle = k.put(whole)
+    found = np.empty((len(rows), whole.n_visible), np.float32)
     for first in range(0, len(rows), _BLOCK):
         block = rows[first : first + _BLOCK]
         start = silent(k, len(block), others)

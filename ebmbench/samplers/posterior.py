@@ -17,13 +17,14 @@ from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
 from ebmbench.models.gaussian_rbm import GaussianRBM
+from ebmbench.models.general import GeneralBoltzmannMachine, Latent
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed
 from ebmbench.samplers.gibbs import independent
 
-Restoring = RBM | GaussianRBM | DBM | BoltzmannMachine | MarkovField | BayesNet
+Restoring = RBM | GaussianRBM | DBM | BoltzmannMachine | GeneralBoltzmannMachine | MarkovField | BayesNet
 _KEY = Key(0, Stream.SAMPLES)
 
 
@@ -90,8 +91,8 @@ def _binary(
     require(bias.shape == (n,) and np.isfinite(bias).all(), f"the bias must be {n} finite numbers")
     if not len(evidence):
         return np.empty((0, n))
-    # Of a DBM nothing is known of the other even layers.
-    whole = model.bipartite if isinstance(model, DBM) else model
+    # Nothing is known of hidden units that stand among the whole's visible ones.
+    whole = model.whole if isinstance(model, Latent) else model
     others = 0, whole.n_visible - n
     of_all = np.pad(evidence, ((0, 0), others))
     v = independent(k, whole, len(evidence), key, np.pad(bias, others) + of_all)

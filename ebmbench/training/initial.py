@@ -13,6 +13,7 @@ import numpy as np
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gan import GAN
+from ebmbench.models.general import GeneralBoltzmannMachine
 from ebmbench.models.graph import Graph
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
@@ -51,6 +52,21 @@ def initial_boltzmann_machine(rows: np.ndarray) -> BoltzmannMachine:
     Nothing is random about it: exact learning and pseudolikelihood climb a concave objective.
     """
     return _independent(BoltzmannMachine, rows)
+
+
+def initial_general_boltzmann_machine(
+    rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01
+) -> GeneralBoltzmannMachine:
+    """As `initial_boltzmann_machine`, but hidden units are tied to visible ones: as `initial_model`.
+
+    W from normals of standard deviation `scale`, so that no two hidden units are alike; R, S and c are 0.
+    """
+    bias = _bias(rows)
+    n = len(bias)
+    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
+    W = scale * normals(Key(check_seed(seed), Stream.INITIAL_PARAMETERS), n, n_hidden)
+    S = np.zeros((n_hidden, n_hidden))
+    return GeneralBoltzmannMachine(np.zeros((n, n)), W, S, bias, np.zeros(n_hidden))
 
 
 def initial_bayes_net(rows: np.ndarray) -> BayesNet:

@@ -1,10 +1,11 @@
-"""Training all layers of a deep Boltzmann machine together (Salakhutdinov & Hinton 2009, algorithm 1).
+"""Training a Boltzmann machine whose hidden units are tied to each other: a deep one, or a general one.
 
 The gradient of a weight is the mean of the product of its two units given the data less that under the
-model. Given data the hidden layers' posterior is replaced by its best factorial form, found by mean
-field; the model is followed by chains that persist. As the DBM is an RBM of its even and odd layers (see
-`models.dbm`), both are the RBM's jobs: the moments of rows [v, means of the even layers] are those of the
-posterior, as the odd layers' means are p(odd|rows), and a chain is the RBM's.
+model. Given data the hidden units' posterior is replaced by its best factorial form, found by mean field;
+the model is followed by chains that persist (Salakhutdinov & Hinton 2009, algorithm 1). Both are the jobs
+of the model's `whole`. Of a DBM, an RBM of its even and odd layers, the moments of rows [v, means of the
+even layers] are those of the posterior, as the odd layers' means are p(odd|rows); of a general machine
+those of rows [v, means] are, as the mean of a product is that of the means. A chain is the whole's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 from ebmbench.kernels.api import Backend, Rows, Tree
 from ebmbench.models import dbm
 from ebmbench.models.dbm import DBM
+from ebmbench.models.general import Latent
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
@@ -73,7 +75,7 @@ class Phases:
 
 
 class Joint(Trainer):
-    """One training run of a DBM; rows: [n, n_visible] in [0, 1]; redraw: as `Fit` takes it.
+    """One training run of a `Latent` model; rows: [n, n_visible] in [0, 1]; redraw: as `Fit` takes it.
 
     Raises `UserError` for what cannot be.
     """
@@ -81,7 +83,7 @@ class Joint(Trainer):
     def __init__(
         self,
         k: Backend,
-        model: DBM,
+        model: Latent,
         rows: np.ndarray,
         optimiser: SGD | None = None,
         epochs: int = 10,
@@ -92,20 +94,21 @@ class Joint(Trainer):
     ) -> None:
         rows = check_rows(rows, model.n_visible)
         self._phases = phases or Phases()
-        self._sizes = model.sizes
-        bipartite = model.bipartite
+        self._start, whole = model, model.whole
         # Of up to two layers of weights every even layer is tied to every odd one.
-        mask = dbm.mask(self._sizes) if len(model.weights) >= 3 else None
-        super().__init__(k, bipartite, len(rows), optimiser or SGD(), epochs, batch_size, seed, mask=mask)
+        mask = None
+        if isinstance(model, DBM) and len(model.weights) >= 3:
+            mask = dbm.mask(model.sizes)
+        super().__init__(k, whole, len(rows), optimiser or SGD(), epochs, batch_size, seed, mask=mask)
         self._source = Source(k, rows, redraw)
-        self._chains = gibbs.start(k, bipartite, self._phases.chains, Key(self.seed, Stream.CHAINS))
-        others = bipartite.n_visible - model.n_visible
+        self._chains = gibbs.start(k, whole, self._phases.chains, Key(self.seed, Stream.CHAINS))
+        others = whole.n_visible - model.n_visible
         self._silent = silent(k, self.batch_size, others) if others else None
 
     @property
-    def model(self) -> DBM:
+    def model(self) -> Latent:
         """See `Trainer`."""
-        return dbm.of_bipartite(self._ascent.model, self._sizes)
+        return self._start.of_whole(self._ascent.model)
 
     def _posterior(self, batch: Rows) -> Rows:
         if self._silent is None:

@@ -206,7 +206,7 @@ class Together(Own):
             last.update(work.result())
             count = len(model.weights)
             arrays = [last[name] for name in model.names]
-            now = DBM(tuple(arrays[:count]), tuple(arrays[count:])).bipartite
+            now = DBM(tuple(arrays[:count]), tuple(arrays[count:])).whole
             sides = {"batch": last["means"], "chains": last["chains"], "h": last["h"]}
             return now.parameters | sides
 

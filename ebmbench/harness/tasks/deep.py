@@ -35,14 +35,14 @@ SAMPLES = 36  # pictures of a look
 class Case(tasks.Case):
     """One training run and how it is judged.
 
-    model: dbn, dbm, mlp or gan; hidden: units of its hidden layers, of a gan in its table players;
-    layers, joint, classifier, players: the settings of its parts, see `harness.parts`; sampled: whether a
-    DBN's or DBM's layers take grey rows for probabilities and see a new draw each epoch; evaluate, betas,
-    chains: the method of `partition` for a bound's log Z, or none, as where rows are grey; resolve:
-    whether that is also annealed backwards at the end; samples: of a generator that are judged;
-    checkpoints, spacing: as in the task `train`, of each phase; targets: of what the last phase is judged
-    by; restore: damage to test rows that a dbm is asked to undo, see `harness.restoring`; memory: whether
-    it is measured.
+    model: dbn, dbm, general_boltzmann_machine, mlp or gan; hidden: units of its hidden layers, of a gan
+    in its table players; layers, joint, classifier, players: the settings of its parts, see
+    `harness.parts`; sampled: whether models of energies take grey rows for probabilities and see a new
+    draw each epoch; evaluate, betas, chains: the method of `partition` for a bound's log Z, or none, as
+    where rows are grey; resolve: whether that is also annealed backwards at the end; samples: of a
+    generator that are judged; checkpoints, spacing: as in the task `train`, of each phase; targets: of
+    what the last phase is judged by; restore: damage to test rows that `RESTORING` models are asked to
+    undo, see `harness.restoring`; memory: whether it is measured.
     """
 
     task = NAME
@@ -81,16 +81,18 @@ class Case(tasks.Case):
         if self.evaluate != quality.NONE:
             partition.find(self.evaluate, self.evaluation)
         bounded = self.recipe.phases[0].measure == BOUND
-        energies = self.model in ("dbn", "dbm")
+        energies = self.model in recipes.BOUNDED
         require(energies or not self.sampled, f"a {self.model} draws no rows, so sampled plays no part")
         shares = self.recipe.phases[-1].measure != ERROR or all(0 < one < 1 for one in self.targets)
         require(shares, f"targets of a classifier are shares of rows told wrong, not {self.targets}")
         judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
         require(judged, f"evaluate is none, and nothing else judges this {self.model}")
         asked = restoring.asked(self.restore)
-        require(self.model == "dbm" or not asked, f"a dbm restores rows, not a {self.model}")
+        restores = self.model in recipes.RESTORING
+        sentence = f"rows are restored by a {' or '.join(recipes.RESTORING)}, not by a {self.model}"
+        require(restores or not asked, sentence)
         bound = self.evaluate != quality.NONE
-        require(bound or not asked, "what a dbm restores is looked at with its bound: evaluate is none")
+        require(bound or not asked, "what is restored is looked at with a bound: evaluate is none")
         require(
             not self.resolve or (bounded and self.evaluate == ais.NAME),
             f"resolve compares ais with reverse_ais for a bound, but a {self.model} is judged otherwise",

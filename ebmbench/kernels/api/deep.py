@@ -1,9 +1,10 @@
-"""Jobs of models with several hidden layers: half-sweeps, and the posterior of a DBM's hidden layers."""
+"""Jobs of models some of whose units are hidden: half-sweeps, and the posterior by mean field."""
 
 import math
 
 from ebmbench.errors import UserError
 from ebmbench.kernels.api.device import Device, Handle, Rows
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, check_seed
 
@@ -34,26 +35,29 @@ class Deep(Device):
         return self._job(job, model)(model, rows, key, beta)
 
     def mean_field(
-        self, model: Handle, v: Rows, even: Rows, sweeps: int, tolerance: float = 0.0
+        self, model: Handle, v: Rows, others: Rows, sweeps: int, tolerance: float = 0.0
     ) -> tuple[Rows, int]:
-        """The means of a factorial posterior of a DBM's hidden layers, see `models.dbm.mean_field`.
+        """The means of a factorial posterior, see `mean_field` of `models.dbm` and of `models.general`.
 
-        model: the `bipartite` one; v: [B, n], binary or in [0, 1], of its first n visible units; even:
-        float32 [B, n_visible - n], means to start from (left as they are). Ends after `sweeps` >= 1
-        updates, or the first in which no mean of an even layer moved by more than `tolerance`. Returns
-        float32 [B, n_visible], v first, and the number of updates. A device may look at the tolerance
-        only now and then.
+        model: the `whole` one; v: [B, n], binary or in [0, 1], of its first n visible units; others:
+        float32 [B, n_visible - n], means to start from (left as they are), those of a DBM's even layers
+        or of a general machine's hidden units. Ends after `sweeps` >= 1 updates, or the first in which
+        none of them moved by more than `tolerance`. Returns float32 [B, n_visible], v first, and the
+        number of updates. Of a DBM all rows end together, and a device may look at the tolerance only
+        now and then; of a Boltzmann machine each row ends by itself, and the number is the largest.
         """
-        if model.kind != RBM.kind:
-            raise UserError(f"mean field is of a bipartite binary model, not of {model.kind}")
+        if model.kind not in (RBM.kind, BoltzmannMachine.kind):
+            raise UserError(f"mean field is of a DBM or a Boltzmann machine, not of {model.kind}")
         if v.ndim != 2 or not 1 <= v.shape[1] <= model.n_visible:
             raise UserError(f"v must be rows of 1 to {model.n_visible} units, but has {list(v.shape)}")
         self._check(v, v.shape[1], "v")
-        self._check(even, model.n_visible - v.shape[1], "even")
-        if len(v) != len(even) or len(v) == 0:
-            raise UserError(f"{len(v)} rows of v need as many of even, not {len(even)}, and at least one")
+        self._check(others, model.n_visible - v.shape[1], "the other means")
+        if len(v) != len(others) or len(v) == 0:
+            raise UserError(
+                f"{len(v)} rows of v need as many of the other means, not {len(others)}, and at least one"
+            )
         if sweeps < 1 or not tolerance >= 0:
             raise UserError(
                 f"mean field needs at least 1 update and a tolerance >= 0, not {sweeps} and {tolerance}"
             )
-        return self._job("mean_field", model)(model, v, even, sweeps, tolerance)
+        return self._job("mean_field", model)(model, v, others, sweeps, tolerance)

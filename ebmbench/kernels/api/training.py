@@ -232,6 +232,8 @@ class Training(Device):
         the offsets of v and h (Melchior, Fischer & Wiskott 2016, eq. 9 to 11):
         W <- W - mu cᵀ - b lambdaᵀ, b <- b - W lambda, c <- c - Wᵀ mu. With a mask (of `put_mask`) the new
         W is multiplied by it before b and c follow.
+
+        Of a Boltzmann machine R + Rᵀ stands for W, without its diagonal, and b for c, mu for lambda.
         """
         self._job("centre", model)(gradient, means, offsets, sliding, mask)
 

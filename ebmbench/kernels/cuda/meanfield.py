@@ -101,11 +101,17 @@ def _join(v, even, rows):
         rows[r, i] = np.float32(v[r, i]) if i < first else even[r, i - first]
 
 
+def join(v: Array, others: Array) -> Array:
+    """v and the other means side by side, float32 [rows, units]."""
+    rows = empty((len(v), v.shape[1] + others.shape[1]))
+    _join(blocks(rows.size, _join.threads), v, as_float(others), rows)
+    return rows
+
+
 def mean_field(model, v: Array, even: Array, sweeps: int, tolerance: float):
     """See `Backend.mean_field`; two launches, and two for each sweep."""
     n, terms, hidden = v.shape[1], even.shape[1], model.n_hidden
-    rows = empty((len(v), n + terms))
-    _join(blocks(rows.size, _join.threads), v, as_float(even), rows)
+    rows = join(v, even)
     if not terms:
         return rows, 1
     of_v = parts(empty(len(v) * hidden), {"odd": (len(v), hidden)})["odd"]

@@ -7,15 +7,19 @@ of unit j, x = b + vW, strictly upper triangular or symmetric without a diagonal
 from ebmbench.kernels.cpu.graph import (
     annealing,
     blanket,
+    centring,
     device,
     directed,
     enumerate,
     flips,
     gibbs,
+    meanfield,
     nce,
     posterior,
     statistics,
 )
 
 DIRECTED = (device, gibbs, blanket, directed)
-UNDIRECTED = (device, gibbs, posterior, statistics, flips, annealing, enumerate, nce)
+UNDIRECTED = (
+    device, gibbs, posterior, statistics, centring, flips, annealing, enumerate, nce, meanfield,
+)  # fmt: skip
