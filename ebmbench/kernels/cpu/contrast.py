@@ -43,14 +43,14 @@ def part(number, parts, units):
 
 
 @jit(parallel=True)
-def write_contrast(plus, minus, p_plus, p_minus, zero, W):
-    """Write the contrast to W."""
+def write_contrast(plus, minus, p_plus, p_minus, zero, W, upper):
+    """Write the contrast to W; upper: what stands below the diagonal is left out, but for some of it."""
     units, columns = W.shape
     for tile in prange(_tiles(units)):
         top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
         picked = pick_tile(plus, minus, top, bottom)
         other = np.empty(columns, np.float32)
-        for first in range(0, columns, WIDTH):
+        for first in range(top if upper else 0, columns, WIDTH):
             last = min(columns, first + WIDTH)
             prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
             for i in range(top, bottom):
@@ -140,9 +140,9 @@ class Contrast:
             self.write(self.written)
         return np.array(self.written, dtype, copy=copy)
 
-    def write(self, W: np.ndarray) -> None:
-        """Write it to W, float32 [n_visible, padded]."""
-        launch(write_contrast, self.work, *self.factors, W)
+    def write(self, W: np.ndarray, upper: bool = False) -> None:
+        """Write it to W, float32 [n_visible, padded]; upper: only all above the diagonal must be there."""
+        launch(write_contrast, self.work, *self.factors, W, upper)
 
     def climb(self, *moved: Any) -> tuple[float, float]:
         """Add it to a model's W: W, velocity, n_hidden, `Copies`, rate, momentum and decay.

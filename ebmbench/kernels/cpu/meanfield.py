@@ -32,9 +32,9 @@ def _moved(new, old, first, last, tolerance):
     return found.sum()
 
 
-def mean_field(model, v, even, sweeps: int, tolerance: float):
+def mean_field(model, v, others, sweeps: int, tolerance: float):
     """See `Backend.mean_field`; with a tolerance of 0 all updates are made."""
-    n, units = v.shape[1], even.shape[1]
+    n, units = v.shape[1], others.shape[1]
     found = np.empty((len(v), model.n_visible), np.float32)
     found[:, :n] = v
     if units == 0:
@@ -45,7 +45,7 @@ def mean_field(model, v, even, sweeps: int, tolerance: float):
     begin = n - n % LANES
     width, first, last = whole(model.n_visible - begin), n - begin, model.n_visible - begin
     odd, old, new = (aligned_empty(len(v), columns) for columns in (wide, width, width))
-    new[:, first:last] = even
+    new[:, first:last] = others
     upwards = model.W, n * wide, given, 0, wide, SIGMOID, wide, odd
     work = layer_work(len(v), units, model.n_hidden)
     done, moved = 0, True

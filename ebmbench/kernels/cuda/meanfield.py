@@ -94,11 +94,11 @@ _sized = BySize(Means)
 
 
 @kernel("rows[:,::1], float32[:,::1], float32[:,::1]")
-def _join(v, even, rows):
+def _join(v, others, rows):
     columns, first = at(rows.shape[1]), at(v.shape[1])
     for n in range(at(cuda.grid(1)), at(rows.size), at(cuda.gridsize(1))):
         r, i = n // columns, n % columns
-        rows[r, i] = np.float32(v[r, i]) if i < first else even[r, i - first]
+        rows[r, i] = np.float32(v[r, i]) if i < first else others[r, i - first]
 
 
 def join(v: Array, others: Array) -> Array:
@@ -108,10 +108,10 @@ def join(v: Array, others: Array) -> Array:
     return rows
 
 
-def mean_field(model, v: Array, even: Array, sweeps: int, tolerance: float):
+def mean_field(model, v: Array, others: Array, sweeps: int, tolerance: float):
     """See `Backend.mean_field`; two launches, and two for each sweep."""
-    n, terms, hidden = v.shape[1], even.shape[1], model.n_hidden
-    rows = join(v, even)
+    n, terms, hidden = v.shape[1], others.shape[1], model.n_hidden
+    rows = join(v, others)
     if not terms:
         return rows, 1
     of_v = parts(empty(len(v) * hidden), {"odd": (len(v), hidden)})["odd"]

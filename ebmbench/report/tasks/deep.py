@@ -73,9 +73,9 @@ def _introduction(entries: list[Entry]) -> list[str]:
     told = []
     if BOUND in measures:
         told.append(
-            "Of a DBN or DBM the log-likelihood itself is not to be had. The bound lies below it as far "
-            "as log Z is right; AIS errs low, and the bound is then too high, so log Z is estimated from "
-            "both sides where a row says resolved."
+            "Where hidden units are tied to each other the log-likelihood itself is not to be had. The "
+            "bound lies below it as far as log Z is right; AIS errs low, and the bound is then too high, "
+            "so log Z is estimated from both sides where a row says resolved."
         )
     if ERROR in measures:
         told.append(
@@ -84,6 +84,11 @@ def _introduction(entries: list[Entry]) -> list[str]:
         )
     caveats = [entry.facts.get("caveat") for entry in entries]
     return told + list(dict.fromkeys(caveat for caveat in caveats if isinstance(caveat, str)))
+
+
+def _named(kind: str) -> str:
+    """A kind of model in a sentence: an abbreviation, or words."""
+    return kind.replace("_", " ") if "_" in kind else kind.upper()
 
 
 def _answer(entries: list[Entry]) -> Answer:
@@ -102,7 +107,7 @@ def _answer(entries: list[Entry]) -> Answer:
     told = f"{significant(fast.images_per_s)} images a second: {on(fast.label, fast.backend)}"
     sentences.append(f"Fastest in training is {told}, {fast.where}.")
     sentences += without_gain(entries)
-    kinds = listing([one.upper() for one in dict.fromkeys(entry.model for entry in entries)])
+    kinds = listing(list(dict.fromkeys(_named(entry.model) for entry in entries)))
     return Answer("Deep models", f"{count(len(entries), 'model')} trained end to end: {kinds}", sentences)
 
 

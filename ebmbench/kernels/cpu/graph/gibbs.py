@@ -18,6 +18,7 @@ from numba import prange
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu.chain import REFRESH
 from ebmbench.kernels.cpu.emit import LANES
+from ebmbench.kernels.cpu.graph import small
 from ebmbench.kernels.cpu.statistics import padded_inputs
 from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.kernels.cpu.uniforms import fill_uniforms
@@ -93,6 +94,8 @@ def sweep_work(model, rows: int, steps: int) -> float:
 
 def gibbs(model, v, steps: int, key: Key, beta: float):
     """See `Backend.gibbs`."""
+    if not model.directed and model.n_visible <= small.LARGEST:
+        return small.gibbs(model, v, steps, key, beta)
     state, base = v.astype(np.float32), np.zeros_like(model.b)
     work = sweep_work(model, len(v), steps)
     for first, last in stretches(0, steps):

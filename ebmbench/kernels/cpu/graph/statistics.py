@@ -41,8 +41,11 @@ def free_energy(model, v):
 
 
 @jit(parallel=True)
-def _fold(W, scale):
-    """W <- scale (W + Wᵀ) without its diagonal: the square of what strictly upper triangular ones get."""
+def _fold(W, scale, upper):
+    """W <- scale (W + Wᵀ) without its diagonal: the square of what strictly upper triangular ones get.
+
+    upper: what stands below W's diagonal is what stands above.
+    """
     n = W.shape[0]
     for top in prange((n + _SIDE - 1) // _SIDE):
         first, last = top * _SIDE, min(n, (top + 1) * _SIDE)
@@ -50,26 +53,29 @@ def _fold(W, scale):
             for i in range(first, last):
                 W[i, i] = np.float32(0.0)
                 for j in range(max(i + 1, left), min(n, left + _SIDE)):
-                    W[i, j] = W[j, i] = np.float32(scale * np.float32(W[i, j] + W[j, i]))
+                    other = W[i, j] if upper else W[j, i]
+                    W[i, j] = W[j, i] = np.float32(scale * np.float32(W[i, j] + other))
 
 
-def contrast(model, plus, minus, p_plus, p_minus, scale: float) -> tuple[Phases, np.ndarray]:
+def contrast(
+    model, plus, minus, p_plus, p_minus, scale: float, upper: bool = False
+) -> tuple[Phases, np.ndarray]:
     """Scale (G + Gᵀ), where G is the mean of vᵀp over plus less that over minus; b the contrast of p.
 
     And the contrast of v. plus, minus: rows v; p_plus, p_minus: float32 [rows, padded], zero beyond the
-    units.
+    units; upper: whether these are v too, so that G is its own transpose.
     """
     b, b_mean, c, c_mean = (np.empty_like(model.b) for _ in range(4))
     found = Contrast.with_means(plus, minus, p_plus, p_minus, b, b_mean, c, c_mean)
     R = aligned_empty(*model.W.shape)
-    found.write(R)
-    launch(_fold, R.size, R, np.float32(scale))
+    found.write(R, upper)
+    launch(_fold, R.size, R, np.float32(scale), upper)
     return Phases({"R": R, "b": c}, {"b": b_mean}), b
 
 
 def moments(model, positive, negative, beta=1.0) -> Phases:
     """See `Backend.moments`; vᵀv is as large above the diagonal as below."""
-    return contrast(model, positive, negative, store(positive), store(negative), 0.5)[0]
+    return contrast(model, positive, negative, store(positive), store(negative), 0.5, upper=True)[0]
 
 
 JOBS = {"free_energy": free_energy, "moments": moments}
