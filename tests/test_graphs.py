@@ -21,10 +21,12 @@ from test_boltzmann import random_machine, sweep_matrix
 from test_gibbs import g_test
 
 from ebmbench import partition, scalar
+from ebmbench.compile import jit
 from ebmbench.errors import Unavailable
 from ebmbench.evaluation.likelihood import evaluate
 from ebmbench.evaluation.samples import draw
 from ebmbench.evaluation.sandwich import default_methods, sandwich
+from ebmbench.kernels.cpu.graph.lanes import hear, hear_alone
 from ebmbench.models import bayes_net, boltzmann
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
@@ -246,11 +248,12 @@ def test_weights_that_leave_all_bounds_stop_a_run(k, decay):
 
 # --- what holds for both ------------------------------------------------------------------------
 
-LARGE = [random_net(45, 3, 0.3), random_machine(45, 3, 0.3)]
+# Units of a small machine hear all others anew, those of a larger one follow what changes.
+LARGE = [random_net(45, 3, 0.3), random_machine(45, 3, 0.3), random_machine(150, 3, 0.2)]
 KEY = Key(43, Stream.CHAINS, step=2**32 - 3, chain=6)
 
 
-@pytest.fixture(params=LARGE, ids=lambda model: model.kind)
+@pytest.fixture(params=LARGE, ids=lambda model: f"{model.kind}-{model.n_visible}")
 def model(request):
     return request.param
 
@@ -267,16 +270,16 @@ def walk(k, model, rows, sweeps=5, key=KEY):
 @needs_two_threads
 @pytest.mark.usefixtures("all_work_is_worth_all_threads")
 def test_threads_do_not_change_a_chain(k, model, threads):
-    rows = random_rows(23, 45)
+    rows = random_rows(23, model.n_visible)
     threads(1)
     wanted = walk(k, model, rows)
     threads(2)
     assert (walk(k, model, rows) == wanted).all()
 
 
-@pytest.mark.parametrize("splits", [(0, 1, 23), (0, 7, 8, 20, 23)])
+@pytest.mark.parametrize("splits", [(0, 1, 23), (0, 7, 8, 20, 23), (0, 16, 18, 23), tuple(range(24))])
 def test_the_split_of_a_batch_does_not_change_a_chain(k, model, splits):
-    rows = random_rows(23, 45)
+    rows = random_rows(23, model.n_visible)
     parts = [
         walk(k, model, rows[low:high], key=KEY._replace(chain=KEY.chain + low))
         for low, high in pairwise(splits)
@@ -284,14 +287,33 @@ def test_the_split_of_a_batch_does_not_change_a_chain(k, model, splits):
     assert (np.vstack(parts) == walk(k, model, rows)).all()
 
 
+@pytest.mark.parametrize("count", [16, 48, 80, 128])
+def test_a_row_hears_the_same_bits_alone_and_beside_fifteen_others(count):
+    """Where a sum differs in its last bit states differ only once in some million draws."""
+    rng = np.random.default_rng(count)
+    weight, start = rng.normal(size=count).astype(np.float32), np.float32(rng.normal())
+    state = rng.random((count, 16)).astype(np.float32)
+
+    @jit
+    def both(start, weight, state, rows, together, alone):
+        hear(np.full(16, start), weight, state, weight.size, together)
+        for r in range(16):
+            alone[r] = hear_alone(start, weight, rows[r], weight.size)
+
+    together, alone = np.zeros(16, np.float32), np.ones(16, np.float32)
+    both(start, weight, state, np.ascontiguousarray(state.T), together, alone)
+    assert (together == alone).all()
+    np.testing.assert_allclose(together, start + weight.astype(float) @ state, rtol=0, atol=1e-4)
+
+
 def test_stops_in_between_do_not_change_a_chain(k, model):
-    rows = random_rows(23, 45)
+    rows = random_rows(23, model.n_visible)
     half = walk(k, model, rows, 2)
     assert (walk(k, model, half, 3, KEY.advance(2)) == walk(k, model, rows, 5)).all()
 
 
 def test_the_given_rows_stay_as_they_are(k, model):
-    rows = k.put_rows(random_rows(23, 45))
+    rows = k.put_rows(random_rows(23, model.n_visible))
     before = k.get_rows(rows).copy()
     k.gibbs(k.put(model), rows, 2, KEY)
     assert (k.get_rows(rows) == before).all()
@@ -316,7 +338,7 @@ def test_training_begins_with_independent_units(start):
 
 def test_samples_of_both_are_states(k, model):
     rows = draw(k, model, 10, 3, seed=0)
-    assert rows.shape == (10, 45)
+    assert rows.shape == (10, model.n_visible)
     assert rows.dtype == np.uint8
     assert set(np.unique(rows)) == {0, 1}
 

@@ -140,9 +140,13 @@ class Contrast:
             self.write(self.written)
         return np.array(self.written, dtype, copy=copy)
 
-    def write(self, W: np.ndarray, upper: bool = False) -> None:
-        """Write it to W, float32 [n_visible, padded]; upper: only all above the diagonal must be there."""
-        launch(write_contrast, self.work, *self.factors, W, upper)
+    def write(self, W: np.ndarray) -> None:
+        """Write it to W, float32 [n_visible, padded]."""
+        launch(write_contrast, self.work, *self.factors, W, False)
+
+    def write_upper(self, W: np.ndarray) -> None:
+        """Likewise all that stands above the diagonal, and some of what stands below."""
+        launch(write_contrast, self.work / 2, *self.factors, W, True)
 
     def climb(self, *moved: Any) -> tuple[float, float]:
         """Add it to a model's W: W, velocity, n_hidden, `Copies`, rate, momentum and decay.

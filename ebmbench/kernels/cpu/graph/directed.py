@@ -62,7 +62,7 @@ def moments(model, positive, negative, beta=1.0) -> Phases:
     deltas = _deltas(model, positive), _deltas(model, negative)
     found = Contrast.with_means(positive, negative, *deltas, b, b_mean, c, c_mean)
     W = aligned_empty(*model.W.shape)
-    found.write(W, upper=True)
+    found.write_upper(W)
     return Phases({"W": W, "b": c}, {"b": b_mean})
 
 

@@ -60,7 +60,7 @@ def hear(typingctx, start, weight, state, count, out):
 
 @intrinsic
 def hear_alone(typingctx, start, weight, state, count):
-    """`hear` of one row: start: float32; weight, state: float32 [count]; count: intp, of whole vectors."""
+    """`hear` of one row; start: float32; weight, state: float32 [count]; count: of whole vectors."""
     if start != types.float32 or not are_contiguous(types.float32, weight, state, ndim=1):
         return None
 

@@ -68,7 +68,7 @@ def contrast(
     b, b_mean, c, c_mean = (np.empty_like(model.b) for _ in range(4))
     found = Contrast.with_means(plus, minus, p_plus, p_minus, b, b_mean, c, c_mean)
     R = aligned_empty(*model.W.shape)
-    found.write(R, upper)
+    (found.write_upper if upper else found.write)(R)
     launch(_fold, R.size, R, np.float32(scale), upper)
     return Phases({"R": R, "b": c}, {"b": b_mean}), b
 
