@@ -1,6 +1,6 @@
 """Speed of training: updates and an epoch by every principle."""
 
-from benchmarks.surface import SGD, Fit, Gated, available, model_of, rows_of
+from benchmarks.surface import SGD, Fit, Gated, available, joint_of, model_of, rows_of
 
 _SETTINGS = {
     "cd": {"k": 1},
@@ -53,4 +53,22 @@ class Updates(Gated):
 
     def time_ten_updates(self, backend, estimator):
         self.fit.advance(10)
+        self.fit.k.synchronize()
+
+
+class Joint(Gated):
+    """A hundred updates of a general Boltzmann machine of digits' 64 pixels and 32 hidden units."""
+
+    timeout = 300
+    number = 1
+    rounds = 2
+    params = ["cpu", "cuda"]
+    param_names = ["backend"]
+
+    def setup(self, backend):
+        self.fit = joint_of(available(backend), rows_of(1000, 64), 32)
+        self.time_a_hundred_updates(backend)
+
+    def time_a_hundred_updates(self, backend):
+        self.fit.advance(100)
         self.fit.k.synchronize()

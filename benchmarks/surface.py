@@ -33,6 +33,7 @@ __all__ = [
     "gaussian_of",
     "graph_of",
     "initial_model",
+    "joint_of",
     "load_dataset",
     "load_fixture",
     "model_of",
@@ -98,6 +99,16 @@ def graph_of(kind, n):
     couplings = np.triu(rng.normal(0.0, 0.1, (n, n)), 1)
     found = ebmbench.BayesNet if kind == "bayes_net" else ebmbench.BoltzmannMachine
     return found(couplings, b)
+
+
+def joint_of(k, rows, n_hidden):
+    """A run of a general Boltzmann machine, centred, of 10,000 epochs; asv skips commits without one."""
+    import ebmbench  # see `graph_of`
+
+    if not hasattr(ebmbench, "GeneralBoltzmannMachine"):
+        raise NotImplementedError("this commit has no general Boltzmann machine")
+    start = ebmbench.initial_general_boltzmann_machine(rows, n_hidden, 0)
+    return ebmbench.Joint(k, start, rows, SGD(rate=1e-6, centred=True), 10_000, 20)
 
 
 def rows_of(count, n_visible):
