@@ -8,6 +8,7 @@ import pytest
 from conftest import FAMILY_ALPHA, all_states, complaint, numbers_of, random_rbm, random_rows
 from deep import log_weights, random_dbm
 from gaussian import random_gaussian, real_rows
+from general import random_general
 from scipy import stats
 from scipy.special import expit, logsumexp, xlogy
 
@@ -289,8 +290,8 @@ BAD = {
 
 @pytest.mark.parametrize(("words", "wrong"), BAD.items(), ids=BAD)
 def test_a_bound_that_cannot_be_is_named(k, words, wrong):
-    for model, bound in ((DBNS[0], lower_bound), (DBMS[1], lower_bound)):
-        assert words in complaint(bound, k, model, **{"rows": ROWS} | wrong)
+    for model in (DBNS[0], DBMS[1], random_general(5, 3)):
+        assert words in complaint(lower_bound, k, model, **{"rows": ROWS} | wrong)
     assert "at least 2 samples" in complaint(lower_bound, k, DBNS[0], ROWS, samples=1)
 
 

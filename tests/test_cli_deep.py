@@ -126,7 +126,8 @@ def test_a_general_boltzmann_machine(train, ebmbench):
     methods = json.loads(said)["estimates"]
     assert status == 0
     assert [one["method"] for one in methods] == ["ais", "bridge", "reverse_ais", "exact"]
-    assert max(abs(one["log_z"] - methods[-1]["log_z"]) for one in methods) < 0.3
+    off = [abs(one["log_z"] - methods[-1]["log_z"]) / one["log_z_std_error"] for one in methods[:-1]]
+    assert max(off) < 4.0  # three estimates: a false alarm in 5,000 seeds, and this seed is fixed
     for command in ("sample model.npz --out some.png", "restore model.npz --data digits --flip 0.1"):
         status, _, err = ebmbench(*command.replace("digits", "bars_and_stripes_3x3:test").split())
         assert status == 0, err
@@ -138,7 +139,7 @@ def test_a_general_boltzmann_machine(train, ebmbench):
         ("--hidden 5,4", "--hidden of this model is one number, not 2"),
         ("--hidden 0", "the number of hidden units must be at least 1"),
         ("--joint-epochs 3", "--joint-epochs has a meaning only where --model is dbm"),
-        ("--estimator cd", "--model is"),
+        ("--estimator cd", "--estimator has a meaning only where --model is"),
         ("--sweeps 0", "chains' sweeps an update must be at least 1"),
     ],
 )

@@ -14,12 +14,15 @@ from conftest import complaint
 import ebmbench
 from ebmbench.evaluation.bounds import lower_bound
 from ebmbench.evaluation.classification import classify
+from ebmbench.evaluation.damage import flipped
+from ebmbench.evaluation.restoration import restore
 from ebmbench.harness import memory, quality, recipes, sources, spec, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import deep
 from ebmbench.kernels import api
 from ebmbench.models.kinds import from_arrays
+from ebmbench.partition import base_rates
 from ebmbench.training.adversarial import Adversarial
 
 TOY = {"dataset": "bars_and_stripes_3x3", "backend": "cpu", "batch_size": 5, "checkpoints": 3}
@@ -95,8 +98,10 @@ def test_a_general_machine_is_trained_judged_and_restores(tmp_path):
     )
     assert arrays["samples"].shape == (1, deep.SAMPLES, 9)
     (entry,) = row["restored"]
-    assert entry["rows"] == len(rows)
-    assert 0.0 <= entry["model_wrong"] <= 0.5
+    damaged = flipped(rows, 0.1, seed=0)
+    base = base_rates(sources.load_dataset(GENERAL.dataset).train, "train")
+    found = restore(api.load("cpu"), model, damaged, base, 20, 0)
+    assert (entry["rows"], entry["model_wrong"]) == (len(rows), found.model.wrong)
 
 
 def test_annealing_both_ways_says_whether_a_bound_is_resolved(tmp_path):

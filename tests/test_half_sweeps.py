@@ -150,6 +150,6 @@ def test_half_sweeps_and_means_that_cannot_be_are_named(k):
     even = k.put_rows(np.full((3, 2), 0.5))
     lower = k.put_rows(random_rows(3, 4))
     assert "at least 1 update" in complaint(k.mean_field, model, lower, even, 0)
-    assert "as many of even" in complaint(k.mean_field, model, lower, even[:2], 1)
+    assert "as many of the other means" in complaint(k.mean_field, model, lower, even[:2], 1)
     assert "[rows, 2]" in complaint(k.mean_field, model, lower, v, 1)
     assert "a mask must be 0 and 1" in complaint(k.put_mask, model, np.full((6, 4), 0.5))

@@ -110,6 +110,9 @@ HOT = {
     "a sweep of units": (
         graph.gibbs._sweeps, {}, [UNIFORMS, ("multiply", "add", "subtract"), ("multiply", "add")],
     ),
+    "a sweep of few units": (graph.small._sweeps, {}, [UNIFORMS, WEIGHTED]),
+    "means of hidden units": (graph.meanfield._settle, {}, [WEIGHTED]),
+    "centring of units": (graph.centring._centre, {}, [("multiply", "subtract"), TOTAL]),
     "annealing of units": (
         graph.annealing._anneal, {},
         [UNIFORMS, ("multiply", "add", "subtract"), ("multiply", "add"), TOTAL],

@@ -16,10 +16,9 @@ import numpy as np
 from ebmbench.evaluation import sandwich
 from ebmbench.evaluation.likelihood import Likelihood
 from ebmbench.kernels.api import Backend
-from ebmbench.models import dbm, dbn, general
-from ebmbench.models.dbm import DBM
+from ebmbench.models import bernoulli, dbn
 from ebmbench.models.dbn import DBN
-from ebmbench.models.general import GeneralBoltzmannMachine, Latent
+from ebmbench.models.latent import Latent, variational
 from ebmbench.models.model import Model
 from ebmbench.models.rows import check_rows, check_states
 from ebmbench.options import require
@@ -31,10 +30,6 @@ from ebmbench.samplers.recognition import upwards
 SAMPLES = 10
 Bounded = DBN | Latent
 _BLOCK = 1000  # rows whose layers are held at a time
-_VARIATIONAL: dict[str, Callable[..., np.ndarray]] = {
-    DBM.kind: dbm.variational,
-    GeneralBoltzmannMachine.kind: general.variational,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +134,11 @@ def base_of(k: Backend, model: Bounded, rows: np.ndarray, source: str, seed: int
 
 def _variational_rows(k: Backend, model: Latent, rows: np.ndarray) -> np.ndarray:
     """The bound on log p(v) + log Z by mean field, [n]."""
-    whole, variational = model.whole, _VARIATIONAL[model.kind]
     found = np.empty(len(rows))
     for first in range(0, len(rows), _BLOCK):
         here = slice(first, first + _BLOCK)
         means = augmented(k, model, rows[here]).astype(np.float64)
-        found[here] = variational(whole, means, model.n_visible)
+        found[here] = variational(model, means)
     return found
 
 
@@ -173,7 +167,7 @@ def _drawn(k: Backend, model: DBN, handles: list[Any], rows: np.ndarray, key: Ke
     total = np.zeros(len(rows))
     states, v = k.put_rows(rows), rows.astype(np.float64)
     for n, (layer, handle) in enumerate(zip(model.layers[:-1], handles, strict=False)):
-        total += dbn.entropy(k.hidden_input(handle, states).astype(np.float64))
+        total += bernoulli.entropy(k.hidden_input(handle, states).astype(np.float64))
         states = k.sample_hidden(handle, states, key.advance(n))
         total += dbn.log_given(layer, k.visible_input(handle, states).astype(np.float64), v)
         v = k.get_rows(states).astype(np.float64)

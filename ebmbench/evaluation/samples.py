@@ -17,7 +17,8 @@ from ebmbench.models.dbm import DBM
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.general import GeneralBoltzmannMachine, Latent
+from ebmbench.models.general import GeneralBoltzmannMachine
+from ebmbench.models.latent import Latent
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM

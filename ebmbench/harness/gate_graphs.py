@@ -159,7 +159,8 @@ class UndirectedJobs(_GraphJobs):
             k.centre(model, gradient, means, offsets, 0.3 if step else 1.0)
             k.update(model, velocity, gradient, 0.1, 0.5, 0.01)
         trees = [k.get_tree(model, tree) for tree in (velocity, offsets)]
-        return [*k.get(model).parameters.values(), *trees[0].values(), trees[1]["b"]]
+        found = [*k.get(model).parameters.values(), *trees[0].values(), trees[1]["b"]]
+        return [*found, k.free_energy(model, self.rows) / self.host.n_visible]  # see `_train`
 
     def mean_field(self) -> list:
         """Of all units but the first third, from means between 0 and 1, which stay as they are."""

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 BOUND, ERROR, PARZEN = "bound", "error", "parzen"
 BETTER = {BOUND: 1, ERROR: -1, PARZEN: 1}
 
+# What kinds of these models are called.
+TITLES = {
+    "dbn": "DBN",
+    "dbm": "DBM",
+    "general_boltzmann_machine": "general Boltzmann machine",
+    "mlp": "MLP",
+    "gan": "GAN",
+}
+
 LEAST_GAIN = 1.0  # nats a test row over independent pixels that a model must reach
 NO_GAIN = "no gain"  # the verdict of one that does not
 

@@ -1,7 +1,7 @@
 """The settings of the parts in which deep models are trained, as the tables of a suite give them.
 
 layers       RBMs one upon the other (`training.stack`): of a DBN, or to begin a DBM with
-joint        all layers of a DBM together (`training.joint`)
+joint        all layers of a DBM, or all units of a general machine, together (`training.joint`)
 classifier   back-propagation (`training.supervised`): of a network, or of what a DBN or DBM initialises
 players      a generator and a discriminator (`training.adversarial`)
 """

@@ -2,7 +2,7 @@
 
 A judge is called with a model and gives fields of a line of the learning curve, among them its measure:
 
-    bound    on the mean log-likelihood of the test rows, nats a row: of a DBN or DBM
+    bound    on the mean log-likelihood of the test rows, nats a row: of models of energies
     error    the share of the test rows that a classifier tells wrong
     parzen   mean log density of test rows under windows about a generator's samples, nats a row
 """
@@ -33,7 +33,7 @@ class Ways(NamedTuple):
 
     method, settings: by which log Z of a bound is estimated, see `partition.find`, or `NONE`; resolve:
     whether by reverse annealing too, at the end; samples: of a generator; restored: damage to test rows
-    that a DBM is asked to undo at the end.
+    that a model is asked to undo at the end.
     """
 
     method: str
@@ -76,7 +76,7 @@ def judge_of(measure: str, data: Dataset, ways: Ways, below: Any) -> Judge:
 
 
 class Unjudged:
-    """Of a DBN or a DBM that nobody bounds, as where rows are grey: it has samples all the same."""
+    """Of a model of energies that nobody bounds, as where rows are grey: it has samples all the same."""
 
     measure = ""
 
@@ -100,7 +100,7 @@ class Unjudged:
 
 
 class BoundJudge(Unjudged):
-    """Of a DBN or a DBM."""
+    """Of a model of energies."""
 
     measure = BOUND
 

@@ -14,14 +14,15 @@ from ebmbench.datasets import Dataset
 from ebmbench.discovery import unknown
 from ebmbench.harness import tasks
 from ebmbench.harness.labels import inputs_of, labels_of
-from ebmbench.harness.measures import BOUND, ERROR, PARZEN
+from ebmbench.harness.measures import BOUND, ERROR, PARZEN, TITLES
 from ebmbench.harness.parts import PARTS
 from ebmbench.harness.trainer import Planned
 from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.dbm import DBM
 from ebmbench.models.dropout import rates_of
-from ebmbench.models.general import GeneralBoltzmannMachine, Latent
+from ebmbench.models.general import GeneralBoltzmannMachine
+from ebmbench.models.latent import Latent
 from ebmbench.models.mlp import dashed
 from ebmbench.options import require
 from ebmbench.training.adversarial import Adversarial
@@ -95,8 +96,8 @@ class Recipe:
             noised = f", instance noise {noise:g}" if noise else ""
             averaged = f", averaged {averaging:g}" if averaging else ""
             return label + _left_out(players.discriminator_dropout) + noised + averaged
-        name = "General Boltzmann machine" if self.kind == GENERAL else self.kind.upper()
-        told = [f"{name} {dashed(self.hidden)}"]
+        name = TITLES[self.kind]
+        told = [f"{name[0].upper()}{name[1:]} {dashed(self.hidden)}"]
         if self.kind == "dbn":
             told.append(self.parts["layers"].label)
         elif self.kind == "dbm":

@@ -18,7 +18,7 @@ from ebmbench.harness import made_up, sources
 from ebmbench.models.arithmetic import rounded
 from ebmbench.models.dbn import DBN
 from ebmbench.models.gan import GAN
-from ebmbench.models.general import Latent
+from ebmbench.models.latent import Latent
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, base_rates

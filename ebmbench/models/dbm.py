@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, xlog1py, xlogy
+from scipy.special import expit
 
+from ebmbench.models.bernoulli import entropy_of_means
 from ebmbench.models.mlp import MLP, check_chain
 from ebmbench.models.model import Array, real_array
 from ebmbench.models.rbm import RBM, TwoLayers, hidden_input
@@ -140,12 +141,7 @@ def variational(model: RBM, rows: Array, n: int) -> Array:
     input, c.h + rows W.h + H(h) is the sum of softplus(x) (S&H 2009, eq. 5).
     """
     odd = np.logaddexp(0.0, hidden_input(model, rows)).sum(axis=1)
-    return rows @ model.b + odd + entropy(rows[:, n:])
-
-
-def entropy(means: Array) -> Array:
-    """H(q) of independent binary units with these means, nats, [B]."""
-    return -(xlogy(means, means) + xlog1py(1.0 - means, -means)).sum(axis=1)
+    return rows @ model.b + odd + entropy_of_means(rows[:, n:])
 
 
 def composed(layers: Sequence[TwoLayers]) -> DBM:

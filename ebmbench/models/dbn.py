@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
 
-from ebmbench.models import gaussian_rbm
+from ebmbench.models import bernoulli, gaussian_rbm
 from ebmbench.models.gaussian_enumerate import log_normaliser
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import MLP, check_chain
 from ebmbench.models.model import Array
-from ebmbench.models.rbm import RBM, TwoLayers, softplus
+from ebmbench.models.rbm import RBM, TwoLayers
 from ebmbench.options import require
 
 
@@ -71,17 +70,7 @@ def log_given(layer: TwoLayers, x: Array, v: Array) -> Array:
     """
     if isinstance(layer, GaussianRBM):
         return -gaussian_rbm.quadratic(x, layer.precision, v) - log_normaliser(layer.precision)
-    return bernoulli(x, v)
-
-
-def entropy(x: Array) -> Array:
-    """H(q) of independent binary units with pre-activations x, nats, [B]."""
-    return (softplus(x) - x * expit(x)).sum(axis=1)
-
-
-def bernoulli(x: Array, v: Array) -> Array:
-    """log p(v) of independent units with pre-activations x, nats, [B]; v in [0, 1] counts as its mean."""
-    return (v * x - softplus(x)).sum(axis=1)
+    return bernoulli.log_probability(x, v)
 
 
 def classifier(layers: tuple[TwoLayers, ...], classes: int) -> MLP:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import expit
 
 from ebmbench.models import boltzmann
+from ebmbench.models.bernoulli import entropy_of_means
 from ebmbench.models.boltzmann import BoltzmannMachine
-from ebmbench.models.dbm import DBM, entropy
 from ebmbench.models.model import Array, Named, real_array
 from ebmbench.options import require
 
@@ -74,10 +74,6 @@ class GeneralBoltzmannMachine(Named):
         return GeneralBoltzmannMachine(R[:n, :n], R[:n, n:], R[n:, n:], whole.b[:n], whole.b[n:])
 
 
-# Models that are trained, judged and sampled as a whole of which rows show the first units only.
-Latent = DBM | GeneralBoltzmannMachine
-
-
 def mean_field(model: BoltzmannMachine, v: Array, hidden: Array, sweeps: int) -> Array:
     """`sweeps` updates of a factorial posterior of the hidden units given v (Peterson & Anderson 1987).
 
@@ -100,4 +96,4 @@ def variational(model: BoltzmannMachine, rows: Array, n: int) -> Array:
     rows: as `mean_field` returns, v being the first n columns. As no unit is joined to itself, the mean
     energy is that of the means. Without S it is log p(v) + log Z, where the means have converged.
     """
-    return entropy(rows[:, n:]) - boltzmann.energy(model, rows)
+    return entropy_of_means(rows[:, n:]) - boltzmann.energy(model, rows)

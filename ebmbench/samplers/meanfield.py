@@ -3,7 +3,7 @@
 import numpy as np
 
 from ebmbench.kernels.api import Backend, Rows
-from ebmbench.models.general import Latent
+from ebmbench.models.latent import Latent
 
 SWEEPS, TOLERANCE = 1000, 1e-5
 _BLOCK = 1000  # rows on the device at a time

@@ -17,7 +17,8 @@ from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.dbm import DBM
 from ebmbench.models.gaussian_rbm import GaussianRBM
-from ebmbench.models.general import GeneralBoltzmannMachine, Latent
+from ebmbench.models.general import GeneralBoltzmannMachine
+from ebmbench.models.latent import Latent
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.rbm import RBM
 from ebmbench.options import require

@@ -17,6 +17,7 @@ from ebmbench.partition import base_rates
 from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.training.ascent import NOT_CENTRED, Diverged
 from ebmbench.training.batches import Redraw, Source
+from ebmbench.training.initial import check_hidden
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 from ebmbench.training.trainer import Trainer
@@ -53,12 +54,6 @@ def _initial_weights(rows: np.ndarray, n_hidden: int, seed: int, scale: float) -
     check_hidden(n_hidden)
     key = Key(check_seed(seed), Stream.INITIAL_PARAMETERS)
     return scale * normals(key, rows.shape[1], n_hidden)
-
-
-def check_hidden(*sizes: int) -> None:
-    """`UserError` where one of these hidden layers has no unit."""
-    for n in sizes:
-        require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
 
 
 STARTS = {"binary": initial_model, "gaussian": initial_gaussian_model}

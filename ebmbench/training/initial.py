@@ -46,6 +46,12 @@ def initial_network(sizes: Sequence[int], activations: Sequence[str], seed: int,
     return MLP(tuple(weights), tuple(np.zeros(n) for n in sizes[1:]), tuple(activations))
 
 
+def check_hidden(*sizes: int) -> None:
+    """`UserError` where one of these hidden layers has no unit."""
+    for n in sizes:
+        require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
+
+
 def initial_boltzmann_machine(rows: np.ndarray) -> BoltzmannMachine:
     """Units that are independent and on as often as in the rows [n, n_visible] (see `base_rates`).
 
@@ -57,13 +63,13 @@ def initial_boltzmann_machine(rows: np.ndarray) -> BoltzmannMachine:
 def initial_general_boltzmann_machine(
     rows: np.ndarray, n_hidden: int, seed: int, scale: float = 0.01
 ) -> GeneralBoltzmannMachine:
-    """As `initial_boltzmann_machine`, but hidden units are tied to visible ones: as `initial_model`.
+    """W from normals of standard deviation `scale`, so that no two hidden units are alike.
 
-    W from normals of standard deviation `scale`, so that no two hidden units are alike; R, S and c are 0.
+    R, S and c are 0, and b makes visible units be on as often as in the rows [n, n_visible].
     """
     bias = _bias(rows)
     n = len(bias)
-    require(n_hidden >= 1, f"the number of hidden units must be at least 1, but is {n_hidden}")
+    check_hidden(n_hidden)
     W = scale * normals(Key(check_seed(seed), Stream.INITIAL_PARAMETERS), n, n_hidden)
     S = np.zeros((n_hidden, n_hidden))
     return GeneralBoltzmannMachine(np.zeros((n, n)), W, S, bias, np.zeros(n_hidden))

@@ -17,7 +17,7 @@ import numpy as np
 from ebmbench.kernels.api import Backend, Rows, Tree
 from ebmbench.models import dbm
 from ebmbench.models.dbm import DBM
-from ebmbench.models.general import Latent
+from ebmbench.models.latent import Latent
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import base_rates
@@ -25,7 +25,7 @@ from ebmbench.randomness import Key, Stream, check_seed, normals
 from ebmbench.samplers import gibbs
 from ebmbench.samplers.meanfield import silent
 from ebmbench.training.batches import Redraw, Source
-from ebmbench.training.fit import check_hidden
+from ebmbench.training.initial import check_hidden
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 from ebmbench.training.trainer import Trainer

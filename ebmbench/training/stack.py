@@ -20,7 +20,8 @@ from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, check_seed, derived_seed
 from ebmbench.samplers.recognition import upwards
 from ebmbench.training.batches import Batches, Redraw, Source
-from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_hidden, check_units, initial_model
+from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units, initial_model
+from ebmbench.training.initial import check_hidden
 from ebmbench.training.sgd import SGD
 from ebmbench.training.stages import Stages
 

@@ -21,6 +21,7 @@ JOBS = [
     *(f"{job} (gaussian)" for job in ("gibbs", "temper", "anneal", "score_matching")),
     "ratio_matching (float)",
     *(f"{job} (undirected)" for job in ("gibbs", "temper", "anneal", "nce", "pseudolikelihood")),
+    *(f"{job} (undirected)" for job in ("mean_field", "train_centred")),
     *(f"{job} (field)" for job in ("gibbs", "temper", "anneal")),
     *(f"posterior ({label})" for label in ("directed", "undirected", "field")),
 ]

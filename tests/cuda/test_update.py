@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import random_rows
+from test_boltzmann import random_machine
 
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.cuda import memory, update
@@ -104,3 +105,19 @@ def test_a_centred_fit_is_that_of_the_cpu(cuda, cpu, estimator):
         one, two = (getattr(model, name) for model in found)
         assert np.abs(one - two).max() < 1e-5
         assert np.abs(one - getattr(host, name)).max() > 1e-2
+
+
+def test_a_machines_couplings_stay_their_own_transpose(cuda):
+    """To the bits: a checkpoint keeps one half of them."""
+    host, rows = random_machine(33, seed=2, scale=0.3), random_rows(9, 33, seed=1)
+    model, grey = cuda.put(host), cuda.put_rows(0.9 * rows[:5].astype(np.float32))
+    velocity, offsets = cuda.zeros(model), cuda.zeros(model)
+    for step in range(3):
+        gradient, means = cuda.moments(model, grey, cuda.put_rows(rows))
+        cuda.centre(model, gradient, means, offsets, 0.3 if step else 1.0)
+        assert cuda.update(model, velocity, gradient, 0.1, 0.5, 0.01)
+    for square in (model.W, velocity["R"], gradient["R"]):
+        found = cuda.get_rows(square)[:, :33]
+        assert (found == found.T).all()
+        assert np.diag(found).any() == 0
+    assert np.abs(cuda.get(model).R - host.R).max() > 0.01

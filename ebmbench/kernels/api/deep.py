@@ -45,6 +45,7 @@ class Deep(Device):
         none of them moved by more than `tolerance`. Returns float32 [B, n_visible], v first, and the
         number of updates. Of a DBM all rows end together, and a device may look at the tolerance only
         now and then; of a Boltzmann machine each row ends by itself, and the number is the largest.
+        With a tolerance of 0 a device may say that all updates were made, as if none had been idle.
         """
         if model.kind not in (RBM.kind, BoltzmannMachine.kind):
             raise UserError(f"mean field is of a DBM or a Boltzmann machine, not of {model.kind}")

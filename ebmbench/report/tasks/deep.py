@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN
+from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN, TITLES
 from ebmbench.harness.table import load_model
 from ebmbench.report.cases import Kind
 from ebmbench.report.deep import drawings, pictures, tables
@@ -86,11 +86,6 @@ def _introduction(entries: list[Entry]) -> list[str]:
     return told + list(dict.fromkeys(caveat for caveat in caveats if isinstance(caveat, str)))
 
 
-def _named(kind: str) -> str:
-    """A kind of model in a sentence: an abbreviation, or words."""
-    return kind.replace("_", " ") if "_" in kind else kind.upper()
-
-
 def _answer(entries: list[Entry]) -> Answer:
     sentences = []
     for group in dict.fromkeys((entry.where, entry.measure) for entry in entries):
@@ -107,7 +102,7 @@ def _answer(entries: list[Entry]) -> Answer:
     told = f"{significant(fast.images_per_s)} images a second: {on(fast.label, fast.backend)}"
     sentences.append(f"Fastest in training is {told}, {fast.where}.")
     sentences += without_gain(entries)
-    kinds = listing(list(dict.fromkeys(_named(entry.model) for entry in entries)))
+    kinds = listing(list(dict.fromkeys(TITLES[entry.model] for entry in entries)))
     return Answer("Deep models", f"{count(len(entries), 'model')} trained end to end: {kinds}", sentences)
 
 

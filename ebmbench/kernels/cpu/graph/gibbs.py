@@ -1,8 +1,9 @@
 """Sweeps that draw the units one after the other: Gibbs sampling, or ancestral where W is directed.
 
-A chain keeps the inputs of all units and adds the row of W of each unit that changes, so a sweep costs
-its flips. Of a network only units that are yet to come hear one: half a row, and what the state was
-before plays no part, so that each sweep is an independent draw.
+Undirected machines of few units walk in `small`. Else a chain keeps the inputs of all units and adds the
+row of W of each unit that changes, so a sweep costs its flips. Of a network only units that are yet to
+come hear one: half a row, and what the state was before plays no part, so that each sweep is an
+independent draw.
 
 Units wait for each other, and so for as little as can be: their uniforms become log odds beforehand, in
 vectors, and then each takes a comparison. With 784 units and 100 flips a sweep: 784 comparisons of about

@@ -26,7 +26,7 @@ def _in_pairs(add, sums):
 def hear(typingctx, start, weight, state, count, out):
     """Out = start + sum over the first `count` units of their weight times their state, in each lane.
 
-    start, out: float32 [LANES]; weight: float32 [count]; state: float32 [units, LANES]; count: intp.
+    start, out: float32 [LANES]; weight: float32 [count] or longer; state: float32 [units, LANES].
     """
     if not are_contiguous(types.float32, start, weight, out, ndim=1):
         return None

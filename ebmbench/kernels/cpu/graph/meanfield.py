@@ -11,6 +11,7 @@ import numpy as np
 from numba import prange
 
 from ebmbench.compile import jit
+from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.graph.lanes import hear
 from ebmbench.kernels.cpu.statistics import padded_inputs
@@ -31,7 +32,7 @@ def _set(x, tolerance, live, mean, moved):
 def _settle(W, given, rows, first, sweeps, tolerance, done):
     """Means of rows from unit `first` on, float32 [rows, units], given what they hear of those before.
 
-    given: b and v W, float32 [rows, padded]; done: of each row its updates, int64.
+    given: b and v W of these units, float32 [rows, padded]; done: of each row its updates, int64.
     """
     hidden = rows.shape[1] - first
     for tile in prange((rows.shape[0] + LANES - 1) // LANES):
@@ -40,7 +41,7 @@ def _settle(W, given, rows, first, sweeps, tolerance, done):
         mean, heard = np.zeros((hidden, LANES), np.float32), np.zeros((hidden, LANES), np.float32)
         for r in range(count):
             for j in range(hidden):
-                mean[j, r], heard[j, r] = rows[top + r, first + j], given[top + r, first + j]
+                mean[j, r], heard[j, r] = rows[top + r, first + j], given[top + r, j]
         x, moved = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
         live, left, t = np.ones(LANES, np.bool_), count, 0
         while t < sweeps and left > 0:
@@ -66,7 +67,7 @@ def mean_field(model, v, others, sweeps: int, tolerance: float):
     rows = np.concatenate([v, others], axis=1, dtype=np.float32)
     done = np.ones(len(v), np.int64)
     if hidden:
-        given = padded_inputs(model.W[:n], model.b, v)
+        given = padded_inputs(store(model.W[:n, n : n + hidden]), store(model.b[n : n + hidden]), v)
         work = layer_work(len(v), hidden, hidden) * sweeps
         launch(_settle, work, model.W, given, rows, n, sweeps, np.float32(tolerance), done)
     return rows, int(done.max())

@@ -13,6 +13,7 @@ from ebmbench.kernels.cuda.device import blocks
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import zeros
 from ebmbench.kernels.cuda.tile import at
+from ebmbench.scalar import mul
 
 _THREADS = 128
 _ZERO = np.float32(0.0)
@@ -30,7 +31,8 @@ def _centre(R, old, mu, b):
     i = at(cuda.blockIdx.x)
     through = 0.0
     for j in range(at(cuda.threadIdx.x), at(R.shape[1]), at(cuda.blockDim.x)):
-        r = R[i, j] - (mu[i] * old[j] + old[i] * mu[j])
+        # Each product rounded, so that R stays its own transpose to the bits.
+        r = R[i, j] - np.float32(mul(mu[i], old[j]) + mul(old[i], mu[j]))
         if j == i:
             r = _ZERO
         R[i, j] = r
