@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "UserError": ("ebmbench.errors", "UserError"),
     "RBM": ("ebmbench.models.rbm", "RBM"),
     "GaussianRBM": ("ebmbench.models.gaussian_rbm", "GaussianRBM"),
     "BoltzmannMachine": ("ebmbench.models.boltzmann", "BoltzmannMachine"),

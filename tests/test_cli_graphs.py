@@ -195,6 +195,8 @@ def test_a_suite_compares_families_on_one_page(tmp_path):
     ("change", "sentence"),
     [
         ('family = "potts"\nhidden = 0', "unknown family 'potts'"),
+        ('family = "general_boltzmann_machine"', "is trained by a table [[deep]], not by [[train]]"),
+        ('family = "markov_field"\ncentred = true', "the centred gradient is for RBMs and Boltzmann mac"),
         ('family = "bayes_net"\nhidden = 8', "a bayes_net has no hidden units"),
         ('family = "bayes_net"\nhidden = 0\nvisible = "gaussian"', "units of a bayes_net are binary"),
         ('family = "bayes_net"\nhidden = 0', "a bayes_net comes normalised: write evaluate = 'exact'"),

@@ -19,10 +19,11 @@ from ebmbench.evaluation.restoration import restore
 from ebmbench.harness import memory, quality, recipes, sources, spec, table
 from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
-from ebmbench.harness.tasks import deep
+from ebmbench.harness.tasks import deep, train
 from ebmbench.kernels import api
 from ebmbench.models.kinds import from_arrays
 from ebmbench.partition import base_rates
+from ebmbench.report import write
 from ebmbench.training.adversarial import Adversarial
 
 TOY = {"dataset": "bars_and_stripes_3x3", "backend": "cpu", "batch_size": 5, "checkpoints": 3}
@@ -102,6 +103,21 @@ def test_a_general_machine_is_trained_judged_and_restores(tmp_path):
     base = base_rates(sources.load_dataset(GENERAL.dataset).train, "train")
     found = restore(api.load("cpu"), model, damaged, base, 20, 0)
     assert (entry["rows"], entry["model_wrong"]) == (len(rows), found.model.wrong)
+
+
+def test_a_bound_above_all_log_likelihoods_stands_in_the_answer(tmp_path):
+    """On the page of a suite that trains models of both kinds; where it is below nothing is said."""
+    common = {"dataset": TOY["dataset"], "backend": "cpu", "evaluate": "exact", "batch_size": 14}
+    poor = train.Case(estimator={"name": "cd"}, hidden=2, epochs=1, rate=1e-6, **common)
+    how = {"epochs": 400, "rate": 0.1, "centred": True}
+    for folder, joint, above in (
+        ("well", how, True),
+        ("badly", how | {"epochs": 1, "rate": 1e-6}, False),
+    ):
+        cases = poor, replace(GENERAL, joint=joint)
+        harness.run(Suite("both", "Both", True, cases), tmp_path / folder)
+        page = write(tmp_path / folder).read_text()
+        assert ("a bound stands above it: General Boltzmann machine 4" in page) == above
 
 
 def test_annealing_both_ways_says_whether_a_bound_is_resolved(tmp_path):

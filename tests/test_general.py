@@ -195,6 +195,13 @@ def test_annealing_starts_at_the_rates_of_rows_and_the_models_own_biases(k):
     base = base_of(k, MODEL, ROWS, "these rows")
     np.testing.assert_array_equal(base.bias, np.hstack([base_rates(ROWS, "").bias, MODEL.c]))
     assert base.source == "base rates of these rows and the model's biases"
+    settings = {"betas": 20, "chains": 5}
+    found, wanted = (
+        lower_bound(k, MODEL, ROWS, "ais", settings, given)
+        for given in (base_rates(ROWS, "base rates of these rows"), base)
+    )
+    assert (found.mean, found.log_z.base) == (wanted.mean, wanted.log_z.base)
+    assert "needs no lower bound" in complaint(lower_bound, k, MODEL.whole, ROWS)
 
 
 def test_silent_means_are_a_pass_upwards(k):

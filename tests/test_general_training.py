@@ -23,6 +23,7 @@ from ebmbench.training.initial import (
 )
 from ebmbench.training.joint import Joint, Phases
 from ebmbench.training.sgd import SGD
+from ebmbench.training.supervised import Supervised
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -205,6 +206,13 @@ def test_every_principle_trains_a_centred_machine_without_hidden_units(k, name):
 
 
 def test_other_models_of_units_are_not_centred(k):
-    model, words = ising(lattice(2, 3), 0.1), f"backend {k.name} has no centre for markov_field"
-    fit = Fit(k, model, ROWS, "cd", None, SGD(centred=True))
-    assert words in complaint(fit.advance, 1)
+    model = ising(lattice(2, 3), 0.1)
+    told = complaint(Fit, k, model, ROWS, "cd", None, SGD(centred=True))
+    assert told == "the centred gradient is for RBMs and Boltzmann machines, not for a markov_field"
+
+
+def test_trainers_say_which_models_are_theirs(k):
+    assert "Joint trains a dbm or a general" in complaint(Joint, k, random_machine(6), ROWS)
+    assert "is trained by Joint" in complaint(Fit, k, MODEL, ROWS, "sml")
+    assert "Supervised trains an mlp" in complaint(Supervised, k, MODEL, ROWS, np.zeros(11, int))
+    assert "must be a whole one, but is 2.5" in complaint(initial_general_boltzmann_machine, ROWS, 2.5, 1)

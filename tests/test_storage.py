@@ -65,6 +65,20 @@ def test_an_rbm_is_what_any_library_can_write(tmp_path):
     assert load_model(path).kind == "bernoulli_rbm"
 
 
+def test_numbers_that_are_too_large_are_named_with_their_file(tmp_path):
+    model = MODELS["general_boltzmann_machine"]
+    np.savez(tmp_path / "huge.npz", **to_arrays(model) | {"W": 1e9 * model.W})
+    assert "huge.npz: W holds a value beyond 1e+06" in complaint(load_model, tmp_path / "huge.npz")
+
+
+@pytest.mark.parametrize("name", ["general_boltzmann_machine", "boltzmann_machine", "markov_field"])
+def test_a_model_that_does_not_say_its_kind_is_no_rbm(tmp_path, name):
+    arrays = to_arrays(MODELS[name])
+    del arrays["kind"]
+    np.savez(tmp_path / "kindless.npz", **{"W": np.ones((2, 2)), "c": np.ones(2)} | arrays)
+    assert "as no RBM does, but not the kind" in complaint(load_model, tmp_path / "kindless.npz")
+
+
 BAD = {
     "unknown kind of model 'dbx'": {"kind": np.array("dbx")},
     "a model of 2 layers lacks b2": {"b2": None},
@@ -114,7 +128,7 @@ def test_a_mixed_file_is_one_sentence(tmp_path, name, change, words):
 def test_only_an_rbm_is_a_binary_model(tmp_path):
     for name in ("gaussian_rbm", "dbn", "mlp"):
         save_model(tmp_path / "model.npz", MODELS[name], {})
-        assert "but one with binary visible units is needed" in complaint(
+        assert "but an RBM with binary units is needed" in complaint(
             load_binary_model, tmp_path / "model.npz"
         )
 

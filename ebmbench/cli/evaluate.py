@@ -45,9 +45,9 @@ def evaluate(
     Of a DBN, a DBM or a general Boltzmann machine a lower bound on it, of a classifier the share of rows
     that it tells wrong, and of a GAN, which has no likelihood, how its samples compare with the data.
 
-    By default from below (AIS), from above (reverse AIS) and between (bridge), and exactly where the
-    smaller layer, or all units where none is hidden, can be enumerated, since AIS alone flatters a model
-    that mixes badly.
+    By default from below (AIS), from above (reverse AIS) and between (bridge), since AIS alone flatters a
+    model that mixes badly; and exactly where the states to be summed over are few: of an RBM's smaller
+    layer, or of all units of a Boltzmann machine, hidden ones too.
     """
     from ebmbench.evaluation import bounds, sandwich
     from ebmbench.kernels import api

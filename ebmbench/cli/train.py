@@ -79,7 +79,7 @@ def train(
     precision: Annotated[
         str, typer.Option(help="Of gaussian units: learned, or fixed at that of the data's columns.")
     ] = "learned",
-    decay: Annotated[float, typer.Option(help="Weight decay of W.")] = 0.0,
+    decay: Annotated[float, typer.Option(help="Weight decay, of couplings and not of biases.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="Of the rate: constant or linear.")] = "constant",
     centred: Annotated[bool, typer.Option("--centred", help="Use the centred gradient.")] = False,
     joint_epochs: Annotated[
@@ -128,7 +128,7 @@ def train(
         ),
     ] = 1.5,
 ) -> int:
-    """Train an RBM, a DBN, a DBM, a classifier or a GAN and write its parameters.
+    """Train a model of one of many kinds, by default an RBM, and write its parameters.
 
     Or a general Boltzmann machine, all of whose units are joined, hidden ones too. Or a model without
     hidden units: a Boltzmann machine, all of whose units are joined, a Markov field, whose pixels hear

@@ -65,7 +65,8 @@ def lower_bound(
 
     Of a DBM or a general Boltzmann machine with q by mean field (Salakhutdinov & Hinton 2009, eq. 5).
     rows: [n, n_visible], as `evaluate` takes them; method, settings: see `partition`; base: where
-    annealing of what is `normalised` starts, see `base_of`, by default from these rows.
+    annealing of what is `normalised` starts, see `base_of`, by default from these rows; but for a DBN's
+    `base_rates` of rows v do, too.
     """
     return next(bounds(k, model, rows, [method], settings, base, samples, seed))
 
@@ -85,11 +86,14 @@ def bounds(
 
     samples: draws of a DBN's hidden layers a row; now: told what is being computed.
     """
+    require(isinstance(model, Bounded), f"a {model.kind} needs no lower bound: see evaluate")
     rows = checked(rows, model)
     check_seed(seed)
     require(samples >= 2, f"an error needs at least 2 samples of a row's layers, not {samples}")
     now("the rows' part of the bound")
     base = base or base_of(k, model, rows, "the rows given", seed)
+    if not isinstance(model, DBN) and np.shape(base.bias) == (model.n_visible,):
+        base = _of_all(model, base)
     if isinstance(model, DBN):
         values, variances = _dbn_rows(k, model, rows, samples, seed)
     else:
@@ -119,17 +123,20 @@ def base_of(k: Backend, model: Bounded, rows: np.ndarray, source: str, seed: int
     whole's other units the model's own biases. source: names the rows.
     """
     if not isinstance(model, DBN):
-        own = model.whole.b[model.n_visible :]
-        bias = np.concatenate([base_rates(rows, source).bias, own])
-        return BaseRates(
-            bias, f"base rates of {source}" + (" and the model's biases" if own.size else "")
-        )
+        return _of_all(model, base_rates(rows, f"base rates of {source}"))
     below, top = model.layers[:-1], model.layers[-1]
     if not below:
         return base_rates(rows, f"base rates of {source}", top.kind)
     key = Key(seed, Stream.SAMPLES)
     drawn = k.get_rows(upwards(k, [k.put(layer) for layer in below], k.put_rows(rows), key))
     return base_rates(drawn, f"rates of layer {len(below)} given {source}")
+
+
+def _of_all(model: Latent, base: BaseRates) -> BaseRates:
+    """Base rates of v, and of the whole's other units the model's own biases."""
+    own = model.whole.b[model.n_visible :]
+    told = f"{base.source} and the model's biases" if own.size else base.source
+    return BaseRates(np.concatenate([base.bias, own]), told)
 
 
 def _variational_rows(k: Backend, model: Latent, rows: np.ndarray) -> np.ndarray:

@@ -74,6 +74,9 @@ def from_arrays(arrays: Arrays) -> Any:
 
 
 def _plain(arrays: Arrays) -> RBM | GaussianRBM:
+    others = [name for name in ("R", "S", "edges", "activations") if name in arrays]
+    if others:
+        raise UserError(f"it holds {', '.join(others)}, as no RBM does, but not the kind of the model")
     missing = [name for name in RBM.names if name not in arrays]
     if missing:
         raise UserError(

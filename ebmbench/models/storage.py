@@ -19,6 +19,8 @@ from ebmbench.files import write_atomically
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.kinds import from_arrays, to_arrays
 from ebmbench.models.rbm import RBM
+from ebmbench.options import require
+from ebmbench.scalar import LARGEST_PARAMETER
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -53,7 +55,12 @@ def load_model(path: str | Path) -> Any:
     Raises `UserError` that names the file and what is wrong with it.
     """
     with opened(Path(path)) as content:
-        return from_arrays(content)
+        model = from_arrays(content)
+        for name, values in model.parameters.items():
+            if name != "precision":  # of which a backend says more
+                fits = bool(np.abs(values).max() <= LARGEST_PARAMETER)
+                require(fits, f"{name} holds a value beyond {LARGEST_PARAMETER:g}")
+        return model
 
 
 @contextmanager
@@ -87,7 +94,7 @@ def load_binary_model(path: str | Path) -> RBM:
     if not isinstance(model, RBM):
         gaussian = isinstance(model, GaussianRBM)
         what = "an RBM with Gaussian visible units" if gaussian else f"a model of the kind {model.kind}"
-        raise UserError(f"{path} holds {what}, but one with binary visible units is needed here")
+        raise UserError(f"{path} holds {what}, but an RBM with binary units is needed here")
     return model
 
 

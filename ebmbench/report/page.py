@@ -1,5 +1,7 @@
 """The page: everything computed, drawn, put into the template and written."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from ebmbench.report import notes, restoration, status, style, tasks, text
 from ebmbench.report.cases import split, tidy
 from ebmbench.report.section import Drawing, Left, Section
 from ebmbench.report.style import Looks
+from ebmbench.report.tasks import deep
 from ebmbench.report.training import figures, summary, targets
 from ebmbench.report.training.figures import Drawings
-from ebmbench.report.training.results import Result, collect
+from ebmbench.report.training.results import Result, best, collect
 
 
 def write_page(folder: Path) -> Path:
@@ -36,7 +39,8 @@ def write_page(folder: Path) -> Path:
         sections += restoration.sections(trained, found.get("deep"), looks, left)
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
         files |= drawn([section.drawings for section in sections])
-    content = _content(table, missing_cases(folder), cases, trained, results, sections)
+    bounds = partial(deep.above, found.get("deep"))
+    content = _content(table, missing_cases(folder), cases, trained, results, sections, bounds)
     content |= _training(drawings, trained, results, files)
     html = render(content, sections, files)
     page = folder / "report.html"
@@ -65,13 +69,16 @@ def _content(
     trained: pd.DataFrame,
     results: list[Result],
     sections: list[Section],
+    bounds: Callable[[str, float], list[str]],
 ) -> dict[str, Any]:
-    """What the template says in words and numbers."""
+    """What the template says in words and numbers; bounds: what to add to a data set's answer."""
     left = cases[cases["status"] != "done"].fillna({"reason": "", "backend": ""})
-    answers = [
-        summary.answer(str(dataset), group, [r for r in results if r.dataset == dataset])
-        for dataset, group in trained.groupby("dataset", sort=False)
-    ]
+    answers = []
+    for dataset, group in trained.groupby("dataset", sort=False):
+        own = [result for result in results if result.dataset == dataset]
+        found, top = summary.answer(str(dataset), group, own), best(own)
+        found.sentences.extend(bounds(str(dataset), top.lower) if top else [])
+        answers.append(found)
     return {
         "kind": "report",
         "title": " · ".join(cases["title"].dropna().astype(str).unique()),

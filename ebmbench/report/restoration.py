@@ -193,20 +193,22 @@ def _drawing(name: str, dataset: str, entries: list[Entry], looks: Looks) -> Dra
         return on(entry.label, entry.backend) if several else entry.label
 
     groups = _by_damage(entries)
-    heights = [0.75 + 0.26 * len(group) for group in groups]
+    names = [[textwrap.fill(named(entry), 34) for entry in group] for group in groups]
+    # As high as the longest name of a group needs.
+    lines = [max(name.count("\n") for name in group) for group in names]
+    heights = [0.75 + (0.26 + 0.15 * n) * len(group) for n, group in zip(lines, groups, strict=True)]
     figure, first = panel(f"{dataset}: bits restored wrongly", 0.5 + sum(heights))
     first.remove()
     places = figure.subplots(len(groups), squeeze=False, height_ratios=heights).ravel()
-    for axes, group in zip(places, groups, strict=True):
+    for axes, group, called in zip(places, groups, names, strict=True):
         for y, entry in enumerate(group):
             colour, marker = _look(entry, looks)
             axes.plot([min(entry.wrong), max(entry.wrong)], [y, y], color=INK, linewidth=1.0)
             axes.plot(entry.median, y, marker, color=colour, markersize=6)
-        for name_, (called, line) in _YARDSTICKS.items():
+        for name_, (yardstick, line) in _YARDSTICKS.items():
             value = getattr(group[0], name_)
-            axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=line, zorder=1, label=called)
-        names = [textwrap.shorten(named(entry), 34, placeholder=" …") for entry in group]
-        axes.set_yticks(range(len(group)), names)
+            axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=line, zorder=1, label=yardstick)
+        axes.set_yticks(range(len(group)), called)
         axes.set_ylim(len(group) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
@@ -250,7 +252,7 @@ def _pictures(name: str, dataset: str, entries: list[Entry], left: Left) -> list
         axes.spines[:].set_visible(False)
         axes.grid(visible=False)
         axes.imshow(sheet, cmap="gray_r", vmin=0.0, vmax=1.0, interpolation="nearest")
-        axes.set_title(f"{entry.damage}: {entry.label}", fontsize=8, loc="left")
+        axes.set_title(textwrap.fill(f"{entry.damage}: {entry.label}", 64), fontsize=8, loc="left")
     told = listing([f"{entry.damage} by {entry.label}" for entry, _ in drawn])
     caption = (
         f"Test rows of {dataset}: as they were, damaged, and what the best model whose pictures were "

@@ -8,9 +8,11 @@ import numpy as np
 
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Backend, Batched, Handle, Negative, Rows, Steps, Tree
+from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.kinds import from_arrays, to_arrays
 from ebmbench.models.mlp import MLP
+from ebmbench.models.rbm import RBM
 from ebmbench.options import like, require
 from ebmbench.scalar import LARGEST_PARAMETER
 from ebmbench.training.adam import Adam
@@ -27,6 +29,12 @@ class Diverged(ArithmeticError):
 def _sliding(number: int) -> float:
     """How far the offsets of centring slide at an update of this number: the first one starts them."""
     return CENTRING_SLIDING if number else 1.0
+
+
+def check_centred(kind: str) -> None:
+    """`UserError` for a kind of model whose gradient is not centred."""
+    sentence = f"the centred gradient is for RBMs and Boltzmann machines, not for a {kind}"
+    require(kind in (RBM.kind, BoltzmannMachine.kind), sentence)
 
 
 class Ascent:
@@ -50,6 +58,8 @@ class Ascent:
         network = isinstance(model, MLP)
         require(not (centred and network), "centring is for models of energies, not for networks")
         require(not (centred and isinstance(model, GaussianRBM)), NOT_CENTRED)
+        if centred:
+            check_centred(model.kind)
         self.k, self.optimiser, self.steps = k, optimiser, steps
         self.done = 0
         self.handle: Handle = k.put(model)

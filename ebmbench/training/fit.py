@@ -9,6 +9,7 @@ import numpy as np
 from ebmbench import estimators
 from ebmbench.kernels.api import Backend, Tree
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
+from ebmbench.models.latent import Latent
 from ebmbench.models.model import Model
 from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
@@ -97,6 +98,7 @@ class Fit(Trainer):
         mask: np.ndarray | None = None,
         redraw: Redraw | None = None,
     ) -> None:
+        require(not isinstance(model, Latent), f"a {model.kind} is trained by Joint")
         real = isinstance(model, GaussianRBM)
         for name in fixed:
             known = TREE if real else model.names

@@ -49,6 +49,8 @@ def initial_network(sizes: Sequence[int], activations: Sequence[str], seed: int,
 def check_hidden(*sizes: int) -> None:
     """`UserError` where one of these hidden layers has no unit."""
     for n in sizes:
+        whole = isinstance(n, int | np.integer)
+        require(whole, f"the number of hidden units must be a whole one, but is {n!r}")
         require(n >= 1, f"the number of hidden units must be at least 1, but is {n}")
 
 

@@ -92,6 +92,8 @@ class Joint(Trainer):
         phases: Phases | None = None,
         redraw: Redraw | None = None,
     ) -> None:
+        sentence = f"Joint trains a dbm or a general_boltzmann_machine, not a {model.kind}"
+        require(isinstance(model, Latent), sentence)
         rows = check_rows(rows, model.n_visible)
         self._phases = phases or Phases()
         self._start, whole = model, model.whole

@@ -38,6 +38,7 @@ class Supervised(Trainer):
         seed: int = 0,
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
+        require(isinstance(model, MLP), f"Supervised trains an mlp, not a {model.kind}")
         rows = check_rows(rows, model.sizes[0], real=True)
         labels = check_labels(labels, len(rows), model.sizes[-1])
         require(

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ebmbench.datasets import Dataset
+from ebmbench.discovery import unknown
+from ebmbench.errors import UserError
+from ebmbench.harness import recipes
 from ebmbench.harness.sources import picture_graph
 from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.boltzmann import BoltzmannMachine
 from ebmbench.models.markov_field import MarkovField
+from ebmbench.options import require
+from ebmbench.partition import exact
 from ebmbench.training.initial import (
     initial_bayes_net,
     initial_boltzmann_machine,
@@ -33,3 +38,16 @@ GRAPHS = {
         "Markov field", lambda data, reach: initial_markov_field(data.train, picture_graph(data, reach))
     ),
 }
+
+
+def check_graph(family: str, hidden: int, visible: str, evaluate: str) -> None:
+    """`UserError` for a family that is none of `GRAPHS`, or what it cannot have."""
+    if family in recipes.KINDS:
+        raise UserError(f"a {family} is trained by a table [[deep]], not by [[train]]")
+    if family not in GRAPHS:
+        raise unknown("family", family, ["rbm", *GRAPHS])
+    require(hidden == 0, f"a {family} has no hidden units")
+    require(visible == "binary", f"the units of a {family} are binary")
+    if family == BayesNet.kind:
+        normalised = evaluate == exact.NAME
+        require(normalised, f"a {family} comes normalised: write evaluate = 'exact'")

@@ -9,7 +9,6 @@ import numpy as np
 
 from ebmbench import datasets, partition
 from ebmbench.datasets import Dataset
-from ebmbench.discovery import unknown
 from ebmbench.evaluation.samples import draw
 from ebmbench.harness import gate, judge, restoring, tasks
 from ebmbench.harness.clock import Clock, warm_up
@@ -18,11 +17,10 @@ from ebmbench.harness.measures import NO_GAIN, Quality, Speed
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
 from ebmbench.harness.tasks._estimator import OfEstimator
-from ebmbench.harness.tasks._family import GRAPHS, REACH
+from ebmbench.harness.tasks._family import GRAPHS, REACH, check_graph
 from ebmbench.harness.trainer import Planned
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend
-from ebmbench.models.bayes_net import BayesNet
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.graph import check_reach
 from ebmbench.models.kinds import to_arrays
@@ -32,6 +30,7 @@ from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.partition import ais, exact
+from ebmbench.training.ascent import check_centred
 from ebmbench.training.batches import redrawn
 from ebmbench.training.fit import PRECISIONS, STARTS, Fit, check_units
 from ebmbench.training.sgd import SGD
@@ -110,6 +109,8 @@ class Case(OfEstimator):
         binary = self.visible == "binary"
         require(binary or not self.restore, "a suite has only rows of binary units restored")
         _ = self.optimiser
+        if self.centred:
+            check_centred(self.kind)
 
     def _check_family(self) -> None:
         field = self.family == MarkovField.kind
@@ -123,13 +124,7 @@ class Case(OfEstimator):
         if self.family == "rbm":
             self.require_positive("hidden")
             return
-        if self.family not in GRAPHS:
-            raise unknown("family", self.family, ["rbm", *GRAPHS])
-        require(self.hidden == 0, f"a {self.family} has no hidden units")
-        require(self.visible == "binary", f"the units of a {self.family} are binary")
-        if self.family == BayesNet.kind:
-            sentence = f"a {self.family} comes normalised: write evaluate = 'exact'"
-            require(self.evaluate == exact.NAME, sentence)
+        check_graph(self.family, int(self.hidden or 0), self.visible, self.evaluate)
 
     @property
     def label(self) -> str:

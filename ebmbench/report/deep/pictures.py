@@ -80,7 +80,9 @@ def at_the_end(name: str, where: str, entries: list[tuple[Entry, Arrays]]) -> li
         return []
     titles = [entry.label.replace(", fine-tuned", "") for entry, _ in found]
     figure = _draw(f"{where}: samples", [grid for _, grid in found], titles)
-    caption = f"What the models of {where} draw after long Gibbs chains, before any fine-tuning."
+    tuned = any(entry.label not in titles for entry, _ in found)
+    before = ", before any fine-tuning" if tuned else ""
+    caption = f"What the models of {where} draw after long Gibbs chains{before}."
     alt = f"Samples of {listing(titles)} on {where} as images."
     return [Drawing(f"{name}-samples", figure, caption, alt)]
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN, TITLES
 from ebmbench.harness.table import load_model
-from ebmbench.report.cases import Kind
+from ebmbench.report.cases import Kind, display_names
 from ebmbench.report.deep import drawings, pictures, tables
 from ebmbench.report.deep.entries import Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section
@@ -60,6 +60,21 @@ def section(cases: pd.DataFrame, looks: Looks, left: Left) -> Section:
     found.answer = _answer(entries)
     found.method = [_METHOD, _MEMORY]
     return found
+
+
+def above(cases: pd.DataFrame | None, dataset: str, value: float) -> list[str]:
+    """A sentence on the best bound that exceeds a log-likelihood of the same data set, if one does."""
+    if cases is None:
+        return []
+    names = display_names(cases["where"].unique())
+    entries = [
+        entry for entry in collect(cases)
+        if entry.measure == BOUND and names[entry.where] == dataset and entry.low > value
+    ]  # fmt: skip
+    if not entries:
+        return []
+    entry = min(entries, key=lambda entry: entry.rank)
+    return [f"Under deep models a bound stands above it: {entry.label}, at least {entry.told}."]
 
 
 def _energies(kept: list[tuple[Entry, Any]]) -> list[tuple[Entry, Any]]:
