@@ -134,6 +134,29 @@ class TestWhatItFound:
                     decimals = 1 if "." in cell else 0
                     assert cell == f"{ratio:.{decimals}f}", wanted
 
+    def test_graphs(self):
+        """Medians over the seeds; of a bound, too."""
+        _, told = found_table("model")
+        rows = report("epyc-2-cores/graphs")
+        named = {
+            "RBM of 32 hidden units": "SML-1",
+            "General Boltzmann machine": "General Boltzmann machine",
+        }
+        for model, cells in told.items():
+            name = named.get(model.split(",")[0], model)
+            for dataset, nats, seconds in (
+                ("digits", *cells[:2]), ("binarized_mnist", *cells[2:])
+            ):  # fmt: skip
+                own = [
+                    row for row in rows if row["dataset"] == dataset
+                    and (row.get("estimator") == name or row.get("recipe", "").startswith(f"{name} "))
+                ]  # fmt: skip
+                assert bool(own) == bool(nats), (model, dataset)
+                if own:
+                    value = np.median([row.get("log_likelihood", row.get("bound")) for row in own])
+                    assert number(nats) == round(value, 1)
+                    assert number(seconds) == round(np.median([row["train_s"] for row in own]), 1)
+
     def test_libraries(self):
         """Ratios of the medians over the seeds."""
         columns, told = found_table("library")
