@@ -50,8 +50,10 @@ def turn(W, i, on, first, state, x):
         cuda.syncthreads()
         if cuda.threadIdx.x == 0:
             state[i] = on
-        for j in range(first + at(cuda.threadIdx.x), at(x.size), at(cuda.blockDim.x)):
+        j = first + at(cuda.threadIdx.x)
+        while j < at(x.size):  # of a range with a step the length would be found by a division
             x[j] += _F32(change * W[i, j])
+            j += at(cuda.blockDim.x)
         cuda.syncthreads()
 
 

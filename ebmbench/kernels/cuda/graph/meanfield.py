@@ -25,13 +25,14 @@ _THREADS = 128
 def _settle(W, x, rows, first, sweeps, tolerance, done):
     """All threads of a block find the same mean; `turn` shares what it changes."""
     r = at(cuda.blockIdx.x)
+    mean, heard = rows[r], x[r]
     for t in range(sweeps):
         moved = False
-        for i in range(first, at(rows.shape[1])):
-            new = probability(x[r, i])
-            if not abs(np.float32(new - rows[r, i])) <= tolerance:  # NaN has not settled
+        for i in range(first, at(mean.size)):
+            new = probability(heard[i])
+            if not abs(np.float32(new - mean[i])) <= tolerance:  # NaN has not settled
                 moved = True
-            turn(W, i, new, first, rows[r], x[r])
+            turn(W, i, new, first, mean, heard)
         if cuda.threadIdx.x == 0:
             done[r] = np.int32(t + 1)
         if not moved:
