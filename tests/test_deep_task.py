@@ -120,6 +120,13 @@ def test_a_bound_above_all_log_likelihoods_stands_in_the_answer(tmp_path):
         assert ("a bound stands above it: General Boltzmann machine 4" in page) == above
 
 
+@pytest.mark.parametrize("method", ["ais", "bridge", "reverse_ais"])
+def test_every_method_that_anneals_takes_its_settings(method):
+    case = replace(GENERAL, evaluate=method, betas=50, chains=20)
+    assert case.evaluation == {"betas": 50, "chains": 20}
+    assert "those of evaluate = 'ais'" in complaint(replace, case, evaluate="exact")
+
+
 def test_annealing_both_ways_says_whether_a_bound_is_resolved(tmp_path):
     row, _, _ = done(tmp_path, DBM, evaluate="ais", betas=100, resolve=True)
     assert row["resolved"]

@@ -85,8 +85,10 @@ class Case(tasks.Case):
         require(energies or not self.sampled, f"a {self.model} draws no rows, so sampled plays no part")
         players = self.model == "gan" or self.samples == Case.samples
         require(players, f"samples are a gan's that are judged: a {self.model} takes none")
-        annealed = self.evaluate == ais.NAME or (self.betas, self.chains) == (Case.betas, Case.chains)
-        require(annealed, f"betas and chains are those of evaluate = 'ais', not of {self.evaluate!r}")
+        anneals = self.evaluate not in (exact.NAME, quality.NONE)
+        usual = (self.betas, self.chains) == (Case.betas, Case.chains)
+        sentence = f"betas and chains are those of evaluate = 'ais', not of {self.evaluate!r}"
+        require(anneals or usual, sentence)
         shares = self.recipe.phases[-1].measure != ERROR or all(0 < one < 1 for one in self.targets)
         require(shares, f"targets of a classifier are shares of rows told wrong, not {self.targets}")
         judged = self.evaluate != quality.NONE or self.recipe.phases[-1].measure != BOUND
