@@ -18,8 +18,10 @@ from typing import Any
 
 import numba
 from numba.core import caching
+from numba.extending import register_jitable
 
 from ebmbench import pool
+from ebmbench.linking import Compiler
 
 PACKAGE = Path(__file__).parent
 _KEPT_VERSIONS = 8
@@ -32,10 +34,12 @@ pool.load()
 KERNEL_SOURCES = (
     *(
         f"{module}.py"
-        for module in ("compile", "instructions", "scalar", "normal", "philox", "randomness")
+        for module in ("compile", "instructions", "linking", "normal", "philox", "randomness", "scalar")
     ),
     *("models", "kernels"),
 )
+# No Python checks; nothing calls a kernel by a pointer of C.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Compiler}
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
 
@@ -137,6 +141,17 @@ class CacheFiles(caching.IndexDataCacheFile):
         return pickle.loads(content) if hashlib.sha256(content).digest() == digest else None
 
 
+def inner(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """`jit` for what only compiled code calls; for Python it stays a Python function.
+
+    It is compiled within each kernel that calls it, and kept nowhere by itself: machine code of its own,
+    which nobody would run, took the compiler as long as that of the kernels.
+    """
+    if function is None:
+        return lambda f: inner(f, **options)
+    return register_jitable(**_OPTIONS, **options)(function)
+
+
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """`numba.njit` with this package's options: no Python checks, no fast-math, cached on disk.
 
@@ -153,7 +168,7 @@ def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     try:
         for name in before:
             setattr(numba.config, name, settings[name])
-        compiled = numba.njit(error_model="numpy", cache=folder is not None, **options)(function)
+        compiled = numba.njit(**_OPTIONS, cache=folder is not None, **options)(function)
     finally:
         for name, value in before.items():
             setattr(numba.config, name, value)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import complaint
 
+from ebmbench.compile import jit
 from ebmbench.kernels import api
 from ebmbench.kernels.cpu import standing, tiles
 from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
@@ -13,6 +14,7 @@ from ebmbench.kernels.cpu.integers import LARGEST, NONE, laid_out, listed
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
 
+follow, followed, room, list_changes, list_on = map(jit, (follow, followed, room, list_changes, list_on))
 SIZES = [1, 7, 15, 16, 17, 31, 33, 65, 784]
 FORMS = {"float32": lambda matrix: NONE, "listed": listed, "tiles": laid_out}
 

@@ -9,6 +9,7 @@ from ebmbench.kernels.cpu import uniforms
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
 from ebmbench.scalar import sigmoid
 
+draw_between, draw_from = jit(draw_between), jit(draw_from)
 UNITS = [1, 3, 4, 15, 16, 17, 20, 63, 64, 65, 100, 127, 500, 784, 1023, 1025, 2050]
 SEED, STREAM, STEP, CHAIN = 4_000_000_000, 17, np.uint64(7 + (5 << 33)), 2**32 - 2
 ROWS = 3

@@ -8,6 +8,7 @@ import pytest
 from assembly import MACHINE, PACKED, loops, versions
 from conftest import random_rbm
 
+from ebmbench.compile import jit
 from ebmbench.harness.gate_networks import network
 from ebmbench.kernels.cpu import gemm
 from ebmbench.kernels.cpu.device import apart, padded, store, whole
@@ -16,6 +17,7 @@ from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.outer import Outer
 from ebmbench.kernels.cpu.propagation import TINY
 
+block = jit(block)
 SIZES = [  # rows, terms, columns: ragged, within one tile and beyond all of its sides
     (1, 1, 1), (7, 31, 33), (9, 3, 48), (10, 65, 100), (17, 300, 17), (33, 7, 65), (65, 600, 31),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ PACKAGE = Path(ebmbench.__file__).parent
 LINES = 300
 
 # What everything may stand on; these stand on nothing but each other.
-BASE = {"errors", "options", "discovery", "compile", "files", "nvidia"}
+BASE = {"errors", "options", "discovery", "compile", "linking", "files", "nvidia"}
 BASE |= {"instructions", "normal", "philox", "pool", "randomness", "scalar"}
 
 # Of the mathematics a compiled backend takes the names of things, but no formula.

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.outer import Outer, rows_of_gradient
@@ -20,7 +20,7 @@ from ebmbench.scalar import LARGEST_PARAMETER, TINY, settled
 _BOUND = np.float32(LARGEST_PARAMETER)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _within(w):
     """Whether all are numbers within their bounds."""
     outside = np.int32(0)
@@ -48,7 +48,7 @@ def _ascent_step(w, v, g, rate, momentum, decay):
     return _within(w)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _slopes(a, x, zero, columns, top, bottom, width):
     """Of aᵀ x the rows of the units [top, bottom), one after the other as W's lie, 0 between them."""
     g = np.empty((bottom - top, width), np.float32)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.chain import follow, followed, room
 from ebmbench.kernels.cpu.device import aligned_zeros
@@ -25,7 +25,7 @@ _HALF, _THIRD, _FOURTH, _FIFTH = (np.float32(1 / n) for n in (2, 3, 4, 5))
 _ONE = np.float32(1.0)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def linear_gain(base, b, state, term):
     """(b - base).v of one state, in float64; term: float64 scratch [at least units]."""
     for i in range(state.size):
@@ -33,14 +33,14 @@ def linear_gain(base, b, state, term):
     return total(term, state.size)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def probabilities(x, beta, p):
     """Write sigmoid(beta x) to p."""
     for j in range(p.size):
         p[j] = sigmoid(np.float32(beta * x[j]))
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def gain(x, p, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import BYTES, I64, LANES, REALS, are_contiguous, load, opened
 
 
@@ -40,7 +40,7 @@ def lowest(typingctx, word):
     return types.int64(types.uint64), codegen
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def word_of(row, first, last):
     """Bit i is set where unit first + i, before last, is not 0; at most 16 units.
 

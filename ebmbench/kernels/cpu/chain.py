@@ -25,7 +25,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.integers import pre_activations
@@ -60,7 +60,7 @@ class Room(NamedTuple):
     tiled: tiles.Room
 
 
-@jit
+@inner
 def room(matrix, chains, units):
     """A `Room` for sums over layers of at most so many units, by such a matrix."""
     tiled = matrix.planes.shape[0] > 0
@@ -73,7 +73,7 @@ def room(matrix, chains, units):
     )
 
 
-@jit
+@inner
 def followed(matrix, chains, units):
     """A `Followed` for so many chains of a layer with so many units."""
     columns = matrix.listed.shape[1]
@@ -85,7 +85,7 @@ def followed(matrix, chains, units):
     )
 
 
-@jit
+@inner
 def _change(start, matrix, new, old, fresh, room, sums):
     """Make sums = start + new @ matrix from sums = start + old @ matrix, and old = new."""
     for r in range(new.shape[0]):
@@ -107,7 +107,7 @@ def _change(start, matrix, new, old, fresh, room, sums):
             add_listed(before, matrix, room.up[r], rising, room.down[r], falling, first, last, sums[r])
 
 
-@jit
+@inner
 def follow(bias, W, matrix, new, last, sweep, room, x):
     """Make x = bias + new @ W.
 

@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import (
     BYTES,
     I32,
@@ -163,7 +163,7 @@ def list_rows(typingctx, states, row, first, index):
     return signature, codegen
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def list_weighted(state, index, weight):
     """How many units of a state, float32 [units], are not 0; their numbers and values, ascending.
 
@@ -176,7 +176,7 @@ def list_weighted(state, index, weight):
     return count
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def list_on(state, index):
     """How many units of a state, uint8 [units], are on; their numbers, ascending, in index.
 
@@ -189,7 +189,7 @@ def list_on(state, index):
     return count
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def list_changes(new, old, up, down):
     """(how many went on, how many went off, how many are on); their numbers, ascending, in up and down.
 

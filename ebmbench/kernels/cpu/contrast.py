@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.copies import of_all, sizes, write_copies
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.means import phase_means
@@ -22,12 +22,12 @@ from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, shar
 TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _tiles(units):
     return (units + TILE - 1) // TILE
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def parts_of(threads, units):
     """Into how many parts of W's rows, each of whole tiles and not too many, the threads divide them."""
     tiles = _tiles(units)
@@ -35,7 +35,7 @@ def parts_of(threads, units):
     return min(tiles, threads * rounds)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def part(number, parts, units):
     """Which units part `number` has, from and to."""
     tiles = _tiles(units)

@@ -9,7 +9,7 @@ and as many sigmoids: 4 us at 4 GHz. Beside them stand the starts of five parall
 
 import numpy as np
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.errors import UserError
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.contrast import climb_contrast, find_means, write_contrast
@@ -26,7 +26,7 @@ from ebmbench.randomness import HIDDEN, VISIBLE
 _WORK = 50_000_000  # units of it (see `threads`) in a call, which nothing can interrupt: less than 0.1 s
 
 
-@jit
+@inner
 def _walk(threads, W, Wt, b, c, none, parts, start, last, h, sweeps, beta, seed, stream, step, chain):
     """What `gibbs.gibbs` does from start; sweeps: None for one; parts: of `_update_many`."""
     (across_h, group_h), (across_v, group_v), size = parts

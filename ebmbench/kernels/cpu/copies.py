@@ -14,7 +14,7 @@ from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.instructions import bits32, float32
 from ebmbench.kernels.cpu.emit import (
     I32,
@@ -196,7 +196,7 @@ def _lay_tile(typingctx, W, first, inverse, up, down, largest, totals):
     return types.void(W, types.intp, types.float32, up, down, largest, totals), codegen
 
 
-@jit
+@inner
 def write_copies(W, low, high, n_hidden, copies, largest, totals):
     """Rows [low, high) of W, low a multiple of 16, in each of the copies; with integers their `sizes`."""
     if copies.Wt.shape[0] > 0:
@@ -207,7 +207,7 @@ def write_copies(W, low, high, n_hidden, copies, largest, totals):
             _lay_tile(W, first, inverse, copies.up, copies.down, largest, totals)
 
 
-@jit
+@inner
 def sizes(shares, columns):
     """Of shares of W's rows, none yet: the largest of a weight and of a row's sum, and sums of columns.
 
@@ -217,7 +217,7 @@ def sizes(shares, columns):
     return np.zeros((shares, 2), np.uint32), np.zeros((shares, columns), np.uint32)
 
 
-@jit
+@inner
 def of_all(largest, totals):
     """The largest size of a weight, NaN where one is, and the largest sum of a row or a column."""
     weight, total = np.uint32(0), np.uint32(0)

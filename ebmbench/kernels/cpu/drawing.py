@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.polynomial import Chebyshev, Polynomial
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import (
     BYTES,
     I32,
@@ -160,7 +160,7 @@ def _drawn(decide):
 _draw_scaled, _draw_between, _draw_given = map(_drawn, (_scaled, _between, _given))
 
 
-@jit
+@inner
 def _sample(unit, row, x, words):
     """One unit, exactly; words: of `words_of`."""
     chain, low, high, seed, stream = words
@@ -186,7 +186,7 @@ def draw(x, before, beta, states, left, right, chain, step, seed, stream):
             row += 1
 
 
-@jit
+@inner
 def draw_from(p, states, chain, step, seed, stream):
     """Sample states, uint8 [rows, units], with probabilities p of being on, float32 [rows, any]."""
     none = np.float32(0.0)
@@ -194,7 +194,7 @@ def draw_from(p, states, chain, step, seed, stream):
     _draw_given(p[0], p, 0, none, none, states, 0, states.shape[1], 0, *words)
 
 
-@jit
+@inner
 def draw_between(base, x, beta, states, chain, step, seed, stream):
     """`draw` on the path from base to x, at pre-activations (1 - beta) base + beta x; base: [units]."""
     words, rest, beta = words_of(chain, step, seed, stream), np.float32(1.0 - beta), np.float32(beta)

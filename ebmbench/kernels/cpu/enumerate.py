@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import get
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, moments, sum_softplus
@@ -22,7 +22,7 @@ from ebmbench.scalar import add_log, exp64
 RESTART = 1 << 14  # states after which the sums are formed afresh
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def visit(W, small, large, state, x, number, afresh):
     """Move (state, x) to Gray state `number`; returns small.state where afresh, else its change."""
     if afresh:

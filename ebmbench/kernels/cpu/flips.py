@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import aligned_zeros
@@ -37,7 +37,7 @@ def exponentials(W, up, down):
             down[i, j] = exp(-W[i, j])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def log_product(t, n, widest):
     """Log of the product of the first n factors, each within e**+-widest."""
     together = max(1, n if n * widest < _SPAN else int(_SPAN / widest))
@@ -47,7 +47,7 @@ def log_product(t, n, widest):
     return result
 
 
-@jit
+@inner
 def _flip(s, q, e, scratch, b, sign, widest, squared, scale, row, change):
     """One bit of one row: adds its share of the gradient to row and change, returns (value, weight).
 

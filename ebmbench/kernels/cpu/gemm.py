@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import FEATURES, ON_ARM, multiply_add
 
@@ -114,7 +114,7 @@ def _tile(typingctx, height, vectors, a, a_at, row, term, terms, b, b_at, start,
     return signature, codegen
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _next_height(left, tall):
     """Of the rows that are left, those of the next tile; tall: how many of the largest are to come."""
     if tall > 0:
@@ -127,7 +127,7 @@ def _next_height(left, tall):
     return height
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _next_width(left):
     """Of the vectors that are left, those of the next tile: two and two rather than three and one."""
     if left == _VECTORS + 1 and _VECTORS > 1:
@@ -135,7 +135,7 @@ def _next_width(left):
     return min(left, _VECTORS)
 
 
-@jit
+@inner
 def block(a, a_at, row, term, terms, b, b_at, start, start_at, start_row, out, out_at, rows, columns):
     """out[m, n] = start[m, n] + the sum over k < terms of a[m, k] b[k, n], m < rows, n < columns.
 

@@ -18,7 +18,7 @@ from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.instructions import bits32, float32
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.emit import (
@@ -94,7 +94,7 @@ def pre_activations(typingctx, bias, step, numbers, x):
     return types.void(bias, step, numbers, x), codegen
 
 
-@jit
+@inner
 def _steps(W, first, last, step, inverse):
     """Write the steps of the columns [first, last) of W, and one over them; both float32 [columns].
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
 from ebmbench.kernels.cpu.gemm import block
@@ -22,7 +22,7 @@ _HEIGHT, _WIDTH = 128, 512  # of a piece: 256 KiB
 DENSE = 0.35  # share of numbers that are not 0 from which on none is left out
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def count_on(state):
     """How many units of a state, float32 [units], are not 0."""
     count = np.int32(0)
@@ -40,7 +40,7 @@ def products(matrix, bias, states, left, right, out):
     raise NotImplementedError
 
 
-@jit
+@inner
 def _chosen(matrix, bias, states, left, right, out):
     rows, units = states.shape
     pieces = (units + _HEIGHT - 1) // _HEIGHT
@@ -64,7 +64,7 @@ def _chosen(matrix, bias, states, left, right, out):
                 add_listed(start, part, index[begin:], end - begin, index, 0, first, last, out[r])
 
 
-@jit
+@inner
 def _weighted(matrix, bias, states, left, right, out):
     rows, units = states.shape
     index, weight = np.empty((rows, _HEIGHT), np.int32), np.empty((rows, _HEIGHT), np.float32)

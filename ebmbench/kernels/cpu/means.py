@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.integers import COLUMNS
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.threads import columns_of
 
 
-@jit
+@inner
 def _add_columns(rows, first, sums):
     for r in range(rows.shape[0]):
         row = rows[r, first : first + sums.size]
@@ -33,7 +33,7 @@ def contrast_means(plus, minus, first, last, contrast, mean):
         mean[first + i] = (one + other) / 2
 
 
-@jit
+@inner
 def phase_means(share, shares, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean):
     """`contrast_means` of a share of the columns of both layers."""
     contrast_means(plus, minus, *columns_of(share, shares, b.size, COLUMNS), b, b_mean)

@@ -1,10 +1,10 @@
 """What an update does to weights."""
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.scalar import TINY, settled
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def move(w, v, g, rate, momentum, decay):
     """V = momentum v + rate (g - decay w), or 0 where that is next to nothing, and w += v; in place.
 

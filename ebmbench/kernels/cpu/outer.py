@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange, types
 from numba.extending import overload
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.device import aligned_zeros, whole
 from ebmbench.kernels.cpu.gemm import block
@@ -29,7 +29,7 @@ def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
     raise NotImplementedError
 
 
-@jit
+@inner
 def _chosen(a, x, zero, columns, top, bottom, rows):
     index, weight, sums = scratch(a.shape[0])
     for low in range(top, bottom, TILE):
@@ -43,7 +43,7 @@ def _chosen(a, x, zero, columns, top, bottom, rows):
                 add_up(a, x, index[n], weight[n], sums[n], zero, first, last, rows[i - top])
 
 
-@jit
+@inner
 def _real(a, x, zero, columns, top, bottom, rows):
     on = 0
     for r in range(a.shape[0]):

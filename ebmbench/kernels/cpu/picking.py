@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.bits import lowest, word_of
 from ebmbench.kernels.cpu.changes import list_rows
 from ebmbench.kernels.cpu.emit import LANES
@@ -32,7 +32,7 @@ def pick(states, first, last, index, weight):
     raise NotImplementedError
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _pick_binary(states, first, last, index, weight):
     fill(index[:, 0], 0)
     whole = states.shape[0] // LANES * LANES if last - first == LANES else 0
@@ -47,7 +47,7 @@ def _pick_binary(states, first, last, index, weight):
             word &= word - np.uint64(1)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _pick_real(states, first, last, index, weight):
     fill(index[:, 0], 0)
     room = DENSE * states.shape[0] * (last - first)
@@ -74,7 +74,7 @@ def prepare(states, p, first_unit, last_unit, index, zero, first, last, sums):
     raise NotImplementedError
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _prepare_real(states, p, first_unit, last_unit, index, zero, first, last, sums):
     if index[0, 0] < 0:
         block(
@@ -91,12 +91,12 @@ def add_up(states, p, index, weight, sums, zero, first, last, out):
     raise NotImplementedError
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _add_up_binary(states, p, index, weight, sums, zero, first, last, out):
     add_listed(zero, p, index[1:], index[0], index, 0, first, last, out)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _add_up_real(states, p, index, weight, sums, zero, first, last, out):
     if index[0] < 0:
         copy(sums, out[first:last])
@@ -135,7 +135,7 @@ def _choose_add_up(states, p, index, weight, sums, zero, first, last, out):
     return call
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def scratch(rows):
     """Index, weight and sums of a tile, for so many rows."""
     return (
@@ -145,7 +145,7 @@ def scratch(rows):
     )
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def pick_tile(plus, minus, first, last):
     """What `pick` finds in both phases, for `contrast_of_unit`."""
     of_plus, of_minus = scratch(plus.shape[0]), scratch(minus.shape[0])
@@ -154,7 +154,7 @@ def pick_tile(plus, minus, first, last):
     return of_plus, of_minus
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def prepare_tile(plus, minus, p_plus, p_minus, picked, first_unit, last_unit, zero, first, last):
     """What `contrast_of_unit` needs of these columns in both phases."""
     of_plus, of_minus = picked
@@ -162,7 +162,7 @@ def prepare_tile(plus, minus, p_plus, p_minus, picked, first_unit, last_unit, ze
     prepare(minus, p_minus, first_unit, last_unit, of_minus[0], zero, first, last, of_minus[2])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def contrast_of_unit(plus, minus, p_plus, p_minus, picked, unit, zero, first, last, row, other):
     """Columns [first, last) of the contrast's row of a tile's unit; other: scratch, as long as row.
 

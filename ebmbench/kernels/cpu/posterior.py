@@ -9,7 +9,7 @@ Zen 4 takes 5.5 us for it, as long as for a sweep of `gibbs`.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.chain import follow, followed, room
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.standing import groups, transposed
@@ -20,14 +20,14 @@ from ebmbench.scalar import probability
 _ONE = np.float32(1.0)
 
 
-@jit
+@inner
 def add_probabilities(x, total):
     """Total += sigmoid(x) of the first units; x: float32, total: float64 [units]."""
     for i in range(total.size):
         total[i] += np.float64(probability(x[i]))
 
 
-@jit
+@inner
 def _with_evidence(x, evidence, z):
     """Z = x + evidence; float32 [rows, any]."""
     for r in range(evidence.shape[0]):

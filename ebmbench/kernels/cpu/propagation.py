@@ -8,7 +8,7 @@ vectors (`device.whole`).
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.gemm import WIDE, block
 from ebmbench.kernels.cpu.layers import products
@@ -20,13 +20,13 @@ from ebmbench.scalar import LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH, TINY, activ
 _SHARE = 6 * LANES  # columns that are worth a thread of their own
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _each(kind, x):
     for j in range(x.size):
         x[j] = activate(kind, x[j])
 
 
-@jit
+@inner
 def activate_all(kind, x):
     """What units make of their pre-activations x, float32 [units], in place."""
     if kind == SIGMOID:
@@ -39,13 +39,13 @@ def activate_all(kind, x):
         _each(LEAKY_RELU, x)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _times_slopes(kind, x, a):
     for j in range(x.size):
         x[j] = settled(np.float32(x[j] * slope(kind, a[j])), TINY)
 
 
-@jit
+@inner
 def multiply_by_slopes(kind, x, a):
     """X times the slopes of units that gave a, both float32 [units], in place."""
     if kind == LINEAR:
@@ -96,7 +96,7 @@ def propagate_sparse(states, W, c, kind, across, group, out):
             activate_all(kind, out[r, left:right])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _add_rows(x, first, last, sums):
     """sums[first:last] = the sums of these columns of x, added up in float64."""
     total = np.zeros(last - first)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.changes import list_on, list_weighted
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.simd import (
@@ -32,7 +32,7 @@ def add_rows(bias, matrix, state, index, out):
     raise NotImplementedError
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def add_listed(start, matrix, up, rising, down, falling, first, last, out):
     """Out = start + the `rising` listed rows of matrix - the `falling` ones, in columns [first, last).
 
@@ -50,7 +50,7 @@ def add_listed(start, matrix, up, rising, down, falling, first, last, out):
         column += LANES
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def add_weighted(start, matrix, index, weight, count, first, last, out):
     """Out = start + the listed rows of matrix times their weights; the rest as in `add_listed`."""
     column = first
@@ -65,13 +65,13 @@ def add_weighted(start, matrix, index, weight, count, first, last, out):
         column += LANES
 
 
-@jit
+@inner
 def _add_chosen(bias, matrix, state, index, out):
     count = list_on(state, index)
     add_listed(bias, matrix, index, count, index, 0, 0, matrix.shape[1], out)
 
 
-@jit
+@inner
 def _add_chosen_apart(bias, matrix, state, index, out):
     """The same for units that are not neighbours in memory."""
     count = 0
@@ -81,14 +81,14 @@ def _add_chosen_apart(bias, matrix, state, index, out):
     add_listed(bias, matrix, index, count, index, 0, 0, matrix.shape[1], out)
 
 
-@jit
+@inner
 def _add_real(bias, matrix, state, index, out):
     weight = np.empty(state.size, np.float32)
     count = list_weighted(state, index, weight)
     add_weighted(bias, matrix, index, weight, count, 0, matrix.shape[1], out)
 
 
-@jit
+@inner
 def _add_real_apart(bias, matrix, state, index, out):
     """As `_add_chosen_apart`."""
     weight, count = np.empty(state.size, np.float32), 0

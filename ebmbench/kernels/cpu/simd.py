@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import multiply_add
 
@@ -21,14 +21,14 @@ _WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addit
 _HALF = 4  # ... and nearly so, for what is left
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def copy(source, target):
     """Target = source, of one dimension: slices take longer to assign, and far longer to compile."""
     for i in range(target.size):
         target[i] = source[i]
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def fill(target, value):
     """All of target, of one dimension, = value."""
     for i in range(target.size):
@@ -172,7 +172,7 @@ _multiply_strides = _reduce_strides("fmul", 1.0)
 _add_strides = _reduce_strides("fadd", 0.0)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def product(values, n):
     """The product of the first n values, float32 or float64, as a float64."""
     strides = n - n % STRIDE

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty
@@ -37,7 +37,7 @@ def _inputs(matrix, bias, states, across, group, out):
         products(matrix, bias, states[top:bottom], left, right, out[top:bottom])
 
 
-@jit
+@inner
 def _probability(matrix, integers, bias, states, beta, columns, left, right, out):
     inputs(matrix, integers, bias, states, left, right, out)
     end = max(left, min(right, columns))
@@ -71,7 +71,7 @@ def find_probabilities(
             )
 
 
-@jit
+@inner
 def sum_softplus(x, n, scale, scratch):
     """sum_j log(1 + e**(scale x_j)) over the first n, in float64; scratch: float64 [2, at least 512].
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.annealing import linear_gain
 from ebmbench.kernels.cpu.chain import follow, followed, room
 from ebmbench.kernels.cpu.device import aligned_zeros
@@ -16,7 +16,7 @@ from ebmbench.kernels.cpu.uniforms import fill_uniforms
 from ebmbench.randomness import HIDDEN, SWAPS, VISIBLE, Key
 
 
-@jit
+@inner
 def exchange(betas, place, d, u, parity, accepted):
     """Decide about every second pair of neighbours; place[t] is the slot that stands at betas[t]."""
     for t in range(parity, betas.size - 1, 2):

@@ -16,7 +16,7 @@ import numba
 from numba import types
 from numba.extending import register_jitable
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import LANES
 
 _WORTH = 50_000  # units of work, each one to two nanoseconds: less than 0.1 ms
@@ -104,26 +104,26 @@ def _split(threads: int, rows: int, columns: int, worth: int, largest: int) -> t
     return across, _even_group(rows, threads // across, largest)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def share(number, shares, n):
     """Where the part begins and ends that is share `number` of n things."""
     return number * n // shares, (number + 1) * n // shares
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def columns_of(number, shares, columns, width=LANES):
     """Likewise of columns, a multiple of so many each: `LINE` where states are written."""
     first, last = share(number, shares, (columns + width - 1) // width)
     return first * width, min(columns, last * width)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def count_pieces(rows, across, group):
     """How many pieces `split` makes of a layer."""
     return across * ((rows + group - 1) // group)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def piece(number, rows, columns, across, group, width=LANES):
     """Columns from and to, and rows from and to, of a piece; a thread gets those of a share first."""
     groups = (rows + group - 1) // group
@@ -132,7 +132,7 @@ def piece(number, rows, columns, across, group, width=LANES):
     return left, right, top, min(rows, top + group)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def limit(threads, work):
     """As `launch` decides, from now on (compiled code only): returns how many threads that is.
 

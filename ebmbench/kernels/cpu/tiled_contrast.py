@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.contrast import Contrast, part
 from ebmbench.kernels.cpu.copies import of_all, sizes, write_copies
@@ -44,7 +44,7 @@ class Factors(NamedTuple):
     steps: np.ndarray
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _blocks(rows):
     return (rows + UNITS - 1) // UNITS
 
@@ -65,7 +65,7 @@ def _prepare(threads, plus, minus, p_plus, p_minus, b, b_mean, c, c_mean, factor
             steps[j] = step if c[j] == c[j] else np.float32(np.nan)
 
 
-@jit
+@inner
 def _form(factors, zero, top, bottom, left, right, room, x):
     """Columns [left, right) of x[:bottom - top] = the contrast's rows of these units."""
     stride = factors.planes.shape[2] * UNITS
@@ -77,7 +77,7 @@ def _form(factors, zero, top, bottom, left, right, room, x):
     )
 
 
-@jit
+@inner
 def _scratch(factors):
     """How many columns to form at once, the room of `tiles`, a tile's rows and a row of zeros."""
     columns, rows = factors.steps.size, factors.planes.shape[2] * UNITS

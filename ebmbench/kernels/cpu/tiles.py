@@ -26,7 +26,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, WORDS, are_contiguous, load, opened, splat, store
 from ebmbench.kernels.cpu.fused import FEATURES
 from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation
@@ -176,7 +176,7 @@ def _put_together(typingctx, sums, rows, bias, step, column, vectors, x, row):
     return types.void(sums, n, bias, step, n, n, x, n), codegen
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _tile_height(chains):
     """How many chains a tile of states holds, where so many are spread over pairs of tiles."""
     pairs = (chains + HEIGHT - 1) // HEIGHT
@@ -196,7 +196,7 @@ def state_bytes(units):
     return (units + UNITS - 1) // UNITS * UNITS
 
 
-@jit
+@inner
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
     size = (chains + HEIGHT) * state_bytes(units) if chains > 0 else 0
@@ -204,7 +204,7 @@ def room(chains, units):
     return Room(states[-states.ctypes.data % _LINE :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _shape(rows):
     shape = np.zeros(64, np.uint8)
     shape[0] = 1
@@ -214,7 +214,7 @@ def _shape(rows):
     return shape
 
 
-@jit
+@inner
 def lay_out(states, laid):
     """Write states, uint8 [chains, units], to `laid`, uint8, as tiles hold them."""
     chains, units = states.shape
@@ -226,7 +226,7 @@ def lay_out(states, laid):
         fill(line[units:], np.uint8(0))
 
 
-@jit
+@inner
 def multiply(bias, step, planes, states, left, right, room, x):
     """Columns [left, right) of x = bias + step (states times integers); left: a multiple of COLUMNS.
 
@@ -237,7 +237,7 @@ def multiply(bias, step, planes, states, left, right, room, x):
     multiply_laid_out(bias, step, planes, room.states, states.shape[0], left, right, room.sums, x)
 
 
-@jit
+@inner
 def multiply_laid_out(bias, step, planes, states, chains, left, right, sums, x):
     """The same of states that lie as tiles hold them.
 

@@ -10,7 +10,7 @@ are many each core's share of them is worth all integers, and it waits for nobod
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.device import BINARY, aligned_zeros
 from ebmbench.kernels.cpu.drawing import draw
@@ -24,13 +24,13 @@ _CHAINS = 64  # of a thread, up to which threads share columns sweep by sweep
 _CACHED = 2**15  # pre-activations at once
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _width(rows):
     """Columns of so many rows whose pre-activations are made before they are drawn from."""
     return max(LINE, _CACHED // max(rows, 1) // LINE * LINE)
 
 
-@jit
+@inner
 def _draw_piece(
     matrix, bias, states, sums, room, left, right, units, beta, drawn, chain, step, seed, stream
 ):

@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import BYTES, LANES, REALS, WORDS, are_contiguous, load, opened, store
 
 
@@ -49,7 +49,7 @@ def _transpose_square(typingctx, source, i, j, target, row, column):
     return types.void(source, n, n, target, n, n), codegen
 
 
-@jit
+@inner
 def transpose(source, first, last, columns, target):
     """target[j, i] = source[i, j] for the rows i in [first, last) and the first columns j."""
     for top in range(first, last, LANES):
@@ -62,7 +62,7 @@ def transpose(source, first, last, columns, target):
                 target[j, i] = source[i, j]
 
 
-@jit
+@inner
 def transpose_bytes(source, first, last, target, column):
     """target[i - first, column + r] = source[r, i] for the units i in [first, last) of all rows r."""
     rows = source.shape[0]

@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import (
     I32,
     I64,
@@ -131,14 +131,14 @@ def _fill(typingctx, out, first, chain, low, high, seed, stream):
     return signature, codegen
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def words_of(chain, step, seed, stream):
     """What `emit_uniforms` takes, from what a `Key` has."""
     low, high = np.uint32(step & np.uint64(0xFFFFFFFF)), np.uint32(step >> np.uint64(32))
     return np.uint32(chain), low, high, np.uint32(seed), np.uint32(stream)
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def fill_uniforms(out, chain, step, seed, stream, first=0):
     """Write the uniforms of units first, first + 1, ... of one chain; first: a multiple of 4."""
     _fill(out, first, *words_of(chain, step, seed, stream))

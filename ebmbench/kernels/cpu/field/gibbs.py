@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.field.drawing import PLACES, draw, draw_uniforms
@@ -45,7 +45,7 @@ def as_rows(tiles: np.ndarray, rows: int) -> np.ndarray:
     return v
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def listen(starts, units, heard, b, i, tile, x):
     """x = b_i + what unit i hears in each of the tile's chains, float32 [LANES]."""
     first, last = starts[i], starts[i + 1]
@@ -53,7 +53,7 @@ def listen(starts, units, heard, b, i, tile, x):
     sum_weighted_rows_narrow(x, tile, units[first:last], heard[first:last], last - first, 0, x)
 
 
-@jit
+@inner
 def sweep(order, starts, units, heard, b, base, rest, beta, tile, chains, step, seed, stream):
     """Draw every unit at log odds rest base + beta x, given all others as they stand.
 
@@ -69,7 +69,7 @@ def sweep(order, starts, units, heard, b, base, rest, beta, tile, chains, step, 
         draw(u[place % PLACES], rest, base[i], beta, x, tile[i])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def chains_of(first):
     """The numbers of the chains of a tile's lanes, uint32."""
     chains = np.empty(LANES, np.uint32)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.annealing import gain, probabilities
 from ebmbench.kernels.cpu.drawing import draw_from
@@ -14,7 +14,7 @@ from ebmbench.kernels.cpu.threads import group_size, launch, layer_work
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
-@jit
+@inner
 def _draw_rows(base, x, precision, beta, spread, u, states, chain, step, seed, stream):
     """`draw_between` of every row."""
     for r in range(states.shape[0]):

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.enumerate import RESTART, block_bits, visit
 from ebmbench.kernels.cpu.gaussian.device import get
@@ -21,7 +21,7 @@ from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.scalar import add_log
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _log_weight(linear, state, field):
     """bias.h + h.Jh / 2 of a state, given bias.h and Jh."""
     pairs = 0.0

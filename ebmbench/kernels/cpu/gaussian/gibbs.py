@@ -9,7 +9,7 @@ of 49 vectors, 0.15 ms at 64 bytes a cycle, and 128,400 draws.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gibbs import sample_hidden
 from ebmbench.kernels.cpu.layers import products
@@ -20,7 +20,7 @@ from ebmbench.normal import normal_about, normal_between
 from ebmbench.randomness import HIDDEN, VISIBLE, Key
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def draw_normal(mean, spread, u, state, chain, step, seed, stream):
     """Sample units of this mean and standard deviation: one pass over the layer."""
     fill_uniforms(u, chain, step, seed, stream)
@@ -28,7 +28,7 @@ def draw_normal(mean, spread, u, state, chain, step, seed, stream):
         state[i] = normal_about(mean[i], spread[i], u[i])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def draw_between(base, x, precision, beta, spread, u, state, chain, step, seed, stream):
     """`draw_normal` on the path (1 - beta) E_base + beta E; x: the mean b + Wh, left as that between.
 

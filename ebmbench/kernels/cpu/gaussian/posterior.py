@@ -8,7 +8,7 @@ GFLOP/s, 250 rows of W to add, 3 us at 64 bytes a cycle and 4 GHz, and 784 norma
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.drawing import draw
 from ebmbench.kernels.cpu.gaussian.gibbs import draw_normal
 from ebmbench.kernels.cpu.layers import products
@@ -19,7 +19,7 @@ from ebmbench.randomness import HIDDEN, VISIBLE, Key
 _ONE = np.float32(1.0)
 
 
-@jit
+@inner
 def _given(seen, x, precision, spread):
     """From means x to those given what is seen as well, in place, and the standard deviations."""
     n = spread.size

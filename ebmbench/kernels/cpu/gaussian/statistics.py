@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.rows import add_rows
 from ebmbench.kernels.cpu.simd import total
@@ -19,7 +19,7 @@ from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.normal import quadratic as of_unit
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def quadratic(mean, precision, state, term):
     """The sum of `normal.quadratic` over units, in float64; term: float64 scratch, [units]."""
     for i in range(state.size):
@@ -47,7 +47,7 @@ def free_energy(model, v):
     return out
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _mean_square(v, i, centre):
     """Mean of (v_i - centre)**2 / 2 over rows, in float64; zero without rows."""
     result = 0.0

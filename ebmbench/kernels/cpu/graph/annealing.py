@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 from scipy.special import expit
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.graph.gibbs import inputs, stretches, sweep, sweep_work
@@ -15,7 +15,7 @@ from ebmbench.kernels.cpu.uniforms import fill_uniforms
 from ebmbench.randomness import SWAPS, Key, states
 
 
-@jit
+@inner
 def _rise(x, b, base, state, term):
     """How log f rises along the path: -E(v) - base.v."""
     rise = minus_energy(x, b, state, term)
@@ -24,7 +24,7 @@ def _rise(x, b, base, state, term):
     return rise
 
 
-@jit
+@inner
 def _sweep_between(W, base, beta, odds, state, x, chain, step, seed, stream):
     """A sweep at beta, float64, between base rates and the model."""
     rest, near = np.float32(1.0 - beta), np.float32(beta)

@@ -10,7 +10,7 @@ follows what flips, as does what it hears of its parents. A thread of a Zen 4 ta
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.errors import NotFinite
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.flips import LARGEST_WEIGHT, exponentials, log_product
@@ -26,7 +26,7 @@ _CERTAIN = np.float32(1e20)  # evidence beyond all that children may say
 _TOGETHER = 16  # rows whose inputs and sigmoids, of 784 units, fit a core's cache beside a row of weights
 
 
-@jit
+@inner
 def _spread(x, on, off):
     """On = sigmoid(x), off = sigmoid(-x), since 1 - on cancels where on is near 1.
 
@@ -36,7 +36,7 @@ def _spread(x, on, off):
         on[j], off[j] = sigmoid(x[j]), sigmoid(np.float32(-x[j]))
 
 
-@jit
+@inner
 def _of_children(e, on, off, t, widest):
     """By how much the sum of log(1 + e**x) over children changes where their x do.
 

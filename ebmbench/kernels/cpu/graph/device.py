@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.device import aligned_zeros, store
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.moving import move
@@ -79,7 +79,7 @@ def zeros(model: Model) -> dict[str, np.ndarray]:
     return {model.couplings: aligned_zeros(*model.W.shape), "b": aligned_zeros(model.b.size)}
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _beyond(w):
     count = np.int32(0)
     for j in range(w.size):

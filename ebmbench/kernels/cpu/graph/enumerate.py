@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.enumerate import RESTART, block_bits, visit
@@ -21,7 +21,7 @@ from ebmbench.models.enumerate import check_enumerable
 from ebmbench.scalar import add_log
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _minus_energy(x, b, state):
     total = 0.0
     for i in range(b.size):

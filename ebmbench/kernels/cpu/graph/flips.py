@@ -8,7 +8,7 @@ Bayesian network's unit given its parents.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.flips import ALL_BITS
 from ebmbench.kernels.cpu.graph.gibbs import inputs
 from ebmbench.kernels.cpu.graph.statistics import contrast
@@ -20,7 +20,7 @@ from ebmbench.scalar import probability
 _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 
 
-@jit
+@inner
 def _value(squared, d, wrong, scratch, term):
     """The objective of these flips, float64; wrong: sigmoid(-d), float32."""
     if not squared:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.chain import REFRESH
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.graph import small
@@ -27,14 +27,14 @@ from ebmbench.randomness import VISIBLE, Key
 from ebmbench.scalar import between, logit
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def add_row(row, change, x):
     """X += change times a row of W; change is 1 or -1, or a grey state's way to 0 or 1."""
     for j in range(x.size):
         x[j] += np.float32(change * row[j])
 
 
-@jit
+@inner
 def log_odds(odds, chain, step, seed, stream):
     """Fill odds, float32 [padded], with the log odds at which a chain's units come on."""
     fill_uniforms(odds, chain, step, seed, stream + VISIBLE)
@@ -42,7 +42,7 @@ def log_odds(odds, chain, step, seed, stream):
         odds[i] = logit(odds[i])
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def turn(W, i, on, directed, state, x):
     """Unit i is on or off, 1 or 0 as float32: all that it changes."""
     change = np.float32(on - state[i])
@@ -52,7 +52,7 @@ def turn(W, i, on, directed, state, x):
         add_row(W[i, first:], change, x[first:])
 
 
-@jit
+@inner
 def sweep(W, base, rest, beta, directed, odds, state, x, chain, step, seed, stream):
     """Draw every unit given all others as they stand, at log odds rest base + beta x.
 

@@ -10,7 +10,7 @@ sum wait for each other. One row after the other takes 2.7.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.graph.lanes import hear
@@ -19,7 +19,7 @@ from ebmbench.kernels.cpu.threads import launch, layer_work
 from ebmbench.scalar import probability
 
 
-@jit(forceinline=True)
+@inner(forceinline=True)
 def _set(x, tolerance, live, mean, moved):
     """The means of a unit whose inputs are x, in rows that have not settled; moved: means a row."""
     for lane in range(x.size):

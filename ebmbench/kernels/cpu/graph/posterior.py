@@ -7,14 +7,14 @@ each draw was made at, and takes as long.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.graph.gibbs import inputs, log_odds, stretches, sweep_work, turn
 from ebmbench.kernels.cpu.posterior import add_probabilities
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.randomness import Key
 
 
-@jit
+@inner
 def _sweep(W, odds, made, state, x, chain, step, seed, stream):
     """As `gibbs.sweep`, at log odds x; made: float32 [padded], what each draw was made at."""
     log_odds(odds, chain, step, seed, stream)

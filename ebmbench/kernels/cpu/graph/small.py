@@ -9,7 +9,7 @@ it: of 64 units it takes 2.6 us a sweep, where following its flips would take 1.
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.field.drawing import PLACES, draw, draw_uniforms
@@ -25,7 +25,7 @@ LARGEST = 128  # units
 _FEW = 2  # rows beyond whole vectors of them that are sooner done one by one
 
 
-@jit
+@inner
 def _together(W, b, rows, units, steps, beta, chain, seed, stream, step):
     """At most LANES rows of states, float32 [rows, padded]; chain: of the first."""
     tile = np.zeros((rows.shape[1], LANES), np.float32)
@@ -47,7 +47,7 @@ def _together(W, b, rows, units, steps, beta, chain, seed, stream, step):
             rows[r, i] = tile[i, r]
 
 
-@jit
+@inner
 def _alone(W, b, state, units, steps, beta, chain, seed, stream, step):
     """One row of states, float32 [padded]."""
     u, zero = np.empty_like(state), np.float32(0.0)

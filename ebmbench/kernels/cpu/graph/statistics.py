@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.kernels.cpu.device import aligned_empty, store
@@ -14,7 +14,7 @@ from ebmbench.kernels.cpu.threads import launch
 _SIDE = 32  # of the squares that two threads never share
 
 
-@jit
+@inner
 def minus_energy(x, b, state, term):
     """-E(v) = sum_i v_i (x_i + b_i) / 2, as x - b counts each pair twice; term: float64 scratch."""
     for i in range(state.size):

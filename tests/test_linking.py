@@ -1,0 +1,139 @@
+"""Machine code is made of what is called, and of nothing that is only linked into it."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from numba import prange
+from numba.core import codegen
+
+from ebmbench.compile import CacheFiles, inner, jit
+from ebmbench.linking import Library
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba compiles nothing here")
+
+
+@inner
+def root(x):
+    if x < 0.0:
+        raise ValueError("no root")
+    return np.sqrt(x)
+
+
+def roots(x, out):
+    for i in prange(x.size):
+        out[i] = root(x[i])
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The names of the libraries that machine code is made of."""
+    names, make = [], codegen.JITCodeLibrary._finalize_specific
+
+    def noted(library):
+        names.append(library.name)
+        make(library)
+
+    monkeypatch.setattr(codegen.JITCodeLibrary, "_finalize_specific", noted)
+    return names
+
+
+def test_of_a_parallel_loop_one_library_becomes_machine_code(made, tmp_path):
+    x, out = np.arange(9.0), np.empty(9)
+    compiled = jit(parallel=True)(roots)
+    compiled._cache._cache_file = CacheFiles(str(tmp_path), "roots")  # empty
+    compiled(x, out)
+    np.testing.assert_array_equal(out, np.sqrt(x))
+    assert set(made) - {"nrt"} == {"roots"}  # and what a process makes once
+    del made[:]
+    numba.njit(parallel=True)(roots)(x, out)
+    assert len(made) > 3  # what Numba does alone, of which the test above could otherwise not fail
+
+
+def test_what_compiled_code_calls_alone_stays_a_python_function():
+    assert root(4.0) == 2.0
+    assert not isinstance(root, numba.core.dispatcher.Dispatcher)
+
+
+def test_an_error_is_raised():
+    with pytest.raises(ValueError, match="no root"):
+        jit(lambda x: root(x))(-1.0)
+
+
+def test_a_function_that_another_one_called_first_is_called_from_python():
+    @numba.njit
+    def foreign(x):
+        return x + 1
+
+    @jit
+    def ours(x):
+        return 2 * foreign(x)
+
+    @jit
+    def outer(x):
+        return ours(x) + foreign(x)
+
+    assert outer(3) == 12
+    assert ours(3) == 8
+    assert foreign(3) == 4
+
+
+def test_numba_is_left_as_it_was_found():
+    @jit
+    def wrong(x):
+        return x.there_is_no_such_thing
+
+    @numba.njit
+    def foreign(x):
+        return x + 1
+
+    with pytest.raises(numba.TypingError):
+        wrong(1.0)
+    assert foreign(1) == 2
+    (library,) = (found.library for found in foreign.overloads.values())
+    assert not isinstance(library, Library)
+
+
+# Of a process's second start; what it compiles is counted.
+KEPT = """
+import numpy as np
+from numba import prange
+from ebmbench.compile import inner, jit
+from ebmbench.harness.compiling import watched
+
+@inner
+def root(x):
+    return np.sqrt(x)
+
+@jit(parallel=True)
+def roots(x, out):
+    for i in prange(x.size):
+        out[i] = root(x[i])
+
+out = np.empty(3)
+with watched() as found:
+    roots(np.array([1.0, 4.0, 9.0]), out)
+assert (out == [1.0, 2.0, 3.0]).all()
+print(found.functions)
+"""
+
+
+def test_what_is_kept_is_not_compiled_again(tmp_path):
+    (tmp_path / "kept.py").write_text(KEPT)
+    counts = [
+        int(
+            subprocess.run(
+                [sys.executable, "kept.py"],
+                cwd=tmp_path,
+                env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+                capture_output=True,
+                check=True,
+            ).stdout
+        )
+        for _ in range(2)
+    ]
+    assert counts[0] > 0
+    assert counts[1] == 0
