@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 from scipy.special import expit
 
-from ebmbench.compile import inner, jit
+from ebmbench.compile import jit
 from ebmbench.kernels.api import Annealed, Rows
 from ebmbench.kernels.cpu.device import store
 from ebmbench.kernels.cpu.emit import LANES
@@ -16,7 +16,7 @@ from ebmbench.kernels.cpu.uniforms import fill_uniforms
 from ebmbench.randomness import SWAPS, Key, states
 
 
-@inner
+@jit
 def _add_rises(starts, units, heard, b, base, tile, x, rises):
     """Rises += -E(v) - base.v of each lane, float64, as x - b counts each edge twice."""
     for i in range(tile.shape[0]):

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ebmbench.compile import inner
+from ebmbench.compile import jit
 from ebmbench.kernels.cpu.drawing import compare
 from ebmbench.kernels.cpu.emit import LANES, REALS, are_contiguous, broadcast, load, opened, splat, store
 from ebmbench.philox import four_uniforms
@@ -21,7 +21,7 @@ _BITS = ir.IntType(LANES)
 _ALL = ir.Constant(_BITS, -1)
 
 
-@inner(forceinline=True)
+@jit(forceinline=True)
 def draw_uniforms(u, place, chains, step, seed, stream):
     """The uniforms of places place, place + 1, ... of every lane's chain, u float32 [PLACES, LANES]."""
     low, high = np.uint32(step & np.uint64(0xFFFFFFFF)), np.uint32(step >> np.uint64(32))
@@ -51,7 +51,7 @@ def _draw_lanes(typingctx, u, rest, base, beta, x, state):
     return types.boolean(u, rest, base, beta, x, state), codegen
 
 
-@inner(forceinline=True)
+@jit(forceinline=True)
 def draw(u, rest, base, beta, x, state):
     """A unit is on, 1 in state and not 0, where u < sigmoid(rest base + beta x); all float32 [LANES]."""
     if _draw_lanes(u, rest, base, beta, x, state):
