@@ -9,7 +9,6 @@ from typing import Any
 
 from numba.core import codegen, compiler
 
-
 # In the name of a loop's body: Numba asks for its address and never uses it.
 _BODY = "__numba_parfor_gufunc"
 
