@@ -18,7 +18,6 @@ from test_boltzmann import sweep_matrix
 from test_gibbs import g_test
 
 from ebmbench import partition
-from ebmbench.compile import jit
 from ebmbench.errors import Unavailable
 from ebmbench.evaluation.sandwich import default_methods, sandwich
 from ebmbench.harness import sources
@@ -404,14 +403,13 @@ def test_what_is_too_close_to_tell_quickly_is_told_exactly():
     from ebmbench.kernels.cpu.field.drawing import draw
     from ebmbench.scalar import sigmoid
 
-    compiled = jit(draw)
     rng, ones = np.random.default_rng(2), np.ones(16, np.float32)
     for _ in range(50):
         x, state = rng.normal(0.0, 3.0, 16).astype(np.float32), np.empty(16, np.float32)
         p = np.array([sigmoid(value) for value in x], np.float32)
         up = rng.random(16) < 0.5
         u = np.where(up, p, np.nextafter(p, np.float32(0.0)))
-        compiled(u, 0 * ones, np.float32(7.0), ones, x, state)
+        draw(u, 0 * ones, np.float32(7.0), ones, x, state)
         np.testing.assert_array_equal(state, (~up).astype(np.float32))
 
 

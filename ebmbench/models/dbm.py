@@ -9,6 +9,7 @@ samples, anneals or enumerates an RBM does so for that `whole`, and log Z is the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import ClassVar
 
@@ -73,7 +74,7 @@ class DBM:
         """By name."""
         return dict(zip(self.names, (*self.weights, *self.biases), strict=True))
 
-    @property
+    @cached_property
     def whole(self) -> RBM:
         """The same law as a bipartite one: an RBM of the even and the odd layers."""
         W = np.zeros((sum(self.sizes[0::2]), sum(self.sizes[1::2])))

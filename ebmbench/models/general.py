@@ -8,6 +8,7 @@ for that `whole`, and log Z is the same.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -59,7 +60,7 @@ class GeneralBoltzmannMachine(Named):
         """Number of hidden units."""
         return self.W.shape[1]
 
-    @property
+    @cached_property
     def whole(self) -> BoltzmannMachine:
         """The law of (v, h) as that of one machine's units, v first."""
         below = np.zeros((self.n_hidden, self.n_visible))
