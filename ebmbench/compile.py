@@ -38,7 +38,7 @@ KERNEL_SOURCES = (
     ),
     *("models", "kernels"),
 )
-# No Python checks; nothing calls a kernel by a pointer of C.
+# No Python checks; no second entry for C, which the kernels are not called from; see `linking`.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Compiler}
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
@@ -144,8 +144,8 @@ class CacheFiles(caching.IndexDataCacheFile):
 def inner(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """`jit` for what only compiled code calls; for Python it stays a Python function.
 
-    It is compiled within each kernel that calls it, and kept nowhere by itself: machine code of its own,
-    which nobody would run, took the compiler as long as that of the kernels.
+    It is optimised and compiled within each kernel that calls it, and has no machine code of its own,
+    which nobody would run. It cannot call itself.
     """
     if function is None:
         return lambda f: inner(f, **options)
