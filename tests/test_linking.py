@@ -63,6 +63,60 @@ def test_an_error_is_raised():
         jit(lambda x: root(x))(-1.0)
 
 
+def test_what_is_kept_of_a_function_that_python_cannot_call():
+    @numba.njit(cache=True, no_cpython_wrapper=True)
+    def foreign(x):
+        return x + 1
+
+    assert jit(lambda x: foreign(x))(1) == 2
+
+
+# Errors that tell a number, and what is printed: both go by a function's environment. In a process of its
+# own, as a parallel loop that has none waits for ever; from its cache Numba alone makes such loops, too.
+TELLING = """
+import numba
+from numba import prange
+from ebmbench.compile import inner, jit
+
+@inner
+def ours(x):
+    print("x is", x)
+    if x > 1:
+        raise ValueError("too much", x)
+    return x
+
+@numba.njit(parallel=True)
+def foreign(x):
+    for i in prange(2):
+        print("of", x)
+    return x
+
+@jit
+def both(x):
+    return ours(x) + foreign(x)
+
+assert both(1) == 2
+try:
+    both(2)
+except ValueError as error:
+    print(*error.args)
+"""
+
+
+def test_what_is_only_linked_prints_and_raises(tmp_path):
+    (tmp_path / "telling.py").write_text(TELLING)
+    done = subprocess.run(
+        [sys.executable, "telling.py"],
+        cwd=tmp_path,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["x is 1", "of 1", "of 1", "x is 2", "too much 2"]
+
+
 def test_a_function_that_another_one_called_first_is_called_from_python():
     @numba.njit
     def foreign(x):
