@@ -28,6 +28,21 @@ def roots(x, out):
         out[i] = root(x[i])
 
 
+def said_by(script, folder, **variables):
+    """The lines that a script prints in a process of its own; machine code is kept in the folder."""
+    (folder / "script.py").write_text(script)  # a file, as Numba keeps nothing of what has none
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
 @pytest.fixture
 def made(monkeypatch):
     """The names of the libraries that machine code is made of."""
@@ -72,7 +87,7 @@ def test_what_is_kept_of_a_function_that_python_cannot_call():
 
 
 # Errors that tell a number, and what is printed: both go by a function's environment. In a process of its
-# own, as a parallel loop that has none waits for ever; from its cache Numba alone makes such loops, too.
+# own, as a parallel loop that has none waits for ever; without ours, too, where it comes from the cache.
 TELLING = """
 import numba
 from numba import prange
@@ -104,17 +119,8 @@ except ValueError as error:
 
 
 def test_what_is_only_linked_prints_and_raises(tmp_path):
-    (tmp_path / "telling.py").write_text(TELLING)
-    done = subprocess.run(
-        [sys.executable, "telling.py"],
-        cwd=tmp_path,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["x is 1", "of 1", "of 1", "x is 2", "too much 2"]
+    said = said_by(TELLING, tmp_path, NUMBA_NUM_THREADS="1")
+    assert said == ["x is 1", "of 1", "of 1", "x is 2", "too much 2"]
 
 
 def test_a_function_that_another_one_called_first_is_called_from_python():
@@ -176,18 +182,6 @@ print(found.functions)
 
 
 def test_what_is_kept_is_not_compiled_again(tmp_path):
-    (tmp_path / "kept.py").write_text(KEPT)
-    counts = [
-        int(
-            subprocess.run(
-                [sys.executable, "kept.py"],
-                cwd=tmp_path,
-                env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
-                capture_output=True,
-                check=True,
-            ).stdout
-        )
-        for _ in range(2)
-    ]
-    assert counts[0] > 0
-    assert counts[1] == 0
+    first, second = (int(*said_by(KEPT, tmp_path)) for _ in range(2))
+    assert first > 0
+    assert second == 0
