@@ -1,29 +1,38 @@
-"""The README's library examples run as they stand."""
+"""What README and docs show: examples run, commands parse, links lead somewhere, figures were measured."""
 
 import itertools
 import json
 import re
+import shlex
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from ebmbench.cli.app import app
 from ebmbench.harness import run, spec
 from ebmbench.harness.parts import PARTS
 from ebmbench.harness.tasks import deep
 
 README = Path(__file__).parent.parent / "README.md"
+DOCS = {page.name: page for page in [README, *sorted((README.parent / "docs").glob("*.md"))]}
 
 
-EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+def blocks(page, language, mark=""):
+    """The blocks of code of a page that follow such a mark."""
+    return re.findall(rf"{mark}```{language}\n(.*?)```", DOCS[page].read_text("utf-8"), re.DOTALL)
+
+
+EXAMPLES = blocks("library.md", "python", "<!-- example -->\n")
 
 
 def ran(code, capsys):
     """The names that an example defines, and what it prints."""
     names = {}
-    exec(compile(code, str(README), "exec"), names)
+    exec(compile(code, "library.md", "exec"), names)
     return names, capsys.readouterr().out
 
 
@@ -44,11 +53,9 @@ def test_example_of_a_deep_model(capsys):
 
 
 def test_the_training_of_your_own_learns(tmp_path, monkeypatch):
-    """The README's file, in a suite."""
+    """The file that is shown, in a suite."""
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(
-        r"<!-- example: mine.py -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
-    )
+    (code,) = blocks("suites.md", "python", "<!-- example: mine.py -->\n")
     Path("mine.py").write_text(code)
     Path("mine.toml").write_text(
         '[[train]]\ndataset = "bars_and_stripes"\nbackend = "cpu"\nevaluate = "exact"\nhidden = 16\n'
@@ -62,13 +69,12 @@ def test_the_training_of_your_own_learns(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_setting_of_a_part_is_named(part):
-    (row,) = re.findall(rf"^\| `{part}`.*", README.read_text("utf-8"), re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{part}`.*", DOCS["suites.md"].read_text("utf-8"), re.MULTILINE)
     assert {field.name for field in fields(PARTS[part])} - set(re.findall(r"`(\w+)`", row)) == set()
 
 
 def test_the_suites_in_the_text_can_be_read():
-    texts = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    cases = [case for text in texts for case in tomllib.loads(text).get("deep", [])]
+    cases = [case for text in blocks("suites.md", "toml") for case in tomllib.loads(text).get("deep", [])]
     assert cases
     for case in cases:
         deep.Case(**case)
@@ -76,9 +82,47 @@ def test_the_suites_in_the_text_can_be_read():
 
 @pytest.mark.parametrize("name", ["run", "test"])
 def test_each_set_up_command_is_one_line(name):
-    block = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert block is not None
-    assert len(block[1].strip().splitlines()) == 1
+    (block,) = blocks("README.md", "sh", f"<!-- command: {name} -->\n")
+    assert len(block.strip().splitlines()) == 1
+
+
+COMMANDS = sorted(
+    {
+        line
+        for page in DOCS
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        if line.startswith("ebmbench ") and not set("[|") & set(line)
+    }
+)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_is_one(line):
+    """Its options are known and their values of the right kind; nothing runs."""
+    _, name, *arguments = shlex.split(line)
+    group = typer.main.get_command(app)
+    group.commands[name].make_context(name, arguments)
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+@pytest.mark.parametrize("page", [*DOCS.values(), README.parent / "reports" / "README.md"], ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    """To a file, and to a heading in it by its name as the web shows it."""
+    for place, heading in LINK.findall(page.read_text("utf-8")):
+        there = page.parent / place if place else page
+        assert there.exists(), place
+        if heading:
+            headings = re.findall(r"^#+ (.*)", there.read_text("utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+            assert heading in anchors, heading
+
+
+def test_the_table_of_suites_has_all_of_them():
+    told = set(found_table("suite", page="suites.md")[1])
+    assert told == {f"`{path.stem}`" for path in (README.parent / "ebmbench" / "suites").glob("*.toml")}
 
 
 def report(folder):
@@ -87,9 +131,9 @@ def report(folder):
     return [row for row in map(json.loads, lines) if row["status"] == "done"]
 
 
-def found_table(heading, names=1):
-    """The headings of the README's table that begins with this one, and its cells by the first ones."""
-    lines = README.read_text("utf-8").splitlines()
+def found_table(heading, names=1, page="README.md"):
+    """The headings of the page's table that begins with this one, and its cells by the first ones."""
+    lines = DOCS[page].read_text("utf-8").splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows = itertools.takewhile(lambda line: line.startswith("|"), lines[first:])
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

@@ -1,5 +1,7 @@
 """The part of the page about Gibbs sampling, from synthetic rows: fitted powers, threads, the table."""
 
+import re
+
 import numpy as np
 import pytest
 import synthetic
@@ -120,7 +122,9 @@ def test_the_table_holds_every_metric_under_its_own_name():
     assert centre["Attempted flips/ns"].value == pytest.approx(1e-9 * updates)
     assert centre["Changed units/ns"].value == pytest.approx(1e-9 * updates * 2 * 0.13 * 0.87 * 0.2)
     assert centre["ESS/s"].value == pytest.approx(10 / sweep)
-    assert centre["Reached"].text == "200\u00a0%"
+    assert centre["ESS/s"].note.endswith(" a draw")
+    assert centre["Dense floor's rate"].text == "2.0×"
+    assert re.fullmatch(r"of .* by (operations|bytes)", centre["Dense floor's rate"].note)
     assert [line[0].text for line in sheet.rows].count("rbm_cd25_500") == 1
     assert len(sheet.rows) == len(rows())
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ebmbench.report import style
-from ebmbench.report.tasks.roofline import rooflines
+from ebmbench.report.tasks.roofline import numbered, rooflines
 
 
 def rows(**changed):
@@ -27,7 +27,7 @@ def rows(**changed):
 
 def drawn(table):
     with style.applied():
-        return rooflines(table)
+        return rooflines(table, numbered(table))
 
 
 def test_points_and_roofs_stand_where_they_were_measured():
@@ -39,7 +39,8 @@ def test_points_and_roofs_stand_where_they_were_measured():
     for roof, bend in ((fine, 5.0), (coarse, 50.0)):
         assert roof[1, 0] == bend
         assert roof[0, 1] == pytest.approx(2e9 * roof[0, 0])  # copies bound what lies left of the bend
-    assert "1 Gibbs; 2 SML; 3 Gibbs, bfloat16." in drawing.caption
+    told = [drawing.alt.index(f"{n}: {name}") for n, name in enumerate(("Gibbs ", "SML ", "Gibbs, b"), 1)]
+    assert told == sorted(told)
     assert {"1", "2", "3"} <= {text.get_text() for text in axes.texts}
     assert "SML 2.00 billion a second" in drawing.alt
 
@@ -78,3 +79,12 @@ def test_what_was_not_measured_is_not_drawn(missing):
 def test_each_backend_has_its_own():
     names = [drawing.name for drawing in drawn(rows(backend=["cuda", "cuda", "cpu", "cuda"]))]
     assert names == ["kernel-roofline-cuda", "kernel-roofline-cpu"]
+
+
+def test_a_kernel_has_the_same_number_on_all_backends():
+    table = rows(where=["SML", "Gibbs", "Gibbs", "AIS"], backend=["cuda", "cuda", "cpu", "cpu"])
+    table["arithmetic"] = "float"
+    cuda, cpu = ({text.get_text() for text in one.figure.axes[0].texts} for one in drawn(table))
+    assert {"1", "2"} <= cuda
+    assert {"2", "3"} <= cpu
+    assert "1" not in cpu

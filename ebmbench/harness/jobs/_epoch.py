@@ -86,6 +86,11 @@ class Own(Epoch):
         """Of no other model."""
         require(not model, f"job {self.name} makes its own model, so none can be named")
 
+    @property
+    def units(self) -> dict[str, int | None]:
+        """The hidden layers stand in the job's name."""
+        return {"n_hidden": None}
+
     def called(self, model: str | dict, n_visible: int, n_hidden: int) -> str:
         """What else the job's name does not say."""
         return f"rows of {n_visible} columns"

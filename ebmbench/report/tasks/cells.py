@@ -100,3 +100,21 @@ def ranged(value: float, low: float, high: float) -> Cell:
     """A duration and its quartiles."""
     known = np.isfinite(low) and np.isfinite(high)
     return Cell(duration(value), value, f"[{durations(low, high)}]" if known else "")
+
+
+def text_of(value: object) -> str:
+    """A text, or nothing where the table has none."""
+    return value if isinstance(value, str) else ""
+
+
+def rate(fraction: float) -> str:
+    """How many times the rate of the dense floor."""
+    return MISSING if np.isnan(fraction) else f"{significant(fraction, 2)}×"
+
+
+def of_floor(fraction: float, floor: float, bound: object) -> Cell:
+    """How many times the rate of the dense floor, that floor in seconds, and what it comes from."""
+    if np.isnan(fraction):
+        return Cell(MISSING, np.nan)
+    by = f" by {bound}" if text_of(bound) else ""
+    return Cell(rate(fraction), fraction, f"of {duration(floor)}{by}")

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
-from ebmbench.report.tasks.cells import first, part, ranged, records, rounded, seconds, whole
+from ebmbench.report.tasks.cells import first, of_floor, part, ranged, records, rounded, whole
 from ebmbench.report.tasks.growth import DIALS, Series, drawing, series, software, with_dials
 from ebmbench.report.text import MISSING, count, duration, listing, number, percent, significant, tick
 
@@ -172,7 +172,7 @@ def _place(x: float) -> str:
 def _sheet(done: pd.DataFrame) -> Sheet:
     columns = [
         "Model", "Chains", "Computed by", "On", "Flipping", "A sweep", "Million updates/s",
-        "Attempted flips/ns", "Changed units/ns", "ESS/s", "ESS a draw", "Floor", "Reached",
+        "Attempted flips/ns", "Changed units/ns", "ESS/s", "Dense floor's rate",
     ]  # fmt: skip
     rows = [
         [
@@ -185,14 +185,19 @@ def _sheet(done: pd.DataFrame) -> Sheet:
             rounded(1e-6 * row["unit_updates_per_s"]),
             rounded(row["attempted_flips_per_ns"]),
             rounded(row["changed_units_per_ns"]),
-            rounded(row["ess_per_s"]),
-            rounded(row["ess_per_draw"]),
-            seconds(row["floor_s"]),
-            part(row["fraction"], f"by {row['bound']}" if isinstance(row["bound"], str) else ""),
+            _effective(row),
+            of_floor(row["fraction"], row["floor_s"], row["bound"]),
         ]
         for _, row in done.iterrows()
     ]
     return Sheet("Every case", columns, rows)
+
+
+def _effective(row: "pd.Series") -> Cell:
+    """Effective samples a second, and how many a draw is worth."""
+    draw = row["ess_per_draw"]
+    note = f"{significant(draw)} a draw" if np.isfinite(draw) else ""
+    return Cell(significant(row["ess_per_s"]), row["ess_per_s"], note)
 
 
 def _model(row: "pd.Series") -> Cell:

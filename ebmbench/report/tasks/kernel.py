@@ -1,7 +1,6 @@
 """Kernels: how near they come to the floor of the device, and how they compare with peers."""
 
 import textwrap
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,12 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ebmbench.report.cases import Kind
-from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
+from ebmbench.report.section import Answer, Drawing, Section
 from ebmbench.report.style import INK, MUTED, PAPER, Decades, Looks, panel
-from ebmbench.report.tasks.cells import first, ranged, records, rounded, seconds, times_as_fast
-from ebmbench.report.tasks.roofline import COLUMNS, rooflines
-from ebmbench.report.text import MISSING, count, duration, listing, significant, slug, tick
+from ebmbench.report.tasks.cells import first, rate, records, text_of
+from ebmbench.report.tasks.kernel_tables import sheets
+from ebmbench.report.tasks.roofline import COLUMNS, numbered, rooflines
+from ebmbench.report.text import count, duration, listing, significant, slug, tick
 
 KIND = Kind(
     ("job",),
@@ -47,11 +47,12 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found.answer = _answer(done)
     reached = _reached(done)
     if len(reached):
-        found.drawings += [*rooflines(done), _floors(reached)]
+        numbers = numbered(done)
+        found.drawings += [_floors(reached, numbers), *rooflines(done, numbers)]
     peers = Looks(tuple(dict.fromkeys(str(name) for name in done["peer"])), ())
     for place, (job, group) in enumerate(done[done["ratio"].notna()].groupby("where", sort=False), 1):
         found.drawings.append(_ratios(f"kernel-{place}-{slug(str(job))}", str(job), group, peers))
-    found.sheets = [_sheet(str(job), group) for job, group in done.groupby("where", sort=False)]
+    found.sheets = sheets(done)
     found.method = [_METHOD, *_versions(done)]
     return found
 
@@ -91,11 +92,11 @@ def _answer(done: pd.DataFrame) -> Answer:
         best = ways.reset_index().sort_values("seconds").iloc[0]
         text = f"{job}: {duration(best['seconds'])} in {best['arithmetic']} on {best['backend']}"
         if np.isfinite(best["fraction"]):
-            text += f", {_rate(best['fraction'])} the dense floor's rate"
+            text += f", {rate(best['fraction'])} the dense floor's rate"
         rivals = group[group["ratio"].notna()]
         if len(rivals):
             near = rivals.sort_values("ratio").iloc[0]
-            verdict = _text(near["peer_verdict"]).partition(":")[0]
+            verdict = text_of(near["peer_verdict"]).partition(":")[0]
             doubt = "" if verdict in ("", "verified") else f" ({verdict})"
             text += (
                 f"; nearest is {near['peer']}{doubt} beside {near['arithmetic']}, "
@@ -125,8 +126,12 @@ def _reached(done: pd.DataFrame) -> pd.DataFrame:
     return known.groupby(names, sort=False).agg({"fraction": "median", "bound": "first"}).reset_index()
 
 
-def _floors(reached: pd.DataFrame) -> Drawing:
-    labels = [_shortened(row.where, row.arithmetic, row.backend) for row in records(reached)]
+def _floors(reached: pd.DataFrame, numbers: dict[tuple[str, str], int]) -> Drawing:
+    """Each kernel with its number in the rooflines, if it is there."""
+    labels = [
+        _shortened(numbers.get((row.where, row.arithmetic)), row.where, row.arithmetic, row.backend)
+        for row in records(reached)
+    ]
     lines = max(label.count("\n") + 1 for label in labels)
     height = 1.2 + (0.1 + _LINE * lines) * len(labels)
     figure, axes = panel("Rate of kernels beside the dense floor's", height)
@@ -134,7 +139,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     for y, row in enumerate(records(reached)):
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
         axes.annotate(
-            _rate(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
+            rate(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
             fontsize=8, path_effects=[withStroke(linewidth=3, foreground=PAPER)],
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
@@ -143,7 +148,7 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(value)}×"))
     axes.set_xlabel("of the dense floor's rate")
     told = [
-        f"{label.replace(chr(10), ' ')} {_rate(value)}"
+        f"{label.replace(chr(10), ' ')} {rate(value)}"
         for label, value in zip(labels, reached["fraction"], strict=True)
     ]
     caption = (
@@ -155,13 +160,9 @@ def _floors(reached: pd.DataFrame) -> Drawing:
     return Drawing("kernel-floors", figure, caption, f"Rate beside the dense floor: {listing(told)}.")
 
 
-def _rate(fraction: float) -> str:
-    """How many times the rate of the dense floor."""
-    return MISSING if np.isnan(fraction) else f"{significant(fraction, 2)}×"
-
-
-def _shortened(job: str, arithmetic: str, backend: str) -> str:
-    return textwrap.fill(f"{job}, {arithmetic}, {backend}", _LETTERS)
+def _shortened(number: int | None, job: str, arithmetic: str, backend: str) -> str:
+    before = "" if number is None else f"{number}: "
+    return textwrap.fill(f"{before}{job}, {arithmetic}, {backend}", _LETTERS)
 
 
 def _ratios(name: str, job: str, group: pd.DataFrame, peers: Looks) -> Drawing:
@@ -202,49 +203,3 @@ def _rows(axes: Axes, labels: list[str]) -> None:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-
-
-def _sheet(job: str, group: pd.DataFrame) -> Sheet:
-    columns = [
-        "Arithmetic", "Time", "Dense floor", "Of its rate", "Peer", "Peer's time", "Times as fast",
-        "Faster", "Peer's verdict", "Put", "Get",
-    ]  # fmt: skip
-    rows = [
-        [
-            Cell(f"{row.arithmetic} on {row.backend}"),
-            ranged(row.seconds, row.seconds_low, row.seconds_high),
-            seconds(row.floor_s),
-            Cell(_rate(row.fraction), row.fraction, f"by {row.bound}" if _text(row.bound) else ""),
-            Cell(_text(row.peer) or MISSING, note=_text(row.peer_settings)),
-            ranged(row.against_seconds, row.against_seconds_low, row.against_seconds_high),
-            times_as_fast(row.ratio, row.ratio_low, row.ratio_high),
-            Cell(_faster(row)),
-            Cell(_text(row.peer_verdict) or MISSING),
-            seconds(row.put_s),
-            seconds(row.get_s),
-        ]
-        for row in records(group)
-    ]
-    if group["images_per_s"].notna().any():
-        columns.insert(2, "Images a second")
-        for row, cells in zip(records(group), rows, strict=True):
-            cells.insert(2, rounded(row.images_per_s))
-    if group["draws_per_ns"].notna().any():
-        columns.insert(2, "Units drawn a ns")
-        for row, cells in zip(records(group), rows, strict=True):
-            cells.insert(2, rounded(row.draws_per_ns))
-    return Sheet(job, columns, rows)
-
-
-def _text(value: object) -> str:
-    """A text, or nothing where the table has none."""
-    return value if isinstance(value, str) else ""
-
-
-def _faster(row: Any) -> str:
-    """Who is, as far as the interval tells."""
-    if not np.isfinite(row.ratio):
-        return MISSING
-    if row.ratio_low <= 1 <= row.ratio_high:
-        return "neither for certain"
-    return "ours" if row.ratio > 1 else "the peer"

@@ -21,6 +21,8 @@ _HEIGHT = 3.4  # inches
 _NEAR = 0.04, 0.035  # of the axes, across and up: points so near have their numbers in one place
 _APART = 1.5  # roofs whose ratio is less have their names on one line
 _LETTER = 0.02  # of the axes, across: a letter of a number
+_LONG = 5  # digits behind the first one
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
 
 
@@ -41,17 +43,30 @@ class _Roof(NamedTuple):
         return min(self.operations, self.copy * intensity)
 
 
-def rooflines(done: pd.DataFrame) -> list[Drawing]:
+def numbered(done: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """The number of each job in each arithmetic, the same on all backends."""
+    pairs = _known(done)[["where", "arithmetic"]].itertuples(index=False, name=None)
+    return {pair: n for n, pair in enumerate(dict.fromkeys(pairs), 1)}
+
+
+def rooflines(done: pd.DataFrame, numbers: dict[tuple[str, str], int]) -> list[Drawing]:
     """One a backend: each kernel that was timed there, a point, by the medians of its rows."""
-    known = done[(done[list(COLUMNS)] > 0).all(axis=1)]
-    return [_drawn(str(backend), group) for backend, group in known.groupby("backend", sort=False)]
+    return [
+        _drawn(str(backend), group, numbers)
+        for backend, group in _known(done).groupby("backend", sort=False)
+    ]
 
 
-def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
+def _known(done: pd.DataFrame) -> pd.DataFrame:
+    return done[(done[list(COLUMNS)] > 0).all(axis=1)]
+
+
+def _drawn(backend: str, rows: pd.DataFrame, numbers: dict[tuple[str, str], int]) -> Drawing:
     points = rows.groupby(["where", "arithmetic"], sort=False)[["seconds", *COLUMNS]].median()
     points = points.reset_index()
     points["intensity"] = points["operations"] / points["bytes"]
     points["rate"] = points["operations"] / points["seconds"]
+    points["number"] = [numbers[row.where, row.arithmetic] for row in records(points)]
     figure, axes = panel(f"Roofline: {backend}", _HEIGHT)
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -68,15 +83,15 @@ def _drawn(backend: str, rows: pd.DataFrame) -> Drawing:
     log_ticks(axes.yaxis, lambda value: _tick(value / 1e9))
     axes.set_xlabel("operations for each byte, dense algorithm")
     axes.set_ylabel("10⁹ operations a second, dense algorithm")
-    key = "; ".join(f"{n} {_name(row)}" for n, row in enumerate(records(points), 1))
     caption = (
         "The roof is the most that the device was seen to do: copies on the left, products of matrices "
         "on the right. A kernel above it leaves out operations of the dense algorithm, does them in a "
         "matrix unit, or its bytes stay in a cache; the two products of bfloat16x2 count twice. "
-        f"Kernels: {key}."
+        "Numbers are those of the figure before."
     )
     told = [
-        f"{_name(row)} {significant(row.rate / 1e9)} billion a second, {duration(row.seconds)}"
+        f"{row.number}: {_name(row)} {significant(row.rate / 1e9)} billion a second, "
+        f"{duration(row.seconds)}"
         for row in records(points)
     ]
     alt = f"Roofline of {backend}, operations a second: {listing(told)}."
@@ -115,6 +130,10 @@ def _draw_roofs(axes: Axes, roofs: list[_Roof], low: float, high: float) -> None
 
 
 def _tick(value: float) -> str:
+    """Powers of ten as such where their zeros would touch the next one's."""
+    exponent = round(np.log10(value))
+    if exponent >= _LONG:
+        return f"10{str(exponent).translate(_RAISED)}"
     return f"{value:,.0f}" if value >= 1 else tick(value)
 
 
@@ -124,6 +143,7 @@ def _name(row: Any) -> str:
 
 def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, float], str]]:
     """Where the points of each group stand whose numbers would overlap, and all their numbers."""
+    numbers = points["number"].to_numpy()
     left = [int(n) for n in np.argsort(-points["rate"].to_numpy())]
     at = np.log10(points[["intensity", "rate"]].to_numpy(float))
     at /= [np.log10(high / low) for low, high in (axes.get_xlim(), axes.get_ylim())]
@@ -134,11 +154,11 @@ def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, fl
         while len(found) > len(near):
             near = found
             first, middle = at[near, 0].min(), at[near, 1].mean()
-            last = at[near, 0].max() + _LETTER * sum(len(f"{n + 1}, ") for n in near)
+            last = at[near, 0].max() + _LETTER * sum(len(f"{numbers[n]}, ") for n in near)
             found = [
                 n for n in left
                 if n in near or (first <= at[n, 0] <= last and abs(at[n, 1] - middle) < _NEAR[1])
             ]  # fmt: skip
         place = points["intensity"].iloc[near].max(), points["rate"].iloc[near].mean()
-        yield place, ", ".join(str(n + 1) for n in sorted(near))
+        yield place, ", ".join(str(n) for n in sorted(numbers[near]))
         left = [n for n in left if n not in near]

@@ -202,7 +202,7 @@ def _draw(where: str, own: list[Judged], looks: Looks) -> Figure:
 def _sheet(judged: list[Judged]) -> Sheet:
     columns = [
         "Model", "Sampler", "Seeds", "Chains", "Sweeps", "ESS", "ESS a second", "R-hat",
-        "Total variation", "Its floor", "For its ESS", "Swap rate", "Time",
+        "Total variation", "Floor for its ESS", "Swap rate", "Time",
     ]  # fmt: skip
     rows = [
         [
@@ -214,8 +214,7 @@ def _sheet(judged: list[Judged]) -> Sheet:
             rounded(row.ess),
             rounded(row.ess_per_s),
             Cell(number(row.r_hat, 3), row.r_hat, "apart" if row.apart else ""),
-            rounded(row.total_variation),
-            rounded(row.total_variation_floor),
+            _variation(row),
             rounded(row.total_variation_floor_ess),
             _swaps(row),
             seconds(row.sample_s),
@@ -223,6 +222,13 @@ def _sheet(judged: list[Judged]) -> Sheet:
         for row in judged
     ]
     return Sheet("", columns, rows)
+
+
+def _variation(one: Judged) -> Cell:
+    """From the exact law, and what as many independent draws would have."""
+    floor = one.total_variation_floor
+    note = f"floor {significant(floor)}" if np.isfinite(floor) else ""
+    return Cell(significant(one.total_variation), one.total_variation, note)
 
 
 def _swaps(one: Judged) -> Cell:

@@ -50,9 +50,19 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
             f"Functions compiled again with a full cache: {done['functions'].max():.0f}.",
         ],
     )
+    found.sheets = [_first_results(done), _stages(done)]
+    processes = listing([f"{n:g}" for n in sorted(done["processes"].dropna().unique())])
+    found.method = [
+        f"Every start is a process of its own: {processes} with a full cache, whose medians and "
+        "quartiles are given, and before them one with an empty one. Python's own time includes its end."
+    ]
+    return found
+
+
+def _first_results(done: pd.DataFrame) -> Sheet:
     columns = [
-        "Job", "Backend", "First result, empty cache", "of which the first call", "Functions compiled",
-        "First result, full cache", "Functions compiled again", *_STAGES.values(),
+        "Job", "Backend", "Empty cache", "of which the first call", "Functions compiled", "Full cache",
+        "Functions compiled again",
     ]  # fmt: skip
     rows = [
         [
@@ -63,17 +73,18 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
             whole(row.cold_functions),
             _stage(row, "total_s"),
             whole(row.functions),
-            *(_stage(row, name) for name in _STAGES),
         ]
         for row in records(done)
     ]
-    found.sheets = [Sheet("", columns, rows)]
-    processes = listing([f"{n:g}" for n in sorted(done["processes"].dropna().unique())])
-    found.method = [
-        f"Every start is a process of its own: {processes} with a full cache, whose medians and "
-        "quartiles are given, and before them one with an empty one. Python's own time includes its end."
+    return Sheet("First results", columns, rows)
+
+
+def _stages(done: pd.DataFrame) -> Sheet:
+    rows = [
+        [Cell(str(row.job)), Cell(str(row.backend)), *(_stage(row, name) for name in _STAGES)]
+        for row in records(done)
     ]
-    return found
+    return Sheet("Where the time goes, full cache", ["Job", "Backend", *_STAGES.values()], rows)
 
 
 def _span(values: pd.Series) -> str:
