@@ -1,4 +1,4 @@
-"""What README and docs show: examples run, commands parse, links lead somewhere, figures were measured."""
+"""README and docs: examples run, commands parse, links lead somewhere, figures are those of reports."""
 
 import itertools
 import json
@@ -108,7 +108,10 @@ def test_every_command_is_one(line):
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
-@pytest.mark.parametrize("page", [*DOCS.values(), README.parent / "reports" / "README.md"], ids=lambda page: page.name)
+PAGES = [*DOCS.values(), README.parent / "reports" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page):
     """To a file, and to a heading in it by its name as the web shows it."""
     for place, heading in LINK.findall(page.read_text("utf-8")):
