@@ -160,6 +160,49 @@ def test_nothing_is_compiled_with_fast_math(module):
     assert not any(keyword.arg == "flags" for call in emitted for keyword in call.keywords)
 
 
+COMPILED_BY = {"inner", "jit", "njit", "overload", "intrinsic", "register_jitable"}
+
+
+def decorators(function):
+    """The names of a function's decorators, without what they are called with."""
+    return {ast.unparse(getattr(one, "func", one)).split(".")[-1] for one in function.decorator_list}
+
+
+def called_by_python(tree):
+    """The names that a module calls outside functions that are compiled."""
+    if isinstance(tree, ast.FunctionDef) and decorators(tree) & COMPILED_BY:
+        return
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        yield tree.func.id
+    for node in ast.iter_child_nodes(tree):
+        yield from called_by_python(node)
+
+
+def inner_functions(path):
+    """The functions of a module that only compiled code may call."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return {
+        node.name for node in body if isinstance(node, ast.FunctionDef) and "inner" in decorators(node)
+    }
+
+
+INNER = {f"{module}.{name}" for module, path in MODULES.items() for name in inner_functions(path)}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("kernels.cpu")])
+def test_what_only_compiled_code_calls_is_not_called_by_python(module):
+    """It would run, as slowly as Python does."""
+    path = MODULES[module]
+    known = {name.rpartition(".")[2] for name in ours(path) if name in INNER} | inner_functions(path)
+    assert not known & set(called_by_python(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_the_call_of_an_inner_function_is_found():
+    source = "@inner\ndef a(): b()\n@overload(c)\ndef d(): return a()\ndef e(): return lambda: a()"
+    assert set(called_by_python(ast.parse(source))) == {"a"}
+    assert len(INNER) > 50
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_short(module):
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())

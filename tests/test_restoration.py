@@ -22,6 +22,7 @@ from ebmbench.evaluation.damage import (
     flipped,
     left_over,
     missing,
+    noisy,
     without_half,
 )
 from ebmbench.evaluation.restoration import Score, restore
@@ -374,6 +375,10 @@ def test_mistakes():
     assert "upper, lower, left, right" in complaint(without_half, ROW, "top", PictureShape(1, 5))
     assert "no upper half" in complaint(without_half, ROW, "upper", PictureShape(1, 5))
     assert "no pictures of 2x2" in complaint(without_half, ROW, "upper", PictureShape(2, 2))
+    for shape in (None, "28x28", (28,), (0, 5), (1.0, 5.0)):
+        assert "height and width" in complaint(without_half, ROW, "left", shape)
+    for damage in (flipped, missing, noisy):
+        assert "must be a number, not '0.1'" in complaint(damage, ROW, "0.1", 0)
     damaged = missing(ROW, 1.0, 0)
     assert "sweeps" in complaint(restore, k, RBM, damaged, FLAT, 1)
     assert "columns" in complaint(restore, k, random_rbm(4, 2), damaged, FLAT)

@@ -29,6 +29,7 @@ def run(
     from ebmbench import datasets
     from ebmbench.harness import run as harness
     from ebmbench.harness import spec
+    from ebmbench.harness.naming import names
     from ebmbench.harness.tasks import Case
     from ebmbench.kernels import api
     from ebmbench.report import write
@@ -39,18 +40,19 @@ def run(
         datasets.check_name(dataset)
     chosen = spec.load(suite, backend, dataset, seeds)
     folder = out or Path("results") / chosen.name
-    total = len(chosen.cases)
+    total, called = len(chosen.cases), names(chosen.cases)
     opening = [f"{chosen.title}: {total} cases; the first checks the kernels"]
     with steps(total, "checking the kernels", spoken=True) as shown:
 
         def started(number: int, case: Case) -> None:
             if opening and not console.is_terminal:
                 shown.line(opening.pop())
-            shown.now(_name(case))
+            shown.now(called[number])
 
         def finished(number: int, case: Case, row: dict[str, Any], again: bool) -> None:
             shown.advance()
-            shown.line(f"[{number + 1}/{total}] {_summary(case, row)}{' (kept)' if again else ''}")
+            told = f"{called[number]}: {_came_to(case, row)}{' (kept)' if again else ''}"
+            shown.line(f"[{number + 1}/{total}] {told}")
 
         rows = harness.run(chosen, folder, harness.Progress(started, finished))
     page = write(folder)
@@ -69,13 +71,9 @@ def report(
     answer.print(f"page  {write(folder)}")
 
 
-def _name(case: Any) -> str:
-    return f"{case.heading} on {case.backend}, seed {case.seed}"
-
-
-def _summary(case: Any, row: dict[str, Any]) -> str:
+def _came_to(case: Any, row: dict[str, Any]) -> str:
     if row["status"] != "done":
-        return f"{_name(case)}: {row['status']}: {row['reason']}"
+        return f"{row['status']}: {row['reason']}"
     if row["backend"] != case.backend:
-        return f"{_name(case)}: done on {row['backend']}, without times"
-    return f"{_name(case)}: {case.summary(row)}"
+        return f"done on {row['backend']}, without times"
+    return str(case.summary(row))

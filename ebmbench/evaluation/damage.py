@@ -1,6 +1,8 @@
 """Rows of which something is lost, and the evidence that is left (see `samplers.posterior`)."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -47,7 +49,7 @@ def flipped(rows: np.ndarray, rate: float, seed: int) -> Damaged:
     The evidence knows the rate.
     """
     rows = check_rows(rows, binary=True)
-    most = LARGEST["flip"]
+    rate, most = _number("the rate of flips", rate), LARGEST["flip"]
     sentence = f"bits are turned over at a rate above 0 and at most {most:g}, not {rate:g}"
     require(0.0 < rate <= most, sentence)
     seen = np.where(_hit(rows, rate, seed), 1.0 - rows, rows)
@@ -61,7 +63,7 @@ def noisy(rows: np.ndarray, deviation: float, seed: int) -> Damaged:
     The evidence knows the deviation.
     """
     rows = check_rows(rows, real=True)
-    most = LARGEST_PARAMETER
+    deviation, most = _number("the noise's standard deviation", deviation), LARGEST_PARAMETER
     sentence = f"noise has a standard deviation from {_LEAST_NOISE:g} to {most:g}, not {deviation:g}"
     require(_LEAST_NOISE <= deviation <= most, sentence)
     seen = rows + deviation * normals(Key(check_seed(seed), Stream.DAMAGE), *rows.shape)
@@ -75,7 +77,7 @@ def missing(rows: np.ndarray, share: float, seed: int, real: bool = False) -> Da
     real: whether the rows hold any numbers, for Gaussian units.
     """
     rows = check_rows(rows, binary=not real, real=real)
-    most = LARGEST["missing"]
+    share, most = _number("the missing share", share), LARGEST["missing"]
     sentence = f"the missing share must be above 0 and at most {most:g}, but is {share:g}"
     require(0.0 < share <= most, sentence)
     lost = _hit(rows, share, seed)
@@ -91,7 +93,7 @@ def without_half(
     shape: height and width, as a data set's `image_shape`, of rows that hold pictures line by line;
     real: as of `missing`.
     """
-    rows, shape = check_rows(rows, binary=not real, real=real), PictureShape(*shape)
+    rows, shape = check_rows(rows, binary=not real, real=real), _sides(shape)
     size = f"{shape.height}x{shape.width}"
     fits = rows.shape[1] == shape.height * shape.width
     require(fits, f"rows of {rows.shape[1]} units are no pictures of {size}")
@@ -146,6 +148,20 @@ def damaged(
     if way == "missing":
         return missing(rows, float(amount), seed, real)
     return (noisy if real else flipped)(rows, float(amount), seed)
+
+
+def _number(what: str, value: Any) -> float:
+    require(isinstance(value, Real), f"{what} must be a number, not {value!r}")
+    return float(value)
+
+
+def _sides(shape: Any) -> PictureShape:
+    sides = shape if isinstance(shape, Sequence) else ()
+    whole = len(sides) in (2, 3) and all(
+        isinstance(side, Integral) and int(side) >= 1 for side in sides[:2]
+    )
+    require(whole, f"the shape of pictures must be their height and width, not {shape!r}")
+    return PictureShape(*sides)
 
 
 def _hit(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
