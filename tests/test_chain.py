@@ -1,20 +1,20 @@
 """Pre-activations of chains that walk: lists of changes, sums and their rounding, all ways' bits."""
 
+import numba
 import numpy as np
 import pytest
 from conftest import complaint
 
 from ebmbench.compile import jit
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu import standing, tiles
+from ebmbench.kernels.cpu import changes, standing, tiles
 from ebmbench.kernels.cpu.chain import REFRESH, follow, followed, room
-from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.device import aligned_zeros, padded
 from ebmbench.kernels.cpu.integers import LARGEST, NONE, laid_out, listed
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, Stream
 
-follow, followed, room, list_changes, list_on = map(jit, (follow, followed, room, list_changes, list_on))
+follow, followed, room = map(jit, (follow, followed, room))
 SIZES = [1, 7, 15, 16, 17, 31, 33, 65, 784]
 FORMS = {"float32": lambda matrix: NONE, "listed": listed, "tiles": laid_out}
 
@@ -31,21 +31,61 @@ def _states(rng, rows, units, rate):
     return (rng.random((rows, units)) < rate).astype(np.uint8)
 
 
+@pytest.fixture(scope="module", params=["in one instruction", "by a table"])
+def lists(request):
+    """The functions that make lists, as processors with and without AVX-512 compile them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(changes, "_COMPRESSES", request.param == "in one instruction")
+        made = [numba.njit(f) for f in (changes.list_changes, changes.list_on, changes.list_weighted)]
+        states, numbers = np.zeros(16, np.uint8), np.zeros((2, 16), np.int32)
+        real = np.zeros(16, np.float32)
+        made[0](states, states, *numbers)
+        made[1](states, numbers[0])
+        made[2](real, numbers[0], real.copy())
+
+        @numba.njit
+        def rows(states, row, first, index):
+            changes.list_rows(states, row, first, index)
+
+        rows(np.zeros((16, 16), np.uint8), 0, 0, np.zeros((16, 17), np.int32))
+        yield *made, rows
+
+
 @pytest.mark.parametrize("units", SIZES)
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
-def test_the_lists_are_what_numpy_finds(units, rate):
+def test_the_lists_are_what_numpy_finds(lists, units, rate):
     """Also where every unit changes, and never a number beyond the list's end."""
+    list_changes, list_on, list_weighted, _ = lists
     rng = np.random.default_rng(units)
     new, old = _states(rng, 2, units, rate)
     for now, before in ((new, old), (np.ones_like(new), np.zeros_like(old)), (new, 1 - new)):
-        lists = np.full((3, units + 1), -7, np.int32)
-        up, down, on = lists
+        written = np.full((3, units + 1), -7, np.int32)
+        up, down, on = written
         rising, falling, count = list_changes(now, before, up[:-1], down[:-1])
         np.testing.assert_array_equal(up[:rising], np.flatnonzero(now & ~before & 1))
         np.testing.assert_array_equal(down[:falling], np.flatnonzero(before & ~now & 1))
         assert count == now.sum() == list_on(now, on[:-1])
         np.testing.assert_array_equal(on[:count], np.flatnonzero(now))
-        assert (lists[:, -1] == -7).all()
+        values, weight = np.float32(now * (1.0 + rng.random(units))), np.full(units + 1, -7, np.float32)
+        assert list_weighted(values, on[:-1], weight[:-1]) == count
+        np.testing.assert_array_equal(on[:count], np.flatnonzero(now))
+        np.testing.assert_array_equal(weight[:count], values[now != 0])
+        assert (written[:, -1] == -7).all()
+        assert weight[-1] == -7
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
+def test_rows_are_appended_to_the_lists_of_units(lists, rate):
+    """Of 16 units in the middle of a row, 16 rows at a time; what stands behind the last list stays."""
+    rng = np.random.default_rng(0)
+    states, index = _states(rng, 48, 50, rate), np.full((17, 49), -7, np.int32)
+    index[:16, 0] = 0
+    for row in (0, 16, 32):
+        lists[-1](states, row, 20, index[:16])
+    for unit in range(16):
+        expected = np.flatnonzero(states[:, 20 + unit])
+        np.testing.assert_array_equal(index[unit, 1 : 1 + index[unit, 0]], expected)
+    assert (index[16] == -7).all()
 
 
 def _layer(rng, units, columns, scale=0.1):

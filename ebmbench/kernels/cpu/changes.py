@@ -1,8 +1,8 @@
 """Which units of a layer are on or not 0, went on or off: lists of their numbers, 16 units at a time.
 
 A vector of unit numbers is compressed to those that a mask picks, in one instruction where the processor
-has it (AVX-512), and stored whole behind what is in the list already: never past the list's end, as
-there are no more entries in it than units were looked at.
+has it (AVX-512) and else by a look-up of half a vector, and stored whole behind what is in the list
+already: never past the list's end, as there are no more entries in it than units were looked at.
 """
 
 import numpy as np
@@ -26,10 +26,14 @@ from ebmbench.kernels.cpu.emit import (
     splat,
     store,
 )
+from ebmbench.kernels.cpu.fused import FEATURES
 
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
 _LINES = ir.VectorType(_BITS, LANES)
+_COMPRESSES = "avx512f" in FEATURES
+_HALF = 8  # lanes that a byte has bits for
+_FEW_BYTES, _FEW_WORDS = ir.VectorType(ir.IntType(8), _HALF), ir.VectorType(I32, _HALF)
 
 
 def _compress(builder, numbers, mask):
@@ -41,18 +45,47 @@ def _compress(builder, numbers, mask):
     return builder.call(function, [numbers, mask, ir.Constant(vector, ir.Undefined)])
 
 
-def _unit_numbers(builder, first):
-    """The vector of first, first + 1, ..., from an intp."""
-    return builder.add(
-        broadcast(builder, builder.trunc(first, I32)), ir.Constant(WORDS, list(range(LANES)))
+def _bits_set(builder, bits):
+    """How many bits of a word are set, as an intp."""
+    return builder.zext(builder.ctpop(bits), I64)
+
+
+def _lanes_table(module):
+    """For each byte the numbers of the bits that are set in it, ascending."""
+    name = "ebmbench_lanes_of_bytes"
+    if name in module.globals:
+        return module.globals[name]
+    rows = [[n for n in range(_HALF) if byte >> n & 1] for byte in range(2**_HALF)]
+    value = ir.Constant(
+        ir.ArrayType(_FEW_BYTES, len(rows)),
+        [ir.Constant(_FEW_BYTES, (row + [0] * _HALF)[:_HALF]) for row in rows],
     )
+    table = ir.GlobalVariable(module, value.type, name)
+    table.linkage, table.global_constant, table.initializer = "internal", True, value
+    return table
 
 
-def _count(builder, mask):
-    """How many a mask picks."""
-    kind = ir.FunctionType(_BITS, [_BITS])
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.i{LANES}")
-    return builder.zext(builder.call(function, [builder.bitcast(mask, _BITS)]), I64)
+def _append(builder, pointer, first, mask):
+    """Write first + n for each lane n that a mask picks; how many. What lies behind them may change.
+
+    first: intp. Where the processor cannot compress a vector, a table of bytes has what becomes of half
+    of one: writing lane after lane would take ten times as long.
+    """
+    first = builder.trunc(first, I32)
+    bits = builder.bitcast(mask, _BITS)
+    if _COMPRESSES:
+        numbers = builder.add(broadcast(builder, first), ir.Constant(WORDS, list(range(LANES))))
+        store(builder, _compress(builder, numbers, mask), pointer)
+        return _bits_set(builder, bits)
+    table, count = _lanes_table(builder.module), ir.Constant(I64, 0)
+    for half in range(LANES // _HALF):
+        byte = builder.trunc(builder.lshr(bits, ir.Constant(_BITS, half * _HALF)), ir.IntType(8))
+        place = builder.gep(table, [ir.Constant(I64, 0), builder.zext(byte, I64)])
+        lanes = builder.zext(builder.load(place), _FEW_WORDS)
+        base = builder.add(first, ir.Constant(I32, half * _HALF))
+        store(builder, builder.add(lanes, broadcast(builder, base, _HALF)), builder.gep(pointer, [count]))
+        count = builder.add(count, _bits_set(builder, byte))
+    return count
 
 
 @intrinsic
@@ -74,24 +107,24 @@ def _whole_vectors(typingctx, new, old, up, down):
             values = load(builder, builder.gep(states.data, [at]), BYTES, align=1)
             return builder.icmp_unsigned("!=", values, ir.Constant(BYTES, None))
 
-        def append(index, counter, mask, numbers):
+        def append(index, counter, mask, first):
             before = builder.load(counter)
-            store(builder, _compress(builder, numbers, mask), builder.gep(index.data, [before]))
-            builder.store(builder.add(before, _count(builder, mask)), counter)
+            found = _append(builder, builder.gep(index.data, [before]), first, mask)
+            builder.store(builder.add(before, found), counter)
 
         zero, step = ir.Constant(I64, 0), ir.Constant(I64, LANES)
         rising, falling, are_on = (cgutils.alloca_once_value(builder, zero) for _ in range(3))
         whole = builder.and_(builder.extract_value(new.shape, 0), ir.Constant(I64, -LANES))
         with cgutils.for_range_slice(builder, zero, whole, step) as (at, _):
-            numbers = _unit_numbers(builder, at)
             now = on(new, at)
             if fresh:
-                append(up, rising, now, numbers)
+                append(up, rising, now, at)
             else:
                 was = on(old, at)
-                append(up, rising, builder.and_(now, builder.not_(was)), numbers)
-                append(down, falling, builder.and_(was, builder.not_(now)), numbers)
-                builder.store(builder.add(builder.load(are_on), _count(builder, now)), are_on)
+                append(up, rising, builder.and_(now, builder.not_(was)), at)
+                append(down, falling, builder.and_(was, builder.not_(now)), at)
+                found = _bits_set(builder, builder.bitcast(now, _BITS))
+                builder.store(builder.add(builder.load(are_on), found), are_on)
         found = [whole, *(builder.load(counter) for counter in (rising, falling, are_on))]
         return context.make_tuple(builder, signature.return_type, found)
 
@@ -116,9 +149,9 @@ def _whole_real_vectors(typingctx, state, index, weight):
             values = load(builder, builder.gep(state.data, [at]))
             mask = builder.fcmp_unordered("!=", values, ir.Constant(REALS, None))
             before = builder.load(count)
-            for array, numbers in ((index, _unit_numbers(builder, at)), (weight, values)):
-                store(builder, _compress(builder, numbers, mask), builder.gep(array.data, [before]))
-            builder.store(builder.add(before, _count(builder, mask)), count)
+            store(builder, _compress(builder, values, mask), builder.gep(weight.data, [before]))
+            found = _append(builder, builder.gep(index.data, [before]), at, mask)
+            builder.store(builder.add(before, found), count)
         return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
 
     return signature, codegen
@@ -148,15 +181,13 @@ def list_rows(typingctx, states, row, first, index):
             values = load(builder, pointer, BYTES, align=1)
             on = builder.icmp_unsigned("!=", values, ir.Constant(BYTES, None))
             words = builder.insert_element(words, builder.bitcast(on, _BITS), ir.Constant(I32, n))
-        numbers = _unit_numbers(builder, row)
         for u in range(LANES):
             bit = builder.and_(words, splat(_LINES, 1 << u))
             mask = builder.icmp_unsigned("!=", bit, ir.Constant(_LINES, None))
             counter = builder.gep(index.data, [builder.mul(ir.Constant(I64, u), columns)])
             before = builder.load(counter)
             place = builder.add(builder.sext(before, I64), ir.Constant(I64, 1))
-            store(builder, _compress(builder, numbers, mask), builder.gep(counter, [place]))
-            found = builder.trunc(_count(builder, mask), I32)
+            found = builder.trunc(_append(builder, builder.gep(counter, [place]), row, mask), I32)
             builder.store(builder.add(before, found), counter)
         return context.get_dummy_value()
 

@@ -42,12 +42,11 @@ def splat(kind, number):
     return ir.Constant(kind, [number] * LANES)
 
 
-def broadcast(builder, number):
+def broadcast(builder, number, lanes=LANES):
     """A vector of so many times a number."""
-    kind = ir.VectorType(number.type, LANES)
-    nothing = ir.Constant(kind, ir.Undefined)
+    nothing = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     lane = builder.insert_element(nothing, number, ir.Constant(I32, 0))
-    return builder.shuffle_vector(lane, nothing, ir.Constant(WORDS, None))
+    return builder.shuffle_vector(lane, nothing, ir.Constant(ir.VectorType(I32, lanes), None))
 
 
 def in_blocks(builder, count, size, body):
