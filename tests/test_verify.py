@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from ebmbench import peers
 from ebmbench.cli.app import app
 from ebmbench.harness import verify
+from ebmbench.harness.gate import Red
 from ebmbench.harness.verify import _checks, _targets
 from ebmbench.peers import Place
 
@@ -254,7 +255,7 @@ def test_what_raises_or_has_another_shape_failed_and_says_how(monkeypatch):
     said = failed(monkeypatch, sweep=raising)
     assert set(said.values()) == {"it raised ZeroDivisionError: no"}
     said = failed(monkeypatch, sweep=lambda W, b, c, v, seed: (v[:5], v))
-    assert "[5, 3], but [64000, 3] is right" in said["transition"]
+    assert "[5, 3], but [160000, 3] is right" in said["transition"]
     assert "unpack" in failed(monkeypatch, sweep=lambda *given: given)["transition"]
 
 
@@ -266,6 +267,30 @@ def test_the_g_test_rejects_as_often_as_it_says():
     assert stats.kstest(p, "uniform").pvalue > 1e-6
     shifted = np.roll(laws, 1, axis=1)
     assert _checks.g_test(np.stack([rng.multinomial(2000, law) for law in laws]), shifted) < 1e-6
+
+
+def times_found(shift, times=20):
+    """How often a sampler fails whose bias of the second visible unit is off: the hardest to see."""
+    found = 0
+    for seed in range(times):
+
+        def sample(model, v, sweeps, seed=seed):
+            b = model.b + shift * (np.arange(model.n_visible) == 1)
+            return dict(zip("vh", sweep(model.W, b, model.c, v, seed), strict=True))
+
+        try:
+            _checks.transition(_targets.Target("mine", sample=sample))
+        except Red:
+            found += 1
+    return found
+
+
+def test_a_check_finds_what_it_says():
+    """99 times of 100, of which 20 have less than 16 once in 10**5; and half as much hardly ever."""
+    smallest = _checks._smallest_bias(joint=True)
+    assert _checks.CHECKS[0].finds() == f"a bias off by {smallest:.2f}"
+    assert times_found(smallest) >= 16
+    assert times_found(0.5 * smallest) <= 4
 
 
 # Peers

@@ -33,6 +33,8 @@ def verify(
 
     pseudolikelihood(W, b, c, v, seed) does too, or their mean, and may be an unbiased estimate.
 
+    Each check tells how often a right program fails it, and what it finds 99 times of 100.
+
     Exit status: 0 nothing failed, 1 a check failed, 2 a mistake in what was given.
     """
     from ebmbench.harness import verify as harness
@@ -46,12 +48,12 @@ def verify(
         print(json.dumps(facts | {"verdict": verdict, "checks": [asdict(f) for f in found]}, indent=2))
     else:
         table = Table(box=None, header_style="bold")
-        for heading in ("check", "", "what was seen", "false alarm"):
+        for heading in ("check", "", "what was seen", "false alarm", "finds"):
             table.add_column(heading)
         for f in found:
             state = {True: "passed", False: "FAILED", None: "\u2013"}[f.passed]
-            alarm = "" if f.passed is None else f"{f.false_alarm:.0e}"
-            table.add_row(f.check, state, escape(f.said), alarm)
+            chances = ("", "") if f.passed is None else (f"{f.false_alarm:.0e}", f.finds)
+            table.add_row(f.check, state, escape(f.said), *chances)
         print_table(table)
         told = f"{one.version or one.name}, {one.precision}" if one.version else one.name
         answer.print(f"{told}: {verdict}", markup=False, emoji=False)

@@ -30,7 +30,7 @@ _CHAINS = 1000
 # the probability and the uniform it is compared with each add up to 2**-8.
 _ROUNDING = {"float32": 1e-5, "bfloat16": 0.02}
 _VALUE, _GRADIENT = 1e-5, 5e-5  # relative; of sums of 392,000 float32 terms, and of their means
-_UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
+UPDATE = 1e-3  # of (new - old) / rate, whose parameters of up to 8 are rounded to 2**-21 before
 _MEAN = 1e-4  # a sigmoid of sums of up to 2,000 terms of 0.1; and errors of one sweep enter the next
 _RATE = 0.1
 _APART = 5.0  # standard errors
@@ -157,14 +157,14 @@ def check_update(
         on = chains * (batch.mean(axis=0) - moved["b"])
         off = np.abs(on - np.rint(on)).max() / chains
         possible = on.min() > -0.5 and on.max() < chains + 0.5
-        wrong = not (off <= _UPDATE and possible)
+        wrong = not (off <= UPDATE and possible)
     else:
         wanted = contrast(model, batch, found["chains"])
         wanted["W"] *= 1 if ties is None else ties
         off = max(float(np.abs(moved[name] - wanted[name]).max()) for name in wanted)
-        wrong = not off <= _UPDATE
-    if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > _UPDATE:
-        raise Red(f"{what}: an update of {job.upper()} is off by {off:.2g}, allowed is {_UPDATE:.2g}")
+        wrong = not off <= UPDATE
+    if wrong or not max(float(np.abs(x).max()) for x in moved.values()) > UPDATE:
+        raise Red(f"{what}: an update of {job.upper()} is off by {off:.2g}, allowed is {UPDATE:.2g}")
     if "h" in found:
         check_gibbs(what, model, {"h": found["h"], "v": found["chains"]}, precision)
 

@@ -19,12 +19,16 @@ NOT_CHECKED = "not checked"
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: passed, or None where there is nothing to be checked; false_alarm: its chance."""
+    """One check: passed, or None where there is nothing to be checked.
+
+    false_alarm: the chance that a right program fails; finds: what fails 99 times of 100.
+    """
 
     check: str
     passed: bool | None
     said: str
     false_alarm: float
+    finds: str
 
 
 def findings(one: Target) -> list[Finding]:
@@ -33,14 +37,15 @@ def findings(one: Target) -> list[Finding]:
     for check in CHECKS:
         try:
             said = check.look(one)
-            found.append(Finding(check.name, True if said else None, said or check.lacks, check.alarm))
+            passed, told = (True, said) if said else (None, check.lacks)
         except Unavailable as reason:
-            found.append(Finding(check.name, None, str(reason), check.alarm))
+            passed, told = None, str(reason)
         except Red as reason:
-            found.append(Finding(check.name, False, str(reason), check.alarm))
+            passed, told = False, str(reason)
         except (Exception, SystemExit) as error:  # of the program that is verified
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            found.append(Finding(check.name, False, f"it raised {text}", check.alarm))
+            passed, told = False, f"it raised {text}"
+        found.append(Finding(check.name, passed, told, check.alarm, check.finds()))
     return found
 
 

@@ -4,15 +4,16 @@ Each check returns what it saw, or None where the target does nothing of the kin
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
 
 from ebmbench.evaluation.diagnostics import total_variation, total_variation_floor, visits
 from ebmbench.harness import conformance
 from ebmbench.harness.gate import Red, spread_out_model
+from ebmbench.harness.verify._gtest import ALARM, SEEN, g_test, smallest
 from ebmbench.harness.verify._targets import Arrays, Target
 from ebmbench.models.enumerate import distribution, draws, log_z, states
 from ebmbench.models.flips import PSEUDOLIKELIHOOD, differences
@@ -20,8 +21,7 @@ from ebmbench.models.rbm import RBM, free_energy, hidden_probability, visible_pr
 from ebmbench.options import require
 from ebmbench.randomness import Key, Stream, uniforms
 
-ALARM = 1e-6  # the chance that a right program fails a statistical check
-_CHAINS, _RARE = 8_000, 20.0  # chains from each state; below so many expected, cells are pooled
+_CHAINS = 20_000  # from each state
 _DRAWS, _SWEEPS = 100_000, 20
 _BATCH, _SHORT = 20, 7
 _STANDSTILL = 1e-6  # a rate at which the model stays what it is
@@ -41,32 +41,16 @@ def _model() -> RBM:
 
 
 class Check(NamedTuple):
-    """look(target): what was seen, None, or `Red`; lacks: what a target without it is told."""
+    """look(target): what was seen, None, or `Red`; lacks: what a target without it is told.
+
+    alarm: the chance that a right program fails it; finds(): what fails it with the chance `SEEN`.
+    """
 
     name: str
     look: Callable[[Target], str | None]
     lacks: str
     alarm: float
-
-
-def g_test(counts: np.ndarray, laws: np.ndarray) -> float:
-    """The p-value of counts [rows, cells] under each row's law.
-
-    A row's cells that expect fewer than `_RARE` are pooled, together with the least of the others, so
-    that the statistic is as good as chi squared.
-    """
-    statistic, freedom = 0.0, 0
-    for seen, law in zip(counts, laws, strict=True):
-        order = np.argsort(law)
-        expected, found = seen.sum() * law[order], seen[order]
-        pooled = int((expected < _RARE).sum())
-        if pooled:
-            expected = np.append(expected[: pooled + 1].sum(), expected[pooled + 1 :])
-            found = np.append(found[: pooled + 1].sum(), found[pooled + 1 :])
-        there = found > 0
-        statistic += 2.0 * float((found[there] * np.log(found[there] / expected[there])).sum())
-        freedom += len(expected) - 1
-    return float(chdtrc(freedom, statistic))
+    finds: Callable[[], str]
 
 
 def _binary(what: str, array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -84,14 +68,10 @@ def transition(one: Target) -> str | None:
     model, all_v = _square(), states(3)
     start = np.repeat(all_v, _CHAINS, axis=0).astype(np.uint8)
     found = one.sample(model, start, 1)
-    v = _binary("v", found["v"], start.shape)
-    given_v = _law(hidden_probability(model, all_v))  # [v, h]
-    given_h = _law(visible_probability(model, states(3)))  # [h, v]
-    cells, law = visits_of(v), given_v @ given_h
+    cells = visits_of(_binary("v", found["v"], start.shape))
     if "h" in found:
-        h = _binary("h", found["h"], (len(start), model.n_hidden))
-        cells = cells + 8 * visits_of(h)
-        law = (given_v[:, :, None] * given_h).reshape(8, 64)
+        cells = cells + 8 * visits_of(_binary("h", found["h"], (len(start), model.n_hidden)))
+    law = _sweep(model, joint="h" in found)
     counts = np.stack([np.bincount(part, minlength=law.shape[1]) for part in cells.reshape(8, _CHAINS)])
     p = g_test(counts, law)
     text = f"p = {p:.2g} of a G-test over {len(start):,} sweeps from {len(all_v)} states"
@@ -105,25 +85,57 @@ def visits_of(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.int64) @ (1 << np.arange(rows.shape[1]))
 
 
+def _sweep(model: RBM, joint: bool) -> np.ndarray:
+    """From each state of v the law of the next one, [8, 8], or of h and the next one, [8, 64]."""
+    given_v = _law(hidden_probability(model, states(3)))  # [v, h]
+    given_h = _law(visible_probability(model, states(3)))  # [h, v]
+    return (given_v[:, :, None] * given_h).reshape(8, 64) if joint else given_v @ given_h
+
+
+@cache
+def _smallest_bias(joint: bool) -> float:
+    """By how much a bias, whichever, is off that the law of a sweep nearly always shows."""
+    model = _square()
+
+    def law(name: str, unit: int, shift: float) -> np.ndarray:
+        return _sweep(replace(model, **{name: getattr(model, name) + shift * np.eye(3)[unit]}), joint)
+
+    units = [(name, unit) for name in ("b", "c") for unit in range(3)]
+    return max(smallest(partial(law, *one), _CHAINS) for one in units)
+
+
 def _law(p: np.ndarray) -> np.ndarray:
     """The probability of every state of three units, for each row of their on-probabilities."""
     every = states(p.shape[1])
     return np.prod(np.where(every == 1.0, p[:, None, :], 1.0 - p[:, None, :]), axis=2)
 
 
-def stationarity(one: Target) -> str | None:
-    """From exact draws of p(v), sweeps leave p(v) as it is.
+def _beyond(chance: float) -> float:
+    """By how much a total variation exceeds its mean, or stays below it, with that chance at most.
 
-    A draw moves the total variation by 1/n at most, so it exceeds its mean by sqrt(log(1/a) / 2n) with
-    chance a at most (McDiarmid 1989).
+    Each of n draws moves it by 1/n at most: sqrt(log(1/chance) / 2n) (McDiarmid 1989).
     """
+    return float(np.sqrt(np.log(1 / chance) / (2 * _DRAWS)))
+
+
+def _far_law() -> float:
+    """How far away a law is whose draws are too far away with the chance `SEEN` at least.
+
+    The mean of their total variation is no less than that of their law (Jensen).
+    """
+    floor = total_variation_floor(distribution(_model()), _DRAWS)
+    return floor + _beyond(ALARM) + _beyond(1 - SEEN)
+
+
+def stationarity(one: Target) -> str | None:
+    """From exact draws of p(v), sweeps leave p(v) as it is."""
     if one.sample is None:
         return None
     start = draws(_model(), _DRAWS, Key(7, Stream.CHAINS)).astype(np.uint8)
     v = _binary("v", one.sample(_model(), start, _SWEEPS)["v"], start.shape)
     law = distribution(_model())
     far, floor = total_variation(visits(v), law), total_variation_floor(law, _DRAWS)
-    allowed = floor + float(np.sqrt(np.log(1 / ALARM) / (2 * _DRAWS)))
+    allowed = floor + _beyond(ALARM)
     text = f"total variation {far:.4f} after {_SWEEPS} sweeps of {_DRAWS:,} chains, floor {floor:.4f}"
     if not far <= allowed:
         raise Red(f"the model's law does not stay: {text}, allowed is {allowed:.4f}")
@@ -168,7 +180,7 @@ def persistence(one: Target) -> str | None:
     if "chains" not in found:
         return None
     v = _binary("the chains", found["chains"], start.shape)
-    law = _law(hidden_probability(model, all_v)) @ _law(visible_probability(model, states(3)))
+    law = _sweep(model, joint=False)
     counts = np.stack([np.bincount(part, minlength=8) for part in visits_of(v).reshape(8, _CHAINS)])
     p = g_test(counts, law)
     text = f"p = {p:.2g} of a G-test over {len(start):,} chains from {len(all_v)} states"
@@ -205,7 +217,7 @@ def scoring(one: Target) -> str | None:
             how = f"of the exact mean over {calls} calls, which gave {distinct} different values"
         if not off <= allowed:
             raise Red(f"{kind} is off by {off:.2g}, allowed is {allowed:.2g}, {how}")
-        seen.append(f"{kind} within {off:.2g} {how}")
+        seen.append(f"{kind} within {off:.2g}, allowed {allowed:.2g}, {how}")
     return "; ".join(seen) or None
 
 
@@ -214,11 +226,21 @@ _EXACT: dict[str, Callable[[RBM, np.ndarray], np.ndarray]] = {
     "log_likelihood": lambda model, v: -free_energy(model, v) - log_z(model),
     "pseudolikelihood": lambda model, v: PSEUDOLIKELIHOOD.value(differences(model, v)).sum(axis=1),
 }
+_STEP = f"a step off by {conformance.UPDATE:g} of the rate"
 CHECKS = (
-    Check("transition", transition, "it draws no sweeps", ALARM),
-    Check("stationarity", stationarity, "it draws no sweeps", ALARM),
-    Check("update", update, "it does not train", 2 * ALARM),  # by SML and by CD
-    Check("persistent chains", persistence, "it shows no chains that persist", ALARM),
-    Check("short batch", short_batch, "it does not train", 2 * ALARM),
-    Check("scoring", scoring, "it offers no score", ALARM),
-)
+    Check(
+        "transition", transition, "it draws no sweeps", ALARM,
+        lambda: f"a bias off by {_smallest_bias(True):.2f}",
+    ),
+    Check(
+        "stationarity", stationarity, "it draws no sweeps", ALARM,
+        lambda: f"a law {_far_law():.3f} away in total variation",
+    ),
+    Check("update", update, "it does not train", 2 * ALARM, lambda: _STEP),  # by SML and by CD
+    Check(
+        "persistent chains", persistence, "it shows no chains that persist", ALARM,
+        lambda: f"a bias off by {_smallest_bias(False):.2f}",
+    ),
+    Check("short batch", short_batch, "it does not train", 2 * ALARM, lambda: _STEP),
+    Check("scoring", scoring, "it offers no score", ALARM, lambda: ""),
+)  # fmt: skip
