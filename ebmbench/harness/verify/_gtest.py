@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, chndtr
 
 ALARM = 1e-6  # the chance that a right program fails a statistical check
@@ -24,6 +23,8 @@ def smallest(law: Callable[[float], np.ndarray], rows: int) -> float:
     rows: counts a row has. The statistic of counts that follow another law is noncentral chi squared; its
     noncentrality is that of the expected counts.
     """
+    from scipy.optimize import brentq  # slow to import
+
     right = law(0.0)
 
     def short(x: float) -> float:
