@@ -34,21 +34,24 @@ def _states(rng, rows, units, rate):
 @pytest.fixture(scope="module", params=["in one instruction", "by a table"])
 def lists(request):
     """The functions that make lists, as processors with and without AVX-512 compile them."""
-    with pytest.MonkeyPatch.context() as patched:
+
+    @numba.njit
+    def list_rows(states, row, first, index):
+        changes.list_rows(states, row, first, index)
+
+    states, numbers, real = np.zeros(16, np.uint8), np.zeros((2, 16), np.int32), np.zeros(16, np.float32)
+    ways = {
+        numba.njit(changes.list_changes): (states, states, *numbers),
+        numba.njit(changes.list_on): (states, numbers[0]),
+        numba.njit(changes.list_weighted): (real, numbers[0], real.copy()),
+        list_rows: (np.zeros((16, 16), np.uint8), 0, 0, np.zeros((16, 17), np.int32)),
+    }
+    with pytest.MonkeyPatch.context() as patched:  # no longer: other kernels are compiled and kept
         patched.setattr(changes, "_COMPRESSES", request.param == "in one instruction")
-        made = [numba.njit(f) for f in (changes.list_changes, changes.list_on, changes.list_weighted)]
-        states, numbers = np.zeros(16, np.uint8), np.zeros((2, 16), np.int32)
-        real = np.zeros(16, np.float32)
-        made[0](states, states, *numbers)
-        made[1](states, numbers[0])
-        made[2](real, numbers[0], real.copy())
-
-        @numba.njit
-        def rows(states, row, first, index):
-            changes.list_rows(states, row, first, index)
-
-        rows(np.zeros((16, 16), np.uint8), 0, 0, np.zeros((16, 17), np.int32))
-        yield *made, rows
+        for function, given in ways.items():
+            function(*given)
+            function.disable_compile()
+    return tuple(ways)
 
 
 @pytest.mark.parametrize("units", SIZES)

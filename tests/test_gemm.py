@@ -12,9 +12,9 @@ from ebmbench.compile import jit
 from ebmbench.harness.gate_networks import network
 from ebmbench.kernels.cpu import gemm
 from ebmbench.kernels.cpu.device import apart, padded, store, whole
-from ebmbench.kernels.cpu.fused import FUSED
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.outer import Outer
+from ebmbench.kernels.cpu.processor import FUSED
 from ebmbench.kernels.cpu.propagation import TINY
 
 block = jit(block)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ebmbench.report import style
+from ebmbench.report.tasks import roofline
 from ebmbench.report.tasks.roofline import numbered, rooflines
 
 
@@ -79,6 +80,13 @@ def test_what_was_not_measured_is_not_drawn(missing):
 def test_each_backend_has_its_own():
     names = [drawing.name for drawing in drawn(rows(backend=["cuda", "cuda", "cpu", "cuda"]))]
     assert names == ["kernel-roofline-cuda", "kernel-roofline-cpu"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, "0.1"), (2e4, "20,000"), (5e4, "50,000"), (1e5, "10⁵"), (2e6, "2,000,000")]
+)
+def test_what_a_tick_says(value, text):
+    assert roofline._tick(value) == text
 
 
 def test_a_kernel_has_the_same_number_on_all_backends():

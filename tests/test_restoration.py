@@ -25,6 +25,7 @@ from ebmbench.evaluation.damage import (
     noisy,
     without_half,
 )
+from ebmbench.evaluation.damage import damaged as damaged_by
 from ebmbench.evaluation.restoration import Score, restore
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.harness import gate
@@ -375,10 +376,14 @@ def test_mistakes():
     assert "upper, lower, left, right" in complaint(without_half, ROW, "top", PictureShape(1, 5))
     assert "no upper half" in complaint(without_half, ROW, "upper", PictureShape(1, 5))
     assert "no pictures of 2x2" in complaint(without_half, ROW, "upper", PictureShape(2, 2))
-    for shape in (None, "28x28", (28,), (0, 5), (1.0, 5.0)):
+    for shape in (None, "28x28", (28,), (0, 5), (1.0, 5.0), (1, 5, "x")):
         assert "height and width" in complaint(without_half, ROW, "left", shape)
-    for damage in (flipped, missing, noisy):
-        assert "must be a number, not '0.1'" in complaint(damage, ROW, "0.1", 0)
+    by_array = without_half(ROW, "left", np.array([1, 5]))
+    np.testing.assert_array_equal(by_array.counted, without_half(ROW, "left", (1, 5)).counted)
+    for amount in ("0.1", None, True, 10**400):
+        for damage in (flipped, missing, noisy):
+            assert f"must be a number, not {amount!r}" in complaint(damage, ROW, amount, 0)
+        assert "must be a number" in complaint(damaged_by, ROW, "flip", amount, PictureShape(1, 5), 0)
     damaged = missing(ROW, 1.0, 0)
     assert "sweeps" in complaint(restore, k, RBM, damaged, FLAT, 1)
     assert "columns" in complaint(restore, k, random_rbm(4, 2), damaged, FLAT)

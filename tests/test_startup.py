@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,7 +180,16 @@ def test_the_page_tells_each_stage(tmp_path):
     for place, name in enumerate(stages, 1):
         row |= {name: 0.1 * place, f"{name}_low": 0.1 * place, f"{name}_high": 0.2 * place}
     row |= {"cold_first_s": 7.5, "cold_total_s": 8.25, "cold_functions": 16, "functions": 0}
-    page = page_of(tmp_path, [row])
+    page_of(tmp_path, [row])
     assert "Start-up" in headings(tmp_path)
-    for text in ("8.25 s", "7.5 s", "16", "700 ms"):
-        assert text in page
+    html = (tmp_path / "r" / "report.html").read_text("utf-8")
+    first, stages = html[html.index("First results") :].split("</table>")[:2]
+
+    def told(table):
+        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table, re.DOTALL)
+        return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
+
+    assert told(first)[7:] == ["gibbs", "cpu", "8.25 s", "7.5 s", "16", "700 ms [700 ms to 1.4 s]", "0"]
+    assert told(stages)[2:4] == ["Python itself", "Import of Numba"]
+    assert told(stages)[8:10] == ["gibbs", "cpu"]
+    assert [cell.split(" [")[0] for cell in told(stages)[10:]] == [f"{n}00 ms" for n in range(1, 7)]

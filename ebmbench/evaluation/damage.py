@@ -1,7 +1,7 @@
 """Rows of which something is lost, and the evidence that is left (see `samplers.posterior`)."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ WAYS = (*LARGEST, "half")  # of bits
 WAYS_OF_REAL = ("noise", "missing", "half")
 # Of a column's variance beside the mean of all, where base rates only stand beside a model.
 LEAST_VARIANCE_BESIDE = 1e-9
+_LARGEST = 1e300  # of a whole number that is to become a real one
 _LEAST_NOISE = 1e-6  # whose precision, 1e12, is far below what stands for a known unit (`api.device`)
 
 
@@ -146,21 +147,26 @@ def damaged(
     if way == "half":
         return without_half(rows, str(amount), shape, real)
     if way == "missing":
-        return missing(rows, float(amount), seed, real)
-    return (noisy if real else flipped)(rows, float(amount), seed)
+        return missing(rows, amount, seed, real)  # type: ignore[arg-type]  # which says so
+    return (noisy if real else flipped)(rows, amount, seed)  # type: ignore[arg-type]
 
 
 def _number(what: str, value: Any) -> float:
-    require(isinstance(value, Real), f"{what} must be a number, not {value!r}")
+    known = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    fits = known and not abs(value) > _LARGEST
+    require(fits, f"{what} must be a number, not {value!r}")
     return float(value)
 
 
 def _sides(shape: Any) -> PictureShape:
-    sides = shape if isinstance(shape, Sequence) else ()
+    sides = tuple(shape) if isinstance(shape, Sequence | np.ndarray) else ()
     whole = len(sides) in (2, 3) and all(
         isinstance(side, Integral) and int(side) >= 1 for side in sides[:2]
     )
-    require(whole, f"the shape of pictures must be their height and width, not {shape!r}")
+    require(
+        whole and sides[2:] in ((), ("C",), ("F",)),
+        f"the shape of pictures must be their height and width, perhaps with C or F, not {shape!r}",
+    )
     return PictureShape(*sides)
 
 

@@ -29,12 +29,12 @@ def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
         name = f"{before}{key.replace('_', ' ')}"
         if isinstance(value, dict):
             yield from _flat(value, f"{name} ")
-        elif key not in _APART:
+        elif before or key not in _APART:
             yield name, str(value)
 
 
 def _differing(own: dict[str, str], others: list[dict[str, str]]) -> Iterator[str]:
-    """As few settings as tell it from all others, the first ones."""
+    """The first settings that tell it from all others together."""
     left = [other for other in others if other != own]
     for key, value in own.items():
         same = [other for other in left if other.get(key) == value]

@@ -1,7 +1,7 @@
 """Which units of a layer are on or not 0, went on or off: lists of their numbers, 16 units at a time.
 
 A vector of unit numbers is compressed to those that a mask picks, in one instruction where the processor
-has it (AVX-512) and else by a look-up of half a vector, and stored whole behind what is in the list
+has it (AVX-512) and else by a look-up of half of it, and stored whole behind what is in the list
 already: never past the list's end, as there are no more entries in it than units were looked at.
 """
 
@@ -26,12 +26,12 @@ from ebmbench.kernels.cpu.emit import (
     splat,
     store,
 )
-from ebmbench.kernels.cpu.fused import FEATURES
+from ebmbench.kernels.cpu.processor import AVX512
 
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
 _LINES = ir.VectorType(_BITS, LANES)
-_COMPRESSES = "avx512f" in FEATURES
+_COMPRESSES = AVX512
 _HALF = 8  # lanes that a byte has bits for
 _FEW_BYTES, _FEW_WORDS = ir.VectorType(ir.IntType(8), _HALF), ir.VectorType(I32, _HALF)
 
@@ -133,7 +133,10 @@ def _whole_vectors(typingctx, new, old, up, down):
 
 @intrinsic
 def _whole_real_vectors(typingctx, state, index, weight):
-    """(units looked at, how many of them are not 0), intp each; what is left is less than a vector."""
+    """(units looked at, how many of them are not 0), intp each; what is left is less than a vector.
+
+    Their values are listed only where the processor compresses vectors.
+    """
     if not are_contiguous(types.float32, state, weight, ndim=1):
         return None
     if not are_contiguous(types.int32, index, ndim=1):
@@ -149,7 +152,8 @@ def _whole_real_vectors(typingctx, state, index, weight):
             values = load(builder, builder.gep(state.data, [at]))
             mask = builder.fcmp_unordered("!=", values, ir.Constant(REALS, None))
             before = builder.load(count)
-            store(builder, _compress(builder, values, mask), builder.gep(weight.data, [before]))
+            if _COMPRESSES:
+                store(builder, _compress(builder, values, mask), builder.gep(weight.data, [before]))
             found = _append(builder, builder.gep(index.data, [before]), at, mask)
             builder.store(builder.add(before, found), count)
         return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
@@ -204,6 +208,9 @@ def list_weighted(state, index, weight):
     for i in range(first, state.size):
         index[count], weight[count] = i, state[i]
         count += np.intp(state[i] != np.float32(0.0))
+    if not _COMPRESSES:
+        for n in range(count):
+            weight[n] = state[index[n]]
     return count
 
 

@@ -1,24 +1,11 @@
 """Multiply-adds with one rounding, where the processor has them, for vectors and for single numbers."""
 
-import llvmlite.binding as llvm
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-
-def _features() -> set[str]:
-    """What Numba compiles for, as LLVM calls it."""
-    given = vars(numba.config)["CPU_FEATURES"]
-    names = get_host_cpu_features() if given is None else given
-    return {name[1:] for name in names.split(",") if name.startswith("+")}
-
-
-FEATURES = _features()
-ON_ARM = llvm.get_default_triple().startswith(("aarch64", "arm64"))
-FUSED = ON_ARM or bool({"fma", "avx512f"} & FEATURES)
+from ebmbench.kernels.cpu.processor import FUSED
 
 
 def multiply_add(builder, x, y, total):

@@ -20,10 +20,11 @@ from numba.extending import intrinsic
 
 from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
-from ebmbench.kernels.cpu.fused import FEATURES, ON_ARM, multiply_add
+from ebmbench.kernels.cpu.fused import multiply_add
+from ebmbench.kernels.cpu.processor import AVX512, FEATURES, ON_ARM
 
 # The largest tile, in rows and vectors, whose sums fit the registers beside a row of b and an entry of a.
-if "avx512f" in FEATURES:
+if AVX512:
     _ROWS, _VECTORS = 9, 3
 elif "avx2" in FEATURES or ON_ARM:  # registers of half or a quarter of a vector
     _ROWS, _VECTORS = 6, 1

@@ -28,8 +28,8 @@ from numba.extending import intrinsic
 
 from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, WORDS, are_contiguous, load, opened, splat, store
-from ebmbench.kernels.cpu.fused import FEATURES
 from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation
+from ebmbench.kernels.cpu.processor import FEATURES
 from ebmbench.kernels.cpu.simd import copy, fill
 
 HEIGHT = 32  # chains in two tiles

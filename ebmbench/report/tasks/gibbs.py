@@ -7,9 +7,9 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from ebmbench.report.cases import Kind
 from ebmbench.report.section import Answer, Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, MUTED, Looks, panel
-from ebmbench.report.tasks.cells import first, of_floor, part, ranged, records, rounded, whole
+from ebmbench.report.tasks.cells import first, of_floor, part, ranged, rate, records, rounded, whole
 from ebmbench.report.tasks.growth import DIALS, Series, drawing, series, software, with_dials
-from ebmbench.report.text import MISSING, count, duration, listing, number, percent, significant, tick
+from ebmbench.report.text import MISSING, count, duration, listing, number, significant, tick
 
 KIND = Kind(
     ("subject",),
@@ -59,9 +59,10 @@ _METHOD = (
     "on-rate and its persistence, the correlation of a visible unit with itself a sweep later. The "
     "floor is that of the dense algorithm on as many threads: the larger of its operations over the "
     "measured rate of matrix products and of its bytes over that of copies; a kernel that adds fewer "
-    "rows may stand above 100 %. Units a layer are the geometric mean of both layers'. A fitted power "
-    "is a straight line through logarithms, whose interval widens where they bend; its upper end are "
-    "the last two points. Cases with few threads do not take turns with those with more, so their ratio "
+    "rows may have more than 1× its rate. Units a layer are the geometric mean of both layers'. A fitted "
+    "power is a straight line through logarithms, whose interval widens where they bend; its upper end "
+    "are the last two points. Cases with few threads do not take turns with those with more, so their "
+    "ratio "
     "has no interval."
 )
 
@@ -75,16 +76,16 @@ def _answer(done: pd.DataFrame, grown: list[list[Series]], speedups: pd.DataFram
         sentences.append(f"Exponents of a sweep's cost by {dial.label}, where {dense}: {told}.")
     for backend, reached in done.groupby("backend", sort=False)["fraction"]:
         if reached.notna().any():
-            ends = f"{percent(reached.min())} to {percent(reached.max())}"
-            median = percent(reached.median())
-            sentences.append(f"Of the dense floor, {backend} reaches {ends}, in the median {median}.")
+            ends = f"{rate(reached.min())} to {rate(reached.max())}"
+            median = rate(reached.median())
+            sentences.append(f"{backend} has {ends} the dense floor's rate, in the median {median}.")
     if len(speedups):
         least, most = (significant(value) for value in (speedups["ratio"].min(), speedups["ratio"].max()))
         threads = listing([f"{n:g}" for n in sorted(speedups["threads"].unique())])
         sentences.append(f"{threads} threads are {least} to {most} times as fast as one.")
     best = done.iloc[int(done["unit_updates_per_s"].fillna(0).to_numpy().argmax())]
-    rate = significant(1e-6 * best["unit_updates_per_s"])
-    headline = f"At most {rate} million units a second are drawn: {_named(best)}"
+    fastest = significant(1e-6 * best["unit_updates_per_s"])
+    headline = f"At most {fastest} million units a second are drawn: {_named(best)}"
     return Answer("Gibbs sampling", headline, first(sentences))
 
 

@@ -87,7 +87,7 @@ def _drawn(backend: str, rows: pd.DataFrame, numbers: dict[tuple[str, str], int]
         "The roof is the most that the device was seen to do: copies on the left, products of matrices "
         "on the right. A kernel above it leaves out operations of the dense algorithm, does them in a "
         "matrix unit, or its bytes stay in a cache; the two products of bfloat16x2 count twice. "
-        "Numbers are those of the figure before."
+        "Numbers are those of the figure of rates beside the dense floor's."
     )
     told = [
         f"{row.number}: {_name(row)} {significant(row.rate / 1e9)} billion a second, "
@@ -132,7 +132,7 @@ def _draw_roofs(axes: Axes, roofs: list[_Roof], low: float, high: float) -> None
 def _tick(value: float) -> str:
     """Powers of ten as such where their zeros would touch the next one's."""
     exponent = round(np.log10(value))
-    if exponent >= _LONG:
+    if exponent >= _LONG and value == 10.0**exponent:
         return f"10{str(exponent).translate(_RAISED)}"
     return f"{value:,.0f}" if value >= 1 else tick(value)
 
