@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, files
 
 import numba
 import numpy as np
@@ -13,6 +14,10 @@ from conftest import needs_two_threads
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.threads import count_threads, launch, launch_shared, layer_work
 
+try:
+    TBB = any(file.name.startswith("libtbb.so") for file in files("tbb") or [])
+except PackageNotFoundError:
+    TBB = False
 SCRIPT = """
 import json, os, statistics, time
 import numpy as np
@@ -32,15 +37,18 @@ setting = os.environ.get("GOMP_SPINCOUNT")
 print(json.dumps([statistics.median(spent), setting, numba.threading_layer()]))
 """
 
-FORKED = """
+COMPUTE = """
+n = 600  # so many units are worth two threads
+p = k.hidden_probability(k.put(RBM(np.zeros((n, n)), np.zeros(n), np.zeros(n))), k.put_rows(np.eye(n)))
+assert (k.get_rows(p) == 0.5).all()"""
+FORKED = f"""
 import os
 import numpy as np
 from ebmbench.kernels.api import load
 from ebmbench.models.rbm import RBM
 k = load("cpu")
 child = os.fork()
-p = k.hidden_probability(k.put(RBM(np.zeros((9, 9)), np.zeros(9), np.zeros(9))), k.put_rows(np.eye(9)))
-assert (k.get_rows(p) == 0.5).all()
+{COMPUTE}
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """
@@ -74,25 +82,31 @@ def test_arrays_start_on_a_cache_line(shape):
 
 def spent(**settings):
     """Processor seconds within 20 ms after a region, the variable as it stands then, and the pool."""
-    clean = {n: x for n, x in os.environ.items() if n not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    chosen = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "NUMBA_THREADING_LAYER"
+    clean = {n: x for n, x in os.environ.items() if n not in chosen}
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, env=clean | settings, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 @needs_two_threads
-def test_threads_soon_stop_spinning():
+@pytest.mark.parametrize("settings", [{}, {"NUMBA_THREADING_LAYER": "omp"}], ids=str)
+def test_threads_soon_stop_spinning(settings):
     """libgomp's own choice would be 5 ms; what they spend is theirs, however busy the machine is."""
-    seconds, setting, layer = spent()
-    if layer != "omp":
-        pytest.skip(f"Numba's threads are those of {layer}")
+    seconds, setting, layer = spent(**settings)
+    assert layer == settings.get("NUMBA_THREADING_LAYER", "tbb" if TBB else layer)
     assert seconds < 1e-3
     assert setting is None  # other processes and libraries do as they like
 
 
 @needs_two_threads
 def test_what_the_user_has_chosen_stays():
-    seconds, setting, layer = spent(GOMP_SPINCOUNT="1000000000")
+    seconds, setting, _ = spent(GOMP_SPINCOUNT="1000000000", NUMBA_THREADING_LAYER="omp")
     assert setting == "1000000000"
-    if layer == "omp":
-        assert seconds > 1e-3
+    assert seconds > 1e-3
+
+
+@pytest.mark.skipif(not TBB, reason="oneTBB is not installed")
+def test_a_process_that_has_computed_may_fork():
+    computed = FORKED.replace("child = os.fork()", f"{COMPUTE}\nchild = os.fork()")
+    subprocess.run([sys.executable, "-c", computed], check=True, timeout=300)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import typer
 
+from ebmbench import estimators, partition
 from ebmbench.cli.app import app
-from ebmbench.harness import run, spec
+from ebmbench.harness import run, spec, tasks
 from ebmbench.harness.parts import PARTS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -69,6 +70,40 @@ def test_the_training_of_your_own_learns(tmp_path, monkeypatch):
 def test_every_setting_of_a_part_is_named(part):
     (row,) = re.findall(rf"^\| `{part}`.*", DOCS["suites.md"].read_text("utf-8"), re.MULTILINE)
     assert {field.name for field in fields(PARTS[part])} - set(re.findall(r"`(\w+)`", row)) == set()
+
+
+def check_settings(config, page, section, heading, left_out=()):
+    """A row of a section's table names each field of a class, with its default if that is a number."""
+    text = DOCS[page].read_text("utf-8").split(f"## {section}\n")[1].split("\n## ")[0]
+    (row,) = re.findall(rf"^\| `{heading}` \|.*", text, re.MULTILINE)
+    for field in fields(config):
+        if field.name in left_out:
+            continue
+        assert f"`{field.name}`" in row
+        if isinstance(field.default, int | float):
+            value = (
+                str(field.default).lower() if isinstance(field.default, bool) else f"{field.default:g}"
+            )
+            told = re.search(rf"`{field.name}`[^(]*\(([^)]*)", row)[1].replace(",", "")
+            told = told.split("; ")[0].split(": ")[0]
+            assert told == value or told.startswith("as many as"), field.name
+
+
+@pytest.mark.parametrize("task", tasks.known())
+def test_every_setting_of_a_table_is_told(task):
+    every = {"backend", "timeout_s", "seed"}
+    check_settings(tasks.known()[task].Case, "suites.md", "Settings of every table", task, every)
+
+
+@pytest.mark.parametrize("estimator", estimators.known())
+def test_every_setting_of_an_estimator_is_told(estimator):
+    config = estimators.known()[estimator].Config
+    check_settings(config, "models.md", "Training principles", estimator)
+
+
+def test_every_setting_of_a_way_to_log_z_is_named():
+    own = {field.name for method in partition.known().values() for field in fields(method.Config)}
+    assert own - set(re.findall(r"`(\w+)`", DOCS["models.md"].read_text("utf-8"))) == set()
 
 
 @pytest.mark.parametrize("text", blocks("suites.md", "toml"))

@@ -119,7 +119,14 @@ class TestTargets:
         rows[0] |= {"log_likelihood": -204.0, "log_likelihood_reverse": -206.0}
         (found,) = collect(cases.tidy(load_table(synthetic.fill(tmp_path / "r", rows)).rows))
         assert found.gain == pytest.approx(0.3)
-        assert found.no_gain
+        assert found.no_gains == 1
+
+    def test_seeds_without_a_gain_are_counted(self, tmp_path):
+        rows = synthetic.trained(seeds=2)[:2]
+        for row, nats in zip(rows, (-206.0, -150.0), strict=True):
+            row |= {"estimator": "CD-1", "backend": "cpu", "log_likelihood": nats}
+            row |= {"log_likelihood_reverse": nats, "seed": rows.index(row)}
+        assert "1 nat above base rates): CD-1 (with 1 of 2 seeds)." in page_of(tmp_path, rows)
 
     def test_many_targets_are_not_drawn(self, tmp_path):
         many = [-100.0 - i for i in range(9)]

@@ -160,6 +160,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "device": "cpu",
         "library": f"Numba {numba.__version__}",
         "threads": numba.get_num_threads(),
+        "pool": numba.threading_layer(),
     },
 }
 JOBS = {"put": put, "get": get, "get_tree": get_tree, "put_tree": put_tree}

@@ -1,11 +1,10 @@
 """How many threads a piece of work is worth.
 
-Threads that wait for each other spin, so on a machine that is also used by others every parallel
-region may cost a time slice of the scheduler. Work that is done within a tenth of a millisecond is
-therefore left to one thread. On two idle cores a step of a GAN of 64 units took 2.0, 1.6 and 1.5 ms with
-`_WORTH` at 200,000, 50,000 and 0; beside another process that never rests 2.9, 4.5 and 8.1: who has the
-machine to himself gains, and who shares it loses. Results do not depend on it: no kernel's bits depend
-on threads.
+Work that is done within a tenth of a millisecond is left to one thread. On two idle cores a step of a
+GAN of 64 units took 2.0, 1.6 and 1.5 ms with `_WORTH` at 200,000, 50,000 and 0. Libgomp's threads (see
+`pool`) wait for each other, so beside another process that never rests every region may cost a time slice
+of the scheduler: there it took 2.9, 4.5 and 8.1. Results do not depend on it: no kernel's bits depend on
+threads.
 """
 
 from collections.abc import Callable
@@ -48,7 +47,7 @@ def _use(threads):
 def _pool() -> tuple[Callable[..., int], ...]:
     """`_count` and `_use`, once Numba's pool is ready, which makes its functions known to compiled code.
 
-    Not on import: a process that has a pool cannot fork and go on computing.
+    Not on import: a process that has libgomp's cannot fork and go on computing.
     """
     numba.get_num_threads()
     return _count, _use

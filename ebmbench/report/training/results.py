@@ -82,11 +82,6 @@ class Result:
         return float(np.median(self.gains)) if self.gains else np.nan
 
     @property
-    def no_gain(self) -> bool:
-        """Whether most of the seeds that are done gain nothing over base rates."""
-        return 2 * self.no_gains > self.done > 0
-
-    @property
     def resolution(self) -> str:
         """Whether forward and reverse estimates agree, in words; empty where nobody looked."""
         if self.unresolved:

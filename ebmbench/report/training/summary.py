@@ -151,9 +151,14 @@ def _certainty(top: Result) -> str:
     return text
 
 
+def _without(result: Result) -> str:
+    some = 0 < result.no_gains < result.done
+    return f"{result.label} (with {result.no_gains} of {result.done} seeds)" if some else result.label
+
+
 def _without_gain(results: list[Result]) -> list[str]:
     """Those that are no better than base rates, in a sentence."""
-    names = dict.fromkeys(result.label for result in results if result.no_gain)
+    names = dict.fromkeys(_without(result) for result in results if result.no_gains)
     if not names:
         return []
     return [f"No gain (less than 1 nat above base rates): {listing(list(names))}."]
