@@ -41,7 +41,8 @@ def run(
     chosen = spec.load(suite, backend, dataset, seeds)
     folder = out or Path("results") / chosen.name
     total, called = len(chosen.cases), names(chosen.cases)
-    opening = [f"{chosen.title}: {total} cases; the first checks the kernels"]
+    cases = "1 case; it" if total == 1 else f"{total} cases; the first"
+    opening = [f"{chosen.title}: {cases} checks the kernels"]
     with steps(total, "checking the kernels", spoken=True) as shown:
 
         def started(number: int, case: Case) -> None:

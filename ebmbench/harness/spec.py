@@ -103,7 +103,7 @@ def _suite(
     count = head["seeds"] if seeds is None else seeds
     require(
         isinstance(count, int) and not isinstance(count, bool) and count >= 1,
-        f"seeds must be at least 1, but is {count!r}",
+        f"seeds must be a whole number from 1 on, but is {count!r}",
     )
     require(
         isinstance(head["indicative"], bool),
@@ -133,9 +133,12 @@ def _suite(
         if dataset:
             table["dataset"] = dataset
         cases += _interleave(list(_product(task, table)), count if task.Case.seeded else 1)
-    require(len(cases) > 0, "a list in its tables is empty, so there is no case")
-    unique = dict.fromkeys(case.canonical() for case in cases)
-    require(len(unique) == len(cases), "two of its cases are the same")
+    require(len(cases) > 0, "there is no case")
+    seen: set[str] = set()
+    for case in cases:
+        twice = f"{case.heading.rstrip(',')} on {case.backend}, seed {case.seed}, is there twice"
+        require(case.canonical() not in seen, f"two of its cases are the same: {twice}")
+        seen.add(case.canonical())
     return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"])
 
 
@@ -163,6 +166,9 @@ def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
     names = sorted(known, key=lambda name: name == "backend")
     axes = {name: table[name] for name in names if name in table}
     axes |= {name: value for name, value in table.items() if name not in axes}  # to be refused
+    for name, value in axes.items():
+        empty = isinstance(value, list) and not value and not (name in known and _holds_list(known[name]))
+        require(not empty, f"{name} of {what} is an empty list, so there is no case")
     values = [
         value if _is_axis(value, name in known and _holds_list(known[name])) else [value]
         for name, value in axes.items()

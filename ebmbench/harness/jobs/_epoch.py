@@ -82,6 +82,8 @@ class Epoch(Job):
 class Own(Epoch):
     """An epoch of a deep model that the job itself names."""
 
+    of_rbms = False
+
     def check_source(self, model: str | dict) -> None:
         """Of no other model."""
         require(not model, f"job {self.name} makes its own model, so none can be named")

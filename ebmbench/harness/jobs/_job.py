@@ -36,6 +36,7 @@ class Job:
     """What all jobs have in common."""
 
     name: ClassVar[str]  # a peer calls it so too
+    of_rbms: ClassVar[bool] = True  # which a verdict on a peer is about, see `harness.verify`
 
     @property
     def label(self) -> str:

@@ -36,6 +36,7 @@ class Ising(Job):
     """
 
     name = "ising"
+    of_rbms = False
 
     side: int = 64
     coupling: float = 0.44

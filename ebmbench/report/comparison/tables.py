@@ -122,8 +122,8 @@ def together(frame: pd.DataFrame, threshold: float) -> list[str]:
         return []
     return [
         "More than three quarters of the speeds moved the same way, and "
-        f"in the median B is {np.exp(middle):.3g} times as fast: other machines do that, and so does "
-        "one that was busy."
+        f"in the median B is {np.exp(middle):.3g} times as fast: another machine or backend does "
+        "that, and so does a machine that was busy."
     ]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ebmbench.report.cases import Kind
@@ -140,7 +139,7 @@ def _floors(reached: pd.DataFrame, numbers: dict[tuple[str, str], int]) -> Drawi
         axes.plot([row.fraction], [y], "o" if row.bound == "operations" else "s", color=INK, markersize=5)
         axes.annotate(
             rate(row.fraction), (row.fraction, y), (7, 0), textcoords="offset points", va="center",
-            fontsize=8, path_effects=[withStroke(linewidth=3, foreground=PAPER)],
+            fontsize=8, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},
         )  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1.0)
     axes.set_xlim(min(0.5 * reached["fraction"].min(), 0.5), max(4.0 * reached["fraction"].max(), 4.0))

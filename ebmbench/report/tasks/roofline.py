@@ -4,26 +4,24 @@ Williams, Waterman & Patterson 2009. Operations and bytes are those of the plain
 kernel that leaves some of them out may stand above the roof.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ebmbench.report.points import beside
 from ebmbench.report.section import Drawing
-from ebmbench.report.style import INK, MUTED, log_ticks, panel
+from ebmbench.report.style import INK, MUTED, PAPER, log_ticks, panel
 from ebmbench.report.tasks.cells import records
 from ebmbench.report.text import duration, listing, significant, tick
 
 COLUMNS = ("operations", "bytes", "operations_per_s", "copy_per_s")  # of a row
 _HEIGHT = 3.4  # inches
-_NEAR = 0.04, 0.035  # of the axes, across and up: points so near have their numbers in one place
-_APART = 1.5  # roofs whose ratio is less have their names on one line
-_LETTER = 0.02  # of the axes, across: a letter of a number
+_INNER = np.array([3.7, 2.4])  # inches of the axes, about
+_NEAR = 12.0  # 1/72 inch: a number further away from its point has a line to it
 _LONG = 5  # digits behind the first one
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5}
 
 
 class _Roof(NamedTuple):
@@ -77,8 +75,7 @@ def _drawn(backend: str, rows: pd.DataFrame, numbers: dict[tuple[str, str], int]
     axes.plot(points["intensity"], points["rate"], "o", color=INK, markersize=4)
     axes.margins(y=0.1)
     axes.set_xlim(low, high)
-    for place, text in _numbers(axes, points):
-        axes.annotate(text, place, (5, -3), **_SMALL)
+    _number(axes, points)
     log_ticks(axes.xaxis, _tick)
     log_ticks(axes.yaxis, lambda value: _tick(value / 1e9))
     axes.set_xlabel("operations for each byte, dense algorithm")
@@ -99,34 +96,26 @@ def _drawn(backend: str, rows: pd.DataFrame, numbers: dict[tuple[str, str], int]
 
 
 def _roofs(points: pd.DataFrame) -> list[_Roof]:
-    """One of each precision that kernels compute in."""
+    """One of each precision that kernels compute in, the lowest first."""
     coarse = points["arithmetic"].astype(str).str.startswith("bfloat16")
     names = np.where(coarse, "bfloat16", "float32")
-    return [
+    found = [
         _Roof(
             str(name), *(float(group[column].median()) for column in ("operations_per_s", "copy_per_s"))
         )
         for name, group in points.groupby(names)
     ]
+    return sorted(found, key=lambda roof: roof.operations)
 
 
 def _draw_roofs(axes: Axes, roofs: list[_Roof], low: float, high: float) -> None:
-    """All of them, lowest first; the names of those next to each other share a line."""
-    lines: list[list[_Roof]] = []
-    for roof in sorted(roofs, key=lambda roof: roof.operations):
+    """All of them, and above them what they stand for."""
+    for roof in roofs:
         ends = [low, roof.bend, high]
         axes.plot(ends, [roof.at(x) for x in ends], color=MUTED, linewidth=1.2)
-        if lines and roof.operations < _APART * lines[-1][-1].operations:
-            lines[-1].append(roof)
-        else:
-            lines.append([roof])
-    for line in lines:
-        told = [f"{roof.precision}, {significant(roof.operations / 1e9)} GFLOP/s" for roof in line]
-        place = high, line[-1].at(high)
-        axes.annotate("; ".join(told), place, (0, 3), ha="right", color=MUTED, **_SMALL)
-    # Above the corner: beside the slope there are kernels.
-    steep = f"copies, {significant(lines[-1][0].copy / 1e9)} GB/s"
-    axes.annotate(steep, (low, lines[-1][-1].at(high)), (2, 3), color=MUTED, **_SMALL)
+    told = [f"copies {significant(roofs[0].copy / 1e9)} GB/s"]
+    told += [f"{roof.precision} {significant(roof.operations / 1e9)} GFLOP/s" for roof in roofs]
+    axes.text(1.0, 1.02, ", ".join(told), transform=axes.transAxes, ha="right", color=MUTED, fontsize=7.5)
 
 
 def _tick(value: float) -> str:
@@ -141,24 +130,16 @@ def _name(row: Any) -> str:
     return f"{row.where}" + ("" if row.arithmetic == "float" else f", {row.arithmetic}")
 
 
-def _numbers(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[tuple[float, float], str]]:
-    """Where the points of each group stand whose numbers would overlap, and all their numbers."""
-    numbers = points["number"].to_numpy()
-    left = [int(n) for n in np.argsort(-points["rate"].to_numpy())]
+def _number(axes: Axes, points: pd.DataFrame) -> None:
+    """Write each point's number beside it, with a line where it had to step aside."""
     at = np.log10(points[["intensity", "rate"]].to_numpy(float))
-    at /= [np.log10(high / low) for low, high in (axes.get_xlim(), axes.get_ylim())]
-    while left:
-        near: list[int] = []
-        found = [n for n in left if (np.abs(at[n] - at[left[0]]) < _NEAR).all()]
-        # What their numbers would cover joins them, which makes more numbers.
-        while len(found) > len(near):
-            near = found
-            first, middle = at[near, 0].min(), at[near, 1].mean()
-            last = at[near, 0].max() + _LETTER * sum(len(f"{numbers[n]}, ") for n in near)
-            found = [
-                n for n in left
-                if n in near or (first <= at[n, 0] <= last and abs(at[n, 1] - middle) < _NEAR[1])
-            ]  # fmt: skip
-        place = points["intensity"].iloc[near].max(), points["rate"].iloc[near].mean()
-        yield place, ", ".join(str(n) for n in sorted(numbers[near]))
-        left = [n for n in left if n not in near]
+    ends = np.log10([axes.get_xlim(), axes.get_ylim()])
+    at = (at - ends[:, 0]) / (ends[:, 1] - ends[:, 0]) * _INNER * 72
+    texts = [str(n) for n in points["number"]]
+    for row, text, (right, up) in zip(records(points), texts, beside(at, texts), strict=True):
+        aside = np.hypot(right, up) > _NEAR
+        axes.annotate(
+            text, (row.intensity, row.rate), (right, up), textcoords="offset points", fontsize=7.5,
+            ha="center", va="center", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.2},
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5} if aside else None,
+        )  # fmt: skip
