@@ -129,7 +129,7 @@ def change(old, new):
         (change('"bars_and_stripes"', '"bars"'), "'bars'"),
         (change('"bars_and_stripes"', '"no_such.npz"'), "no_such.npz"),
         (change('"cpu"]', '"gpu"]'), "'gpu'"),
-        (change("hidden = [3, 4]", "hidden = []"), "hidden of a [[train]] table is an empty list"),
+        (change("hidden = [3, 4]", "hidden = []"), r"hidden of a \[\[train\]\] table is an empty list"),
         (change("hidden = [3, 4]", "hidden = [3, 3]"), "3 hidden on reference, seed 0, is there twice"),
         ("indicative = 'yes'" + SUITE, "indicative"),
         (change("k = 1", "k = 0"), "k of estimator cd"),
