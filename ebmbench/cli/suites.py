@@ -73,8 +73,12 @@ def report(
 
 
 def _came_to(case: Any, row: dict[str, Any]) -> str:
+    from ebmbench.harness.measures import CROWDED
+
     if row["status"] != "done":
         return f"{row['status']}: {row['reason']}"
     if row["backend"] != case.backend:
         return f"done on {row['backend']}, without times"
-    return str(case.summary(row))
+    told = str(case.summary(row))
+    others = row.get("others_cores") or 0.0
+    return told + (f"; other programs kept {others:.1f} cores busy" if others >= CROWDED else "")

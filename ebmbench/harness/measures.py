@@ -18,6 +18,8 @@ TITLES = {
 LEAST_GAIN = 1.0  # nats a test row over independent pixels that a model must reach
 NO_GAIN = "no gain"  # the verdict of one that does not
 
+CROWDED = 0.2  # cores that other programs keep busy, from which on seconds suffer
+
 
 @dataclass(frozen=True)
 class Speed:

@@ -17,6 +17,7 @@ from ebmbench.errors import LOST, DeviceError, Unavailable, UserError
 from ebmbench.harness import gate, machine, tasks
 from ebmbench.harness.clock import Timeout
 from ebmbench.harness.gate import Red
+from ebmbench.harness.neighbours import Watch
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.table import SCHEMA_VERSION, Store
 from ebmbench.harness.tasks import Case
@@ -117,7 +118,11 @@ def _attempt(suite: Suite, case: Case, key: str) -> Attempt:
             row["compile_s"] = gate.demand(case.backend, case.kinds)
             threads = numba.get_num_threads() if case.user_code else 1
             with threadpool_limits(limits=threads, user_api="blas"):
-                arrays = tasks.known()[case.task].run(case, row, curve)
+                watch = Watch()
+                try:
+                    arrays = tasks.known()[case.task].run(case, row, curve)
+                finally:
+                    row["others_cores"] = watch.cores()
         row |= {"status": "done", "reason": None}
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}

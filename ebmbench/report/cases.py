@@ -40,7 +40,7 @@ _NUMBERS = (
 _JUDGED = ["log_likelihood", "log_likelihood_reverse"]
 _COMMON = (
     "key", "attempt", "task", "suite", "title", "indicative", "backend", "settings", "seed", "status",
-    "reason", "machine", "code_version", "device",
+    "reason", "machine", "code_version", "device", "others_cores",
 )  # fmt: skip
 _TRAINED = (
     "software",

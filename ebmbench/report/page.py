@@ -83,6 +83,7 @@ def _content(
         "kind": "report",
         "title": " · ".join(cases["title"].dropna().astype(str).unique()),
         "indicative": bool(cases["indicative"].eq(True).any()),
+        "crowded": status.crowded(cases),
         "period": notes.period(cases["attempt"]),
         "place": notes.place(cases, table.machines),
         "overview": status.overview(cases, missing) + summary.overview(trained, results),

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ebmbench.report.text import count, listing
+from ebmbench.harness.measures import CROWDED
+from ebmbench.report.text import count, listing, number
 
 _NAMED = 8  # groups of unfinished cases that a sentence names
 
@@ -25,6 +26,16 @@ def _stopped(missing: int) -> str:
         f"{count(missing, 'case')} of the run {verb} missing: it was stopped, or still goes on; the "
         "command that began it continues."
     )
+
+
+def crowded(cases: pd.DataFrame) -> str:
+    """How much of the processors other programs took while cases ran, where it was much; else nothing."""
+    others = pd.to_numeric(cases["others_cores"], errors="coerce")
+    much = others[others >= CROWDED]
+    if much.empty:
+        return ""
+    told = f"during {len(much)} of {count(len(cases), 'case')} other programs kept up to "
+    return f"{told}{number(much.max(), 1)} cores busy, so their seconds may be too long."
 
 
 def unfinished(cases: pd.DataFrame) -> list[str]:
