@@ -16,7 +16,7 @@ from ebmbench.errors import UserError
 from ebmbench.harness.table import load_table
 from ebmbench.report import style, text, write
 from ebmbench.report.cases import display_names, tidy
-from ebmbench.report.training import curves, summary, times, traces
+from ebmbench.report.training import curves, figures, summary, times, traces
 from ebmbench.report.training.pictures import Model, draw_samples, mosaic, read
 from ebmbench.report.training.results import collect
 
@@ -695,3 +695,16 @@ class TestPage:
 )
 def test_numbers_in_words(found, wanted):
     assert found == wanted
+
+
+@pytest.mark.parametrize("names", [("CD-1", "CD-1"), ("CD-1", "CD-1", "SML-1")])
+def test_colours_tell_estimators_apart_or_else_settings_of_one(tmp_path, names):
+    rows = [case(estimator=name, rate=0.1 * n) for n, name in enumerate(names, 1)]
+    table = load_table(fill(tmp_path / "r", rows))
+    cases = tidy(table.rows)
+    looks = style.Looks(tuple(dict.fromkeys(names)), ("cpu",))
+    with style.applied():
+        found = figures.draw(cases, table.curves, collect(cases), looks, tmp_path)
+    (axes,) = found.times[0].figure.axes
+    assert len(axes.patches) == len(names)
+    assert len({bar.get_facecolor() for bar in axes.patches}) == 2

@@ -1,6 +1,6 @@
 """Every figure of the trained models, with its caption and its description."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +29,19 @@ class Drawings:
 def draw(
     cases: pd.DataFrame, points: pd.DataFrame, results: list[Result], looks: Looks, folder: Path
 ) -> Drawings:
-    """All figures that the table has something for."""
+    """All figures that the table has something for; colours tell estimators apart, or settings of one."""
     drawings = Drawings()
     for place, (dataset, group) in enumerate(cases.groupby("dataset", sort=False), 1):
         title = str(dataset)
         name = f"{place}-{slug(title)}"
         own = [result for result in results if result.dataset == dataset]
-        drawings.curves.extend(_curves(title, name, group, points, own, looks))
-        drawings.times.extend(_times(title, name, own, looks))
+        drawn, shown_by, looks_here = group, own, looks
+        if group["estimator"].nunique() == 1:  # its settings are what is compared
+            drawn = group.assign(estimator=group["label"])
+            shown_by = [replace(result, estimator=result.label) for result in own]
+            looks_here = replace(looks, estimators=tuple(dict.fromkeys(group["label"])))
+        drawings.curves.extend(_curves(title, name, drawn, points, shown_by, looks_here))
+        drawings.times.extend(_times(title, name, shown_by, looks_here))
         shown, missing = _pictures(title, name, group, own, folder)
         drawings.pictures.extend(shown)
         drawings.missing.extend(missing)
