@@ -29,6 +29,9 @@ class TestTargets:
         assert (found[-100.0].text, found[-100.0].count) == ("by 3 s", 3)
         assert (found[-90.0].text, found[-90.0].count) == ("> 123 s", 0)
 
+    def test_a_target_may_lie_below_the_start(self):
+        assert self.group(synthetic.to_targets(0.0, None, None))[-100.0].text == "from the start"
+
     def test_most_seeds_decide(self):
         times = [synthetic.to_targets(s, targets=[-1.0]) for s in (1.0, 5.0, None)]
         assert self.group(*times)[-1.0].text == "by 5 s"

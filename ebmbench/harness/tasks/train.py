@@ -200,7 +200,8 @@ class Case(OfEstimator):
         reached = [one for one in row["seconds_to_target"] if one["reached"]]
         if reached:
             last = max(reached, key=lambda one: one["target"])
-            text += f", {last['target']:g} after {last['seconds']:.2f} s"
+            when = f"after {last['seconds']:.2f} s" if last["seconds"] > 0 else "from the start"
+            text += f", {last['target']:g} {when}"
         if self.resolve and not row["resolved"]:
             text += ", not resolved"
         return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")

@@ -48,6 +48,8 @@ class Reached:
     @property
     def text(self) -> str:
         """Where the median lies: `31 to 46 s`, `by 46 s`, or `> 123 s` where it is censored."""
+        if self.median == 0:
+            return "from the start"
         if not np.isfinite(self.median):
             return f"> {duration(self.bound)}" if self.bound > 0 else MISSING
         return durations(self.bound, self.median) if self.bound > 0 else f"by {duration(self.median)}"
