@@ -2,7 +2,8 @@
 
 oneTBB's where it is installed: a region does not wait for a thread that has not begun, so beside another
 program that keeps a core busy small kernels take as long as on one thread, and a process may fork after
-it has computed. Numba does not find it where pip puts it.
+it has computed. After a region they look for work for about 0.9 ms, and yield to who has some. Numba does
+not find it where pip puts it.
 
 Elsewhere libgomp's, each of which a region waits for. After it they spin for 5 ms by its own choice. In
 that time a core without work is kept from whoever has some: NumPy's BLAS, another library that is
