@@ -96,6 +96,17 @@ def test_the_figure_and_the_page_are_files(ebmbench, folders, tmp_path):
     assert (tmp_path / "f.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_page_tells_which_side_was_measured_beside_other_work(ebmbench, folders, tmp_path):
+    file = tmp_path / folders[1] / "rows.jsonl"
+    first, *others = file.read_text().splitlines()
+    file.write_text("\n".join([json.dumps(json.loads(first) | {"others_cores": 1.5}), *others]) + "\n")
+    ebmbench("compare", *folders, "--page", "p.html")
+    told = words(tmp_path / "p.html")
+    assert "in B during 1 of" in told
+    assert "other programs kept up to 1.5 cores busy" in told
+    assert "in A during" not in told
+
+
 def test_help_says_how_verdicts_come_about(ebmbench):
     _, out, _ = ebmbench("compare", "--help")
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", out).split())

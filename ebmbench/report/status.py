@@ -30,7 +30,7 @@ def _stopped(missing: int) -> str:
 
 def crowded(cases: pd.DataFrame) -> str:
     """How much of the processors other programs took while cases ran, where it was much; else nothing."""
-    others = pd.to_numeric(cases["others_cores"], errors="coerce")
+    others = pd.to_numeric(cases.get("others_cores", pd.Series(dtype=float)), errors="coerce")
     much = others[others >= CROWDED]
     if much.empty:
         return ""

@@ -8,7 +8,7 @@ import pandas as pd
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
 from ebmbench.harness.table import Table, damaged_rows
-from ebmbench.report import notes, page, style
+from ebmbench.report import notes, page, status, style
 from ebmbench.report.comparison import figure, tables
 from ebmbench.report.section import Answer, Drawing, Section
 from ebmbench.report.tasks.cells import records
@@ -73,6 +73,11 @@ def _content(
         "kind": "comparison",
         "title": f"{folders[1]} against {folders[0]}",
         "indicative": any(table.rows["indicative"].eq(True).any() for table in found),
+        "crowded": " ".join(
+            f"in {name} {told}"
+            for name, table in zip("AB", found, strict=True)
+            if (told := status.crowded(table.rows))
+        ),
         "period": "",
         "place": [
             line
