@@ -110,15 +110,13 @@ def table_of(tmp_path, heading):
     """The cells of the first table after a heading, a list each row."""
     html = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     table = html[html.index(f">{heading}</h2>") :].split("</table>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
-    strip = re.compile(r"<[^>]+>")
-    return [
-        [
-            " ".join(strip.sub(" ", cell).split())
-            for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
-        ]
-        for row in rows
-    ]
+    return [cells_of(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+
+
+def cells_of(html):
+    """The words of each cell."""
+    cells = re.findall(r"<t[hd][ >].*?</t[hd]>", html, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
 
 
 def test_each_job_is_one_row_of_the_headline(tmp_path):

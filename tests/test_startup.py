@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import numba
 import pytest
 import synthetic
 from test_cli import SMALL
+from test_report_speed import cells_of
 from test_report_tasks import headings, page_of
 
 from ebmbench.compile import PACKAGE
@@ -184,12 +184,8 @@ def test_the_page_tells_each_stage(tmp_path):
     assert "Start-up" in headings(tmp_path)
     html = (tmp_path / "r" / "report.html").read_text("utf-8")
     first, stages = html[html.index("First results") :].split("</table>")[:2]
-
-    def told(table):
-        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table, re.DOTALL)
-        return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
-
-    assert told(first)[7:] == ["gibbs", "cpu", "8.25 s", "7.5 s", "16", "700 ms [700 ms to 1.4 s]", "0"]
-    assert told(stages)[2:4] == ["Python itself", "Import of Numba"]
-    assert told(stages)[8:10] == ["gibbs", "cpu"]
-    assert [cell.split(" [")[0] for cell in told(stages)[10:]] == [f"{n}00 ms" for n in range(1, 7)]
+    first, stages = cells_of(first), cells_of(stages)
+    assert first[7:] == ["gibbs", "cpu", "8.25 s", "7.5 s", "16", "700 ms [700 ms to 1.4 s]", "0"]
+    assert stages[2:4] == ["Python itself", "Import of Numba"]
+    assert stages[8:10] == ["gibbs", "cpu"]
+    assert [cell.split(" [")[0] for cell in stages[10:]] == [f"{n}00 ms" for n in range(1, 7)]

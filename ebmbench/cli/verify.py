@@ -44,8 +44,9 @@ def verify(
         found = harness.findings(one)
     verdict = harness.verdict(found)
     if as_json:
+        checks = [asdict(f) | {"finds": f.finds} for f in found]
         facts = {"name": one.name, "version": one.version, "precision": one.precision}
-        print(json.dumps(facts | {"verdict": verdict, "checks": [asdict(f) for f in found]}, indent=2))
+        print(json.dumps(facts | {"verdict": verdict, "checks": checks}, indent=2))
     else:
         table = Table(box=None, header_style="bold")
         for heading in ("check", "", "what was seen", "false alarm", "finds"):

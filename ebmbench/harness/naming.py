@@ -19,8 +19,13 @@ def names(cases: Sequence[Case]) -> list[str]:
     for case, own in zip(cases, settings, strict=True):
         apart = ", ".join(_differing(own, alike[case.heading, case.backend]))
         name = f"{case.heading.rstrip(',')}, {apart}," if apart else case.heading
-        found.append(f"{name} on {case.backend}, seed {case.seed}")
+        found.append(placed(name, case))
     return found
+
+
+def placed(name: str, case: Case) -> str:
+    """A name and where and from which seed the case runs."""
+    return f"{name} on {case.backend}, seed {case.seed}"
 
 
 def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

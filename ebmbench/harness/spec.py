@@ -29,6 +29,7 @@ from ebmbench import options
 from ebmbench.discovery import unknown
 from ebmbench.errors import UserError
 from ebmbench.harness import tasks
+from ebmbench.harness.naming import placed
 from ebmbench.harness.tasks import Case
 from ebmbench.kernels import api
 from ebmbench.options import require
@@ -136,9 +137,11 @@ def _suite(
     require(len(cases) > 0, "there is no case")
     seen: set[str] = set()
     for case in cases:
-        twice = f"{case.heading.rstrip(',')} on {case.backend}, seed {case.seed}, is there twice"
-        require(case.canonical() not in seen, f"two of its cases are the same: {twice}")
-        seen.add(case.canonical())
+        line = case.canonical()
+        if line in seen:
+            name = placed(case.heading.rstrip(","), case)
+            raise UserError(f"two of its cases are the same: {name}, is there twice")
+        seen.add(line)
     return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"])
 
 
@@ -166,13 +169,11 @@ def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
     names = sorted(known, key=lambda name: name == "backend")
     axes = {name: table[name] for name in names if name in table}
     axes |= {name: value for name, value in table.items() if name not in axes}  # to be refused
+    lists = {name for name, field in known.items() if _holds_list(field)}
     for name, value in axes.items():
-        empty = isinstance(value, list) and not value and not (name in known and _holds_list(known[name]))
+        empty = value == [] and name not in lists
         require(not empty, f"{name} of {what} is an empty list, so there is no case")
-    values = [
-        value if _is_axis(value, name in known and _holds_list(known[name])) else [value]
-        for name, value in axes.items()
-    ]
+    values = [value if _is_axis(value, name in lists) else [value] for name, value in axes.items()]
     values = [
         [{"name": one} if type(one) is str and _is_table(known.get(name)) else one for one in several]
         for name, several in zip(axes, values, strict=True)

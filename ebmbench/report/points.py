@@ -17,10 +17,9 @@ def beside(at: np.ndarray, texts: list[str]) -> list[tuple[float, float]]:
     halves = [np.array([_WIDE * len(text), _HIGH]) / 2 for text in texts]
     taken: list[tuple[np.ndarray, np.ndarray]] = [(point, np.full(2, _DOT)) for point in at]
     found = []
-    for n, (point, half) in enumerate(zip(at, halves, strict=True)):
+    for point, half in zip(at, halves, strict=True):
         steps = [np.array(way) * (half + _DOT + 1.0 + ring) for ring in _RINGS for way in _WAYS]
-        others = [box for m, box in enumerate(taken) if m != n]
-        free = (step for step in steps if not any(_overlap(point + step, half, box) for box in others))
+        free = (step for step in steps if not any(_overlap(point + step, half, box) for box in taken))
         step = next(free, steps[0])
         taken.append((point + step, half))
         found.append((float(step[0]), float(step[1])))

@@ -62,8 +62,7 @@ _METHOD = (
     "rows may have more than 1× its rate. Units a layer are the geometric mean of both layers'. A fitted "
     "power is a straight line through logarithms, whose interval widens where they bend; its upper end "
     "are the last two points. Cases with few threads do not take turns with those with more, so their "
-    "ratio "
-    "has no interval."
+    "ratio has no interval."
 )
 
 

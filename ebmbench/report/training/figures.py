@@ -35,13 +35,13 @@ def draw(
         title = str(dataset)
         name = f"{place}-{slug(title)}"
         own = [result for result in results if result.dataset == dataset]
-        drawn, shown_by, looks_here = group, own, looks
+        how = looks
         if group["estimator"].nunique() == 1:  # its settings are what is compared
-            drawn = group.assign(estimator=group["label"])
-            shown_by = [replace(result, estimator=result.label) for result in own]
-            looks_here = replace(looks, estimators=tuple(dict.fromkeys(group["label"])))
-        drawings.curves.extend(_curves(title, name, drawn, points, shown_by, looks_here))
-        drawings.times.extend(_times(title, name, shown_by, looks_here))
+            group = group.assign(estimator=group["label"])
+            own = [replace(result, estimator=result.label) for result in own]
+            how = replace(looks, estimators=tuple(dict.fromkeys(group["label"])))
+        drawings.curves.extend(_curves(title, name, group, points, own, how))
+        drawings.times.extend(_times(title, name, own, how))
         shown, missing = _pictures(title, name, group, own, folder)
         drawings.pictures.extend(shown)
         drawings.missing.extend(missing)
