@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import extending
 from numba.core import caching
-from numba.extending import register_jitable
 
 from ebmbench import pool
 from ebmbench.linking import Compiler
@@ -39,7 +39,12 @@ KERNEL_SOURCES = (
     *("models", "kernels"),
 )
 # No Python checks; no second entry for C, which the kernels are not called from; see `linking`.
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Compiler}
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "pipeline_class": Compiler,
+    "_nrt": True,
+}
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
 
@@ -141,15 +146,26 @@ class CacheFiles(caching.IndexDataCacheFile):
         return pickle.loads(content) if hashlib.sha256(content).digest() == digest else None
 
 
-def inner(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def inner(
+    function: Callable[..., Any] | None = None, /, *, allocates: bool = False, **options: Any
+) -> Any:
     """`jit` for what only compiled code calls; for Python it stays a Python function.
 
     It is optimised and compiled within each kernel that calls it, and has no machine code of its own,
     which nobody would run. It cannot call itself.
+
+    Its arrays outlive it, so nobody counts references: threads that count those of one array wait for
+    each other at every slice of it. Where it `allocates` arrays, or returns any, they are counted.
     """
     if function is None:
-        return lambda f: inner(f, **options)
-    return register_jitable(**_OPTIONS, **options)(function)
+        return lambda f: inner(f, allocates=allocates, **options)
+    return extending.register_jitable(**_OPTIONS | {"_nrt": allocates}, **options)(function)
+
+
+def overload(function: Callable[..., Any], **options: Any) -> Any:
+    """Numba's own, for what only compiled code calls: it counts references, whoever calls it."""
+    choices: Any = {"error_model": "numpy", "_nrt": True, **options}
+    return extending.overload(function, jit_options=choices)
 
 
 def jit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:

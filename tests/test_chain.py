@@ -35,16 +35,11 @@ def _states(rng, rows, units, rate):
 def lists(request):
     """The functions that make lists, as processors with and without AVX-512 compile them."""
 
-    @numba.njit
-    def list_rows(states, row, first, index):
-        changes.list_rows(states, row, first, index)
-
     states, numbers, real = np.zeros(16, np.uint8), np.zeros((2, 16), np.int32), np.zeros(16, np.float32)
     ways = {
         numba.njit(changes.list_changes): (states, states, *numbers),
         numba.njit(changes.list_on): (states, numbers[0]),
         numba.njit(changes.list_weighted): (real, numbers[0], real.copy()),
-        list_rows: (np.zeros((16, 16), np.uint8), 0, 0, np.zeros((16, 17), np.int32)),
     }
     with pytest.MonkeyPatch.context() as patched:  # no longer: other kernels are compiled and kept
         patched.setattr(changes, "_COMPRESSES", request.param == "in one instruction")
@@ -58,7 +53,7 @@ def lists(request):
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
 def test_the_lists_are_what_numpy_finds(lists, units, rate):
     """Also where every unit changes, and never a number beyond the list's end."""
-    list_changes, list_on, list_weighted, _ = lists
+    list_changes, list_on, list_weighted = lists
     rng = np.random.default_rng(units)
     new, old = _states(rng, 2, units, rate)
     for now, before in ((new, old), (np.ones_like(new), np.zeros_like(old)), (new, 1 - new)):
@@ -75,20 +70,6 @@ def test_the_lists_are_what_numpy_finds(lists, units, rate):
         np.testing.assert_array_equal(weight[:count], values[now != 0])
         assert (written[:, -1] == -7).all()
         assert weight[-1] == -7
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
-def test_rows_are_appended_to_the_lists_of_units(lists, rate):
-    """Of 16 units in the middle of a row, 16 rows at a time; what stands behind the last list stays."""
-    rng = np.random.default_rng(0)
-    states, index = _states(rng, 48, 50, rate), np.full((17, 49), -7, np.int32)
-    index[:16, 0] = 0
-    for row in (0, 16, 32):
-        lists[-1](states, row, 20, index[:16])
-    for unit in range(16):
-        expected = np.flatnonzero(states[:, 20 + unit])
-        np.testing.assert_array_equal(index[unit, 1 : 1 + index[unit, 0]], expected)
-    assert (index[16] == -7).all()
 
 
 def _layer(rng, units, columns, scale=0.1):

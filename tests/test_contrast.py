@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from conftest import complaint, needs_two_threads, random_rbm, random_rows
 
-from ebmbench.compile import jit
 from ebmbench.errors import DeviceError
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.contrast import Contrast
-from ebmbench.kernels.cpu.picking import pick, scratch
 from ebmbench.kernels.cpu.tiled_contrast import TiledContrast
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key
@@ -62,27 +60,6 @@ def unit(request, monkeypatch):
     elif not tiles.allowed():
         pytest.skip("this processor has no matrix unit, or may not use it")
     return request.param == "matrix unit"
-
-
-@jit
-def picked(states, first, last):
-    index, weight, _ = scratch(states.shape[0])
-    index[:] = -7
-    pick(states, first, last, index, weight)
-    return index
-
-
-@pytest.mark.parametrize("count", [1, 15, 16, 17, 48, 100])
-@pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
-def test_the_rows_that_a_unit_is_on_in_are_what_numpy_finds(count, rate):
-    """In a whole tile and in what is left of one."""
-    states = (np.random.default_rng(count).random((count, 37)) < rate).astype(np.uint8)
-    for first, last in ((0, 16), (16, 32), (32, 37)):
-        index = picked(states, first, last)
-        for i in range(first, last):
-            number, *rows = index[i - first]
-            np.testing.assert_array_equal(rows[:number], np.flatnonzero(states[:, i]))
-        assert (index[last - first :, 1:] == -7).all()  # no other unit's
 
 
 def updated(k, host, rows, written=False, updates=2):
@@ -173,14 +150,15 @@ def test_what_a_gradient_was_written_down_as_is_the_gradient(cpu):
 
 @pytest.mark.parametrize("estimator", ["sml", "cd"])
 def test_steps_need_less_memory_than_w_and_leave_nothing(cpu, estimator, unit):
-    """Of 100 updates at 512 KiB of W; rows, chains and p(h|v) of a batch of 20 are a quarter of that.
+    """Of 100 updates at 2 MiB of W; rows, chains and p(h|v) of a batch of 20 are an eighth of that.
 
-    For the matrix unit a phase's p are those of 64 rows, three bytes each, of two gradients at most.
+    Each of two threads has room for the sums of 48 units in both phases; for the matrix unit a phase's p
+    are those of 64 rows, three bytes each, of two gradients at most.
     """
-    rows = random_rows(200, 256, seed=5)
+    rows = random_rows(200, 512, seed=5)
     settings = {"chains": 20} if estimator == "sml" else {}
     k = replace(cpu, fused={})  # whose memory, that of compiled code, nobody would see
-    fit = Fit(k, random_rbm(256, 512, scale=0.01), rows, estimator, settings, SGD(), 200, 20)
+    fit = Fit(k, random_rbm(512, 1024, scale=0.01), rows, estimator, settings, SGD(), 200, 20)
     tracemalloc.start()
     try:
         fit.advance(1500)  # Python and Numba keep some small objects for later, but no more of them
@@ -193,7 +171,7 @@ def test_steps_need_less_memory_than_w_and_leave_nothing(cpu, estimator, unit):
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - before < (512 if unit else 320) * 1024
+    assert peak - before < 1024 * 1024
     assert after - before < 32 * 1024
 
 

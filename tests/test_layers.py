@@ -179,15 +179,17 @@ def called_by_python(tree):
         yield from called_by_python(node)
 
 
-def names_of_inner(tree, module):
-    """By which names a module may call functions that only compiled code may call."""
+def names_of(functions, tree, module):
+    """By which names a module may call some of the package's functions."""
     for node in ast.walk(tree):
         for one in node.names if isinstance(node, ast.ImportFrom) else []:
             whole, name = f"{node.module}.{one.name}".removeprefix("ebmbench."), one.asname or one.name
-            if whole in INNER:
+            if whole in functions:
                 yield name
-            yield from (f"{name}.{i.rpartition('.')[2]}" for i in INNER if i.rpartition(".")[0] == whole)
-    yield from (name.rpartition(".")[2] for name in INNER if name.rpartition(".")[0] == module)
+            yield from (
+                f"{name}.{i.rpartition('.')[2]}" for i in functions if i.rpartition(".")[0] == whole
+            )
+    yield from (name.rpartition(".")[2] for name in functions if name.rpartition(".")[0] == module)
 
 
 def inner_functions(path):
@@ -205,7 +207,7 @@ INNER = {f"{module}.{name}" for module, path in MODULES.items() for name in inne
 def test_what_only_compiled_code_calls_is_not_called_by_python(module):
     """It would run, as slowly as Python does."""
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    assert not set(names_of_inner(tree, module)) & set(called_by_python(tree))
+    assert not set(names_of(INNER, tree, module)) & set(called_by_python(tree))
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,46 @@ def test_what_only_compiled_code_calls_is_not_called_by_python(module):
 )
 def test_the_call_of_an_inner_function_is_found(source, seen):
     tree = ast.parse(source)
-    found = set(names_of_inner(tree, "kernels.cpu.chain")) & set(called_by_python(tree))
+    found = set(names_of(INNER, tree, "kernels.cpu.chain")) & set(called_by_python(tree))
     assert found == ({seen} if seen else set())
+
+
+def references(tree):
+    """Of a module's inner functions: which count references, and which of those return something."""
+    inner = [f for f in tree.body if isinstance(f, ast.FunctionDef) and "inner" in decorators(f)]
+    counting = {f.name: f for f in inner if "allocates=True" in ast.unparse(f.decorator_list)}
+    returning = {
+        name for name, f in counting.items() if any(isinstance(n, ast.Return) for n in ast.walk(f))
+    }
+    return {f.name: f for f in inner if f.name not in counting}, returning
+
+
+MAKERS = {
+    f"{module}.{name}"
+    for module, path in MODULES.items()
+    for name in references(ast.parse(path.read_text(encoding="utf-8")))[1]
+}
+
+
+def leaks(tree, module):
+    """Functions that count no references, but may be given new arrays by what they call."""
+    makers = set(names_of(MAKERS, tree, module))
+    for name, function in references(tree)[0].items():
+        calls = {ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
+        if calls & makers:
+            yield name
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("kernels.cpu")])
+def test_who_counts_no_references_is_given_no_new_arrays(module):
+    """Nobody would free them."""
+    assert not list(leaks(ast.parse(MODULES[module].read_text(encoding="utf-8")), module))
+
+
+def test_a_leak_is_found():
+    made = "from ebmbench.kernels.cpu.chain import room as r\n@inner{}\ndef f(): x = r(1)"
+    assert list(leaks(ast.parse(made.format("")), "any")) == ["f"]
+    assert not list(leaks(ast.parse(made.format("(allocates=True)")), "any"))
 
 
 @pytest.mark.parametrize("module", MODULES)

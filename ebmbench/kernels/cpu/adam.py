@@ -48,7 +48,7 @@ def _ascent_step(w, v, g, rate, momentum, decay):
     return _within(w)
 
 
-@inner(forceinline=True)
+@inner(allocates=True, forceinline=True)
 def _slopes(a, x, zero, columns, top, bottom, width):
     """Of aᵀ x the rows of the units [top, bottom), one after the other as W's lie, 0 between them."""
     g = np.empty((bottom - top, width), np.float32)

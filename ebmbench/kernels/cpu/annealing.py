@@ -40,7 +40,7 @@ def probabilities(x, beta, p):
         p[j] = sigmoid(np.float32(beta * x[j]))
 
 
-@inner(forceinline=True)
+@inner(allocates=True, forceinline=True)
 def gain(x, p, n, after, before, factor):
     """sum_j softplus(after x_j) - softplus(before x_j) over the first n, in float64.
 

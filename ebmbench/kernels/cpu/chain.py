@@ -23,15 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from ebmbench.compile import inner
+from ebmbench.compile import inner, overload
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.changes import list_changes, list_on
 from ebmbench.kernels.cpu.integers import pre_activations
 from ebmbench.kernels.cpu.layers import products
 from ebmbench.kernels.cpu.rows import add_listed
-from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, copy
+from ebmbench.kernels.cpu.simd import WIDE_COLUMNS, address, copy
 
 REFRESH = 64  # sweeps that float32 sums are kept for
 
@@ -60,7 +59,7 @@ class Room(NamedTuple):
     tiled: tiles.Room
 
 
-@inner
+@inner(allocates=True)
 def room(matrix, chains, units):
     """A `Room` for sums over layers of at most so many units, by such a matrix."""
     tiled = matrix.planes.shape[0] > 0
@@ -73,7 +72,7 @@ def room(matrix, chains, units):
     )
 
 
-@inner
+@inner(allocates=True)
 def followed(matrix, chains, units):
     """A `Followed` for so many chains of a layer with so many units."""
     columns = matrix.listed.shape[1]
@@ -103,8 +102,9 @@ def _change(start, matrix, new, old, fresh, room, sums):
         last = min(columns, first + WIDE_COLUMNS)
         for r in range(new.shape[0]):
             rising, falling, anew = room.counts[r]
-            before = start if anew else sums[r]
-            add_listed(before, matrix, room.up[r], rising, room.down[r], falling, first, last, sums[r])
+            x = sums[r]
+            before = address(start) if anew else address(x)
+            add_listed(before, matrix, room.up[r], rising, room.down[r], falling, first, last, x, first)
 
 
 @inner
@@ -139,7 +139,7 @@ def begin(bias, W, matrix, start, last, room, x):
     raise NotImplementedError
 
 
-@overload(begin, jit_options={"error_model": "numpy"})
+@overload(begin)
 def _begin(bias, W, matrix, start, last, room, x):
     def binary(bias, W, matrix, start, last, room, x):
         follow(bias, W, matrix, start, last, 0, room, x)

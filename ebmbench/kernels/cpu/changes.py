@@ -23,14 +23,12 @@ from ebmbench.kernels.cpu.emit import (
     broadcast,
     load,
     opened,
-    splat,
     store,
 )
 from ebmbench.kernels.cpu.processor import AVX512
 
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BITS = ir.IntType(LANES)
-_LINES = ir.VectorType(_BITS, LANES)
 _COMPRESSES = AVX512
 _HALF = 8  # lanes that a byte has bits for
 _FEW_BYTES, _FEW_WORDS = ir.VectorType(ir.IntType(8), _HALF), ir.VectorType(I32, _HALF)
@@ -157,43 +155,6 @@ def _whole_real_vectors(typingctx, state, index, weight):
             found = _append(builder, builder.gep(index.data, [before]), at, mask)
             builder.store(builder.add(before, found), count)
         return context.make_tuple(builder, signature.return_type, [whole, builder.load(count)])
-
-    return signature, codegen
-
-
-@intrinsic
-def list_rows(typingctx, states, row, first, index):
-    """Append to the lists of 16 units, from `first` on, in which of 16 rows, from `row` on, they are on.
-
-    states: uint8 [B, units]; index: int32 [16, at least 1 + B], a unit's number of rows before `row`, and
-    these. Sixteen words of 16 bits, a row each, stand in one vector: a bit of all of them is a unit's
-    mask of rows, and nothing is guessed.
-    """
-    if not are_contiguous(types.uint8, states, ndim=2):
-        return None
-    if not are_contiguous(types.int32, index, ndim=2):
-        return None
-    signature = types.void(states, types.intp, types.intp, index)
-
-    def codegen(context, builder, signature, args):
-        states, row, first, index = opened(context, builder, signature, args)
-        units, columns = (builder.extract_value(array.shape, 1) for array in (states, index))
-        words = ir.Constant(_LINES, ir.Undefined)
-        for n in range(LANES):
-            line = builder.mul(builder.add(row, ir.Constant(I64, n)), units)
-            pointer = builder.gep(states.data, [builder.add(line, first)])
-            values = load(builder, pointer, BYTES, align=1)
-            on = builder.icmp_unsigned("!=", values, ir.Constant(BYTES, None))
-            words = builder.insert_element(words, builder.bitcast(on, _BITS), ir.Constant(I32, n))
-        for u in range(LANES):
-            bit = builder.and_(words, splat(_LINES, 1 << u))
-            mask = builder.icmp_unsigned("!=", bit, ir.Constant(_LINES, None))
-            counter = builder.gep(index.data, [builder.mul(ir.Constant(I64, u), columns)])
-            before = builder.load(counter)
-            place = builder.add(builder.sext(before, I64), ir.Constant(I64, 1))
-            found = builder.trunc(_append(builder, builder.gep(counter, [place]), row, mask), I32)
-            builder.store(builder.add(before, found), counter)
-        return context.get_dummy_value()
 
     return signature, codegen
 

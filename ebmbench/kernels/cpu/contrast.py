@@ -1,8 +1,8 @@
 """The gradient of W as the two products it is: <v p(h|v)> over one set of rows minus over another.
 
 A visible unit's row of it is the sum of the rows p(h|v) of the states that have the unit on: the product
-with a batch's transpose, sparse as the batch is. Nobody need write it down: `update` forms it a piece
-at a time and adds it to W at once.
+with a batch's transpose, sparse as the batch is. Nobody need write it down: `update` forms it some rows
+at a time and adds them to W at once.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,16 @@ from numba import prange
 from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.copies import of_all, sizes, write_copies
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
+from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.means import phase_means
 from ebmbench.kernels.cpu.moving import move
-from ebmbench.kernels.cpu.picking import TILE, WIDTH, contrast_of_unit, pick_tile, prepare_tile
+from ebmbench.kernels.cpu.pieces import WIDTH
 from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, share
+from ebmbench.kernels.cpu.turned import count_together, room, sum_up, turn
 
-TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
+TILE = LANES  # units: a cache line of a column of W
+_TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
+PART = _TALL * TILE
 
 
 @inner(forceinline=True)
@@ -31,7 +35,7 @@ def _tiles(units):
 def parts_of(threads, units):
     """Into how many parts of W's rows, each of whole tiles and not too many, the threads divide them."""
     tiles = _tiles(units)
-    rounds = (tiles + threads * TALL - 1) // (threads * TALL)
+    rounds = (tiles + threads * _TALL - 1) // (threads * _TALL)
     return min(tiles, threads * rounds)
 
 
@@ -42,20 +46,47 @@ def part(number, parts, units):
     return number * tiles // parts * TILE, min(units, (number + 1) * tiles // parts * TILE)
 
 
+@inner(forceinline=True)
+def _turn_both(plus, minus, low, high, columns, rooms):
+    """Units [low, high) of both phases: whether `sum_up` takes each at once, and how many then."""
+    plus_at_once = turn(plus, low, high, columns, rooms[0])
+    minus_at_once = turn(minus, low, high, columns, rooms[1])
+    together = count_together(high - low, min(columns, WIDTH), plus_at_once or minus_at_once)
+    return (plus_at_once, minus_at_once), together
+
+
+@inner(forceinline=True)
+def _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, out, to, other):
+    """Columns [first, last) of the contrast's rows of some units, in those of out from `to` on.
+
+    A phase without rows counts as zero: the exact gradient subtracts its own. other: as large as out.
+    """
+    sum_up(p_plus, zero, rooms[0], some, at_once[0], first, last, out, to)
+    sum_up(p_minus, zero, rooms[1], some, at_once[1], first, last, other, 0)
+    per_plus = np.float32(1.0 / max(p_plus.shape[0], 1))
+    per_minus = np.float32(1.0 / max(p_minus.shape[0], 1))
+    for n in range(some[1] - some[0]):
+        one, two = out[n, to : to + last - first], other[n]
+        for j in range(one.size):
+            one[j] = one[j] * per_plus - two[j] * per_minus
+
+
 @jit(parallel=True)
 def write_contrast(plus, minus, p_plus, p_minus, zero, W, upper):
     """Write the contrast to W; upper: what stands below the diagonal is left out, but for some of it."""
     units, columns = W.shape
-    for tile in prange(_tiles(units)):
-        top, bottom = tile * TILE, min(units, (tile + 1) * TILE)
-        picked = pick_tile(plus, minus, top, bottom)
-        other = np.empty(columns, np.float32)
-        for first in range(top if upper else 0, columns, WIDTH):
+    for n in prange((units + PART - 1) // PART):
+        low, high = n * PART, min(units, (n + 1) * PART)
+        rooms = room(plus, PART), room(minus, PART)
+        other = np.empty((PART, min(columns, WIDTH)), np.float32)
+        at_once, together = _turn_both(plus, minus, low, high, columns, rooms)
+        for first in range(low if upper else 0, columns, WIDTH):
             last = min(columns, first + WIDTH)
-            prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
-            for i in range(top, bottom):
-                contrast_of_unit(
-                    plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, W[i], other
+            for begin in range(low, high, together):
+                end = min(high, begin + together)
+                some = begin - low, end - low
+                _form(
+                    p_plus, p_minus, zero, rooms, at_once, some, first, last, W[begin:end], first, other
                 )
 
 
@@ -63,32 +94,33 @@ def write_contrast(plus, minus, p_plus, p_minus, zero, W, upper):
 def climb_contrast(
     threads, plus, minus, p_plus, p_minus, zero, W, velocity, n_hidden, copies, rate, momentum, decay
 ):
-    """Update W along the contrast, of which no more than a row exists at a time; see `copies`.
+    """Update W along the contrast, of which no more than a part's rows exist at a time; see `copies`.
 
     At 784 x 500 and a batch of 100 most of it is additions of the contrast, bound by the cache as in
-    `layers`. At 4096 x 4096 it is memory: W and its velocity are read and written and the transposed
+    `pieces`. At 4096 x 4096 it is memory: W and its velocity are read and written and the transposed
     copy is written, 64 MiB each time; a gradient that is written down would add two times more.
     """
     units, columns = W.shape
     parts = parts_of(threads, units)
     largest, totals = sizes(threads, columns)
     for task in prange(threads):
-        gradient, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
+        rooms = room(plus, PART), room(minus, PART)
+        gradient, other = (
+            np.empty((PART, min(columns, WIDTH)), np.float32),
+            np.empty((PART, WIDTH), np.float32),
+        )
         for n in range(*share(task, threads, parts)):
             low, high = part(n, parts, units)
-            for top in range(low, high, TILE):
-                bottom = min(high, top + TILE)
-                picked = pick_tile(plus, minus, top, bottom)
-                for first in range(0, columns, WIDTH):
-                    last = min(columns, first + WIDTH)
-                    prepare_tile(plus, minus, p_plus, p_minus, picked, top, bottom, zero, first, last)
-                    for i in range(top, bottom):
-                        contrast_of_unit(
-                            plus, minus, p_plus, p_minus, picked, i - top, zero, first, last, gradient,
-                            other,
-                        )  # fmt: skip
+            at_once, together = _turn_both(plus, minus, low, high, columns, rooms)
+            for first in range(0, columns, WIDTH):
+                last = min(columns, first + WIDTH)
+                for begin in range(low, high, together):
+                    end = min(high, begin + together)
+                    some = begin - low, end - low
+                    _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, gradient, 0, other)
+                    for i in range(begin, end):
                         w, v = W[i, first:last], velocity[i, first:last]
-                        move(w, v, gradient[first:last], rate, momentum, decay)
+                        move(w, v, gradient[i - begin], rate, momentum, decay)
             write_copies(W, low, high, n_hidden, copies, largest[task], totals[task])
     return of_all(largest, totals)
 

@@ -207,7 +207,7 @@ def write_copies(W, low, high, n_hidden, copies, largest, totals):
             _lay_tile(W, first, inverse, copies.up, copies.down, largest, totals)
 
 
-@inner
+@inner(allocates=True)
 def sizes(shares, columns):
     """Of shares of W's rows, none yet: the largest of a weight and of a row's sum, and sums of columns.
 

@@ -13,6 +13,7 @@ from numba import prange
 from ebmbench.compile import inner, jit
 from ebmbench.kernels.api import Phases
 from ebmbench.kernels.cpu.device import get
+from ebmbench.kernels.cpu.simd import copy
 from ebmbench.kernels.cpu.statistics import SOFTPLUS_BLOCK, moments, sum_softplus
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.models.enumerate import Moments, check_enumerable
@@ -28,7 +29,7 @@ def visit(W, small, large, state, x, number, afresh):
     if afresh:
         code = number ^ (number >> 1)
         linear = 0.0
-        x[:] = large
+        copy(large, x)
         for i in range(small.size):
             state[i] = (code >> i) & 1
             if state[i]:

@@ -94,7 +94,7 @@ def pre_activations(typingctx, bias, step, numbers, x):
     return types.void(bias, step, numbers, x), codegen
 
 
-@inner
+@inner(allocates=True)
 def _steps(W, first, last, step, inverse):
     """Write the steps of the columns [first, last) of W, and one over them; both float32 [columns].
 

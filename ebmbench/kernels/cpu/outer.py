@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 from numba import prange, types
-from numba.extending import overload
 
-from ebmbench.compile import inner, jit
+from ebmbench.compile import inner, jit, overload
 from ebmbench.kernels.cpu.contrast import part, parts_of
 from ebmbench.kernels.cpu.device import aligned_zeros, whole
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE, count_on
-from ebmbench.kernels.cpu.picking import TILE, WIDTH, add_up, pick, prepare, scratch
 from ebmbench.kernels.cpu.threads import launch_shared, layer_work
+from ebmbench.kernels.cpu.turned import room, sum_up, turn
 
 
 def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
@@ -29,18 +28,11 @@ def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
     raise NotImplementedError
 
 
-@inner
+@inner(allocates=True)
 def _chosen(a, x, zero, columns, top, bottom, rows):
-    index, weight, sums = scratch(a.shape[0])
-    for low in range(top, bottom, TILE):
-        high = min(bottom, low + TILE)
-        pick(a, low, high, index, weight)
-        for first in range(0, columns, WIDTH):
-            last = min(columns, first + WIDTH)
-            prepare(a, x, low, high, index, zero, first, last, sums)
-            for i in range(low, high):
-                n = i - low
-                add_up(a, x, index[n], weight[n], sums[n], zero, first, last, rows[i - top])
+    turned = room(a, bottom - top)
+    at_once = turn(a, top, bottom, columns, turned)
+    sum_up(x, zero, turned, (0, bottom - top), at_once, 0, columns, rows, 0)
 
 
 @inner
@@ -54,7 +46,7 @@ def _real(a, x, zero, columns, top, bottom, rows):
         _chosen(a, x, zero, columns, top, bottom, rows)
 
 
-@overload(rows_of_gradient, jit_options={"error_model": "numpy"})
+@overload(rows_of_gradient)
 def _choose(a, x, zero, columns, top, bottom, rows):
     path = _chosen if a.dtype == types.uint8 else _real
 

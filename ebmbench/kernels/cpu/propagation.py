@@ -96,7 +96,7 @@ def propagate_sparse(states, W, c, kind, across, group, out):
             activate_all(kind, out[r, left:right])
 
 
-@inner(forceinline=True)
+@inner(allocates=True, forceinline=True)
 def _add_rows(x, first, last, sums):
     """sums[first:last] = the sums of these columns of x, added up in float64."""
     total = np.zeros(last - first)

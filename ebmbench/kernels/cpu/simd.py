@@ -35,15 +35,27 @@ def fill(target, value):
         target[i] = value
 
 
+@intrinsic
+def address(typingctx, numbers):
+    """Where an array begins: whichever of two is chosen, nobody counts who refers to it."""
+
+    def codegen(context, builder, signature, args):
+        (array,) = opened(context, builder, signature, args)
+        return builder.ptrtoint(array.data, I64)
+
+    return types.intp(numbers), codegen
+
+
 def _emit_sum_rows(context, builder, signature, args, vectors, lists):
     """Out = start + rows of matrix; lists: (numbers of rows, how many, what does them to the sums)."""
-    start, matrix, column, out = args
-    vector = ir.VectorType(context.get_value_type(signature.args[0].dtype), LANES)
+    start, matrix, column, out, place = args
+    number = context.get_value_type(signature.args[1].dtype)
+    vector = ir.VectorType(number, LANES)
 
     def at(pointer, k):
         return builder.gep(pointer, [ir.Constant(I64, k * LANES)])
 
-    first = builder.gep(start.data, [column])
+    first = builder.gep(builder.inttoptr(start, number.as_pointer()), [place])
     sums = [
         cgutils.alloca_once_value(builder, load(builder, at(first, k), vector)) for k in range(vectors)
     ]
@@ -56,7 +68,7 @@ def _emit_sum_rows(context, builder, signature, args, vectors, lists):
             add = apply(loop.index)
             for k, total in enumerate(sums):
                 builder.store(add(builder.load(total), load(builder, at(pointer, k), vector)), total)
-    target = builder.gep(out.data, [column])
+    target = builder.gep(out.data, [place])
     for k, total in enumerate(sums):
         store(builder, builder.load(total), at(target, k))
     return context.get_dummy_value()
@@ -64,25 +76,28 @@ def _emit_sum_rows(context, builder, signature, args, vectors, lists):
 
 def _sum_rows(vectors):
     @intrinsic
-    def sum_rows(typingctx, start, matrix, up, rising, down, falling, column, out):
-        """out = start + the rows `up` - the rows `down` of matrix, in so many vectors of columns."""
+    def sum_rows(typingctx, start, matrix, up, rising, down, falling, column, out, place):
+        """out = start + the rows `up` - the rows `down` of matrix, in so many vectors of columns.
+
+        start: of `address`; place: which of start's and out's numbers the matrix's column is.
+        """
         if matrix.dtype not in (types.float32, types.int32):
             return None
-        if not are_contiguous(matrix.dtype, start, matrix, out):
+        if not are_contiguous(matrix.dtype, matrix, out):
             return None
         if not are_contiguous(types.int32, up, down):
             return None
-        counts = types.intp
-        signature = types.void(start, matrix, up, counts, down, counts, counts, out)
+        n = types.intp
+        signature = types.void(n, matrix, up, n, down, n, n, out, n)
 
         def codegen(context, builder, signature, args):
-            start, matrix, up, rising, down, falling, column, out = opened(
+            start, matrix, up, rising, down, falling, column, out, place = opened(
                 context, builder, signature, args
             )
-            real = signature.args[0].dtype == types.float32
+            real = signature.args[1].dtype == types.float32
             plus, minus = (builder.fadd, builder.fsub) if real else (builder.add, builder.sub)
             lists = (up, rising, lambda _: plus), (down, falling, lambda _: minus)
-            given = start, matrix, column, out
+            given = start, matrix, column, out, place
             return _emit_sum_rows(context, builder, signature, given, vectors, lists)
 
         return signature, codegen
@@ -92,23 +107,25 @@ def _sum_rows(vectors):
 
 def _sum_weighted_rows(vectors):
     @intrinsic
-    def sum_weighted_rows(typingctx, start, matrix, index, weight, count, column, out):
-        """out = start + the rows `index` of matrix times their weights, in so many vectors of columns."""
-        if not are_contiguous(types.float32, start, matrix, weight, out):
+    def sum_weighted_rows(typingctx, start, matrix, index, weight, count, column, out, place):
+        """out = start + the rows `index` of matrix times their weights; the rest as in `sum_rows`."""
+        if not are_contiguous(types.float32, matrix, weight, out):
             return None
         if not are_contiguous(types.int32, index):
             return None
-        counts = types.intp
-        signature = types.void(start, matrix, index, weight, counts, counts, out)
+        n = types.intp
+        signature = types.void(n, matrix, index, weight, n, n, out, n)
 
         def codegen(context, builder, signature, args):
-            start, matrix, index, weight, count, column, out = opened(context, builder, signature, args)
+            start, matrix, index, weight, count, column, out, place = opened(
+                context, builder, signature, args
+            )
 
             def weighted(number):
                 factor = broadcast(builder, builder.load(builder.gep(weight.data, [number])))
                 return lambda total, row: multiply_add(builder, factor, row, total)
 
-            given = start, matrix, column, out
+            given = start, matrix, column, out, place
             return _emit_sum_rows(context, builder, signature, given, vectors, [(index, count, weighted)])
 
         return signature, codegen

@@ -24,7 +24,7 @@ from ebmbench.kernels.cpu.means import phase_means
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.simd import fill
 from ebmbench.kernels.cpu.threads import columns_of, launch_shared
-from ebmbench.kernels.cpu.transpose import transpose_bytes
+from ebmbench.kernels.cpu.transpose import transpose_units
 
 LEAST = 16  # rows of both phases from which on their transposes are worth it
 _CACHED = 2**20  # bytes of integers that stay in a core's own cache
@@ -70,14 +70,14 @@ def _form(factors, zero, top, bottom, left, right, room, x):
     """Columns [left, right) of x[:bottom - top] = the contrast's rows of these units."""
     stride = factors.planes.shape[2] * UNITS
     states = room.states[: tiles.HEIGHT * stride].reshape(tiles.HEIGHT, stride)
-    transpose_bytes(factors.plus, top, bottom, states, 0)
-    transpose_bytes(factors.minus, top, bottom, states, _blocks(factors.plus.shape[0]) * UNITS)
+    transpose_units(factors.plus, top, bottom, states, 0)
+    transpose_units(factors.minus, top, bottom, states, _blocks(factors.plus.shape[0]) * UNITS)
     tiles.multiply_laid_out(
         zero, factors.steps, factors.planes, room.states, bottom - top, left, right, room.sums, x
     )
 
 
-@inner
+@inner(allocates=True)
 def _scratch(factors):
     """How many columns to form at once, the room of `tiles`, a tile's rows and a row of zeros."""
     columns, rows = factors.steps.size, factors.planes.shape[2] * UNITS

@@ -196,7 +196,7 @@ def state_bytes(units):
     return (units + UNITS - 1) // UNITS * UNITS
 
 
-@inner
+@inner(allocates=True)
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
     size = (chains + HEIGHT) * state_bytes(units) if chains > 0 else 0
@@ -204,7 +204,7 @@ def room(chains, units):
     return Room(states[-states.ctypes.data % _LINE :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 
-@inner(forceinline=True)
+@inner(allocates=True, forceinline=True)
 def _shape(rows):
     shape = np.zeros(64, np.uint8)
     shape[0] = 1
@@ -237,7 +237,7 @@ def multiply(bias, step, planes, states, left, right, room, x):
     multiply_laid_out(bias, step, planes, room.states, states.shape[0], left, right, room.sums, x)
 
 
-@inner
+@inner(allocates=True)
 def multiply_laid_out(bias, step, planes, states, chains, left, right, sums, x):
     """The same of states that lie as tiles hold them.
 

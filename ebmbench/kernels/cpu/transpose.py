@@ -63,16 +63,22 @@ def transpose(source, first, last, columns, target):
 
 
 @inner
-def transpose_bytes(source, first, last, target, column):
-    """target[i - first, column + r] = source[r, i] for the units i in [first, last) of all rows r."""
+def transpose_units(source, first, last, target, column):
+    """target[i - first, column + r] = source[r, i] for the units i in [first, last) of all rows r.
+
+    What is left of whole squares is in ones that lie over others, where there are as many rows and units.
+    """
     rows = source.shape[0]
-    for r in range(0, rows, LANES):
-        whole = last - (last - first) % LANES if rows - r >= LANES else first
-        for i in range(first, whole, LANES):
+    if rows < LANES or last - first < LANES:
+        for r in range(rows):
+            for i in range(first, last):
+                target[i - first, column + r] = source[r, i]
+        return
+    for top in range(0, rows, LANES):
+        r = min(top, rows - LANES)
+        for left in range(first, last, LANES):
+            i = min(left, last - LANES)
             _transpose_square(source, r, i, target, i - first, column + r)
-        for i in range(whole, last):
-            for n in range(r, min(rows, r + LANES)):
-                target[i - first, column + n] = source[n, i]
 
 
 _ROWS = 3 * LANES  # of the source at once: rows of the target then take three cache lines each

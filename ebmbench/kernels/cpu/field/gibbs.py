@@ -12,7 +12,7 @@ from ebmbench.compile import jit
 from ebmbench.kernels.cpu.device import aligned_empty
 from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.field.drawing import PLACES, draw, draw_uniforms
-from ebmbench.kernels.cpu.simd import fill, sum_weighted_rows_narrow
+from ebmbench.kernels.cpu.simd import address, fill, sum_weighted_rows_narrow
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.randomness import VISIBLE, Key
 
@@ -55,7 +55,9 @@ def listen(starts, units, heard, b, i, tile, x):
     """x = b_i + what unit i hears in each of the tile's chains, float32 [LANES]."""
     first, last = starts[i], starts[i + 1]
     fill(x, b[i])
-    sum_weighted_rows_narrow(x, tile, units[first:last], heard[first:last], last - first, 0, x)
+    sum_weighted_rows_narrow(
+        address(x), tile, units[first:last], heard[first:last], last - first, 0, x, 0
+    )
 
 
 @jit

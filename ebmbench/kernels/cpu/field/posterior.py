@@ -12,7 +12,7 @@ from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.field.drawing import PLACES, draw, draw_uniforms
 from ebmbench.kernels.cpu.field.gibbs import chains_of, side_by_side
 from ebmbench.kernels.cpu.posterior import add_probabilities
-from ebmbench.kernels.cpu.simd import sum_weighted_rows_narrow
+from ebmbench.kernels.cpu.simd import address, sum_weighted_rows_narrow
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.randomness import VISIBLE, Key
 
@@ -33,7 +33,14 @@ def _walks(order, starts, units, heard, given, tiles, totals, sweeps, burn_in, s
                 i = order[place]
                 first, last = starts[i], starts[i + 1]
                 sum_weighted_rows_narrow(
-                    start[i], tile, units[first:last], heard[first:last], last - first, 0, x[i]
+                    address(start[i]),
+                    tile,
+                    units[first:last],
+                    heard[first:last],
+                    last - first,
+                    0,
+                    x[i],
+                    0,
                 )
                 draw(u[place % PLACES], rest, np.float32(0.0), near, x[i], tile[i])
             if t >= burn_in:

@@ -25,7 +25,7 @@ LARGEST = 128  # units
 _FEW = 2  # rows beyond whole vectors of them that are sooner done one by one
 
 
-@inner
+@inner(allocates=True)
 def _together(W, b, rows, units, steps, beta, chain, seed, stream, step):
     """At most LANES rows of states, float32 [rows, padded]; chain: of the first."""
     tile = np.zeros((rows.shape[1], LANES), np.float32)
@@ -47,7 +47,7 @@ def _together(W, b, rows, units, steps, beta, chain, seed, stream, step):
             rows[r, i] = tile[i, r]
 
 
-@inner
+@inner(allocates=True)
 def _alone(W, b, state, units, steps, beta, chain, seed, stream, step):
     """One row of states, float32 [padded]."""
     u, zero = np.empty_like(state), np.float32(0.0)
