@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
     "pipeline_class": Compiler,
-    "_nrt": True,
+    "_nrt": True,  # said, as it would be taken over from what calls it: see `inner`
 }
 # What no measurement depends on.
 PRESENTATION = ("cli", "report")
@@ -155,7 +155,8 @@ def inner(
     which nobody would run. It cannot call itself.
 
     Its arrays outlive it, so nobody counts references: threads that count those of one array wait for
-    each other at every slice of it. Where it `allocates` arrays, or returns any, they are counted.
+    each other at every slice of it. Where it `allocates` arrays or texts, is given new ones by what it
+    calls, or returns any, they are counted: without that its caller would free what it never owned.
     """
     if function is None:
         return lambda f: inner(f, allocates=allocates, **options)
@@ -163,7 +164,10 @@ def inner(
 
 
 def overload(function: Callable[..., Any], **options: Any) -> Any:
-    """Numba's own, for what only compiled code calls: it counts references, whoever calls it."""
+    """Numba's own, for what only compiled code calls.
+
+    References are counted, whoever calls it: else that would be as in what it is called by.
+    """
     choices: Any = {"error_model": "numpy", "_nrt": True, **options}
     return extending.overload(function, jit_options=choices)
 

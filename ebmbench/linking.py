@@ -79,11 +79,15 @@ class Compiler(compiler.Compiler):
     """Numba's own; all libraries made while it works, foreign functions' too, are of the class above."""
 
     def compile_extra(self, func: Any) -> Any:
-        """See `numba.core.compiler.CompilerBase`."""
+        """See Numba's `CompilerBase`; `TypeError` for what a `compile.inner` must not return."""
         owner = codegen.JITCPUCodegen
         before = owner._library_class
         owner._library_class = Library
         try:
-            return super().compile_extra(func)
+            made = super().compile_extra(func)
         finally:
             owner._library_class = before
+        model = self.state.targetctx.data_model_manager[made.signature.return_type]
+        if not self.state.flags.nrt and model.contains_nrt_meminfo():
+            raise TypeError(f"{func.__name__} returns an array, but counts no references to it")
+        return made

@@ -34,7 +34,6 @@ def _states(rng, rows, units, rate):
 @pytest.fixture(scope="module", params=["in one instruction", "by a table"])
 def lists(request):
     """The functions that make lists, as processors with and without AVX-512 compile them."""
-
     states, numbers, real = np.zeros(16, np.uint8), np.zeros((2, 16), np.int32), np.zeros(16, np.float32)
     ways = {
         numba.njit(changes.list_changes): (states, states, *numbers),

@@ -11,6 +11,7 @@ from conftest import complaint, needs_two_threads, random_rbm, random_rows
 from ebmbench.errors import DeviceError
 from ebmbench.kernels.cpu import tiles
 from ebmbench.kernels.cpu.contrast import Contrast
+from ebmbench.kernels.cpu.device import aligned_zeros
 from ebmbench.kernels.cpu.tiled_contrast import TiledContrast
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key
@@ -95,6 +96,21 @@ def test_threads_do_not_change_an_update(cpu, size, kind, threads):
         np.testing.assert_array_equal(one, other)
 
 
+@needs_two_threads
+def test_threads_do_not_change_which_weights_a_nan_spoils(threads):
+    """Of units that are 0 in all grey rows, in parts whose others are not."""
+    plus = grey(33, 128) * (np.random.default_rng(0).random(128) < 0.5)
+    minus, p = random_rows(18, 128), aligned_zeros(33, 16)
+    p[5] = np.nan
+    found = []
+    for count in (1, 2):
+        threads(count)
+        gradient = np.asarray(Contrast(np.float32(plus), minus, p, aligned_zeros(18, 16)))
+        found.append(np.isnan(gradient))
+    assert 0 < found[0].sum() < found[0].size
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_the_transposed_copy_follows(cpu, size):
     n_visible, n_hidden = size
@@ -157,7 +173,7 @@ def test_steps_need_less_memory_than_w_and_leave_nothing(cpu, estimator, unit):
     """
     rows = random_rows(200, 512, seed=5)
     settings = {"chains": 20} if estimator == "sml" else {}
-    k = replace(cpu, fused={})  # whose memory, that of compiled code, nobody would see
+    k = replace(cpu, fused={})  # many updates in one call have their own room
     fit = Fit(k, random_rbm(512, 1024, scale=0.01), rows, estimator, settings, SGD(), 200, 20)
     tracemalloc.start()
     try:

@@ -226,7 +226,7 @@ def test_the_call_of_an_inner_function_is_found(source, seen):
 
 
 def references(tree):
-    """Of a module's inner functions: which count references, and which of those return something."""
+    """Inner functions that count no references, and the names of others that return something."""
     inner = [f for f in tree.body if isinstance(f, ast.FunctionDef) and "inner" in decorators(f)]
     counting = {f.name: f for f in inner if "allocates=True" in ast.unparse(f.decorator_list)}
     returning = {

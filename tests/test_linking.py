@@ -93,7 +93,7 @@ import numba
 from numba import prange
 from ebmbench.compile import inner, jit
 
-@inner
+@inner(allocates=True)
 def ours(x):
     print("x is", x)
     if x > 1:

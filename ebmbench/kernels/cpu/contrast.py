@@ -18,8 +18,8 @@ from ebmbench.kernels.cpu.emit import LANES
 from ebmbench.kernels.cpu.means import phase_means
 from ebmbench.kernels.cpu.moving import move
 from ebmbench.kernels.cpu.pieces import WIDTH
-from ebmbench.kernels.cpu.threads import launch, launch_shared, layer_work, share
-from ebmbench.kernels.cpu.turned import count_together, room, sum_up, turn
+from ebmbench.kernels.cpu.threads import launch_shared, layer_work, share
+from ebmbench.kernels.cpu.transposed import count_together, fill, room, sum_up
 
 TILE = LANES  # units: a cache line of a column of W
 _TALL = 3  # tiles of a part at most: a row of Wt then takes three cache lines of it at once
@@ -47,22 +47,22 @@ def part(number, parts, units):
 
 
 @inner(forceinline=True)
-def _turn_both(plus, minus, low, high, columns, rooms):
-    """Units [low, high) of both phases: whether `sum_up` takes each at once, and how many then."""
-    plus_at_once = turn(plus, low, high, columns, rooms[0])
-    minus_at_once = turn(minus, low, high, columns, rooms[1])
-    together = count_together(high - low, min(columns, WIDTH), plus_at_once or minus_at_once)
-    return (plus_at_once, minus_at_once), together
+def _fill_both(plus, minus, low, high, columns, rooms):
+    """Units [low, high) of both phases: whether `sum_up` packs for each, and how many it takes then."""
+    of_plus = fill(plus, low, high, columns, rooms[0])
+    of_minus = fill(minus, low, high, columns, rooms[1])
+    return (of_plus, of_minus), count_together(high - low, min(columns, WIDTH), of_plus or of_minus)
 
 
 @inner(forceinline=True)
-def _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, out, to, other):
+def _form(p_plus, p_minus, zero, rooms, packed, some, first, last, out, to, other):
     """Columns [first, last) of the contrast's rows of some units, in those of out from `to` on.
 
-    A phase without rows counts as zero: the exact gradient subtracts its own. other: as large as out.
+    A phase without rows counts as zero: the exact gradient subtracts its own. other: float32 scratch, [at
+    least so many units, at least so many columns].
     """
-    sum_up(p_plus, zero, rooms[0], some, at_once[0], first, last, out, to)
-    sum_up(p_minus, zero, rooms[1], some, at_once[1], first, last, other, 0)
+    sum_up(p_plus, zero, rooms[0], some, packed[0], first, last, out, to)
+    sum_up(p_minus, zero, rooms[1], some, packed[1], first, last, other, 0)
     per_plus = np.float32(1.0 / max(p_plus.shape[0], 1))
     per_minus = np.float32(1.0 / max(p_minus.shape[0], 1))
     for n in range(some[1] - some[0]):
@@ -72,22 +72,21 @@ def _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, out, to, oth
 
 
 @jit(parallel=True)
-def write_contrast(plus, minus, p_plus, p_minus, zero, W, upper):
+def write_contrast(threads, plus, minus, p_plus, p_minus, zero, W, upper):
     """Write the contrast to W; upper: what stands below the diagonal is left out, but for some of it."""
     units, columns = W.shape
-    for n in prange((units + PART - 1) // PART):
-        low, high = n * PART, min(units, (n + 1) * PART)
+    parts = parts_of(threads, units)
+    for n in prange(parts):
+        low, high = part(n, parts, units)
         rooms = room(plus, PART), room(minus, PART)
         other = np.empty((PART, min(columns, WIDTH)), np.float32)
-        at_once, together = _turn_both(plus, minus, low, high, columns, rooms)
+        packed, together = _fill_both(plus, minus, low, high, columns, rooms)
         for first in range(low if upper else 0, columns, WIDTH):
             last = min(columns, first + WIDTH)
             for begin in range(low, high, together):
                 end = min(high, begin + together)
-                some = begin - low, end - low
-                _form(
-                    p_plus, p_minus, zero, rooms, at_once, some, first, last, W[begin:end], first, other
-                )
+                some, rows = (begin - low, end - low), W[begin:end]
+                _form(p_plus, p_minus, zero, rooms, packed, some, first, last, rows, first, other)
 
 
 @jit(parallel=True)
@@ -105,19 +104,17 @@ def climb_contrast(
     largest, totals = sizes(threads, columns)
     for task in prange(threads):
         rooms = room(plus, PART), room(minus, PART)
-        gradient, other = (
-            np.empty((PART, min(columns, WIDTH)), np.float32),
-            np.empty((PART, WIDTH), np.float32),
-        )
+        gradient = np.empty((PART, min(columns, WIDTH)), np.float32)
+        other = np.empty_like(gradient)
         for n in range(*share(task, threads, parts)):
             low, high = part(n, parts, units)
-            at_once, together = _turn_both(plus, minus, low, high, columns, rooms)
+            packed, together = _fill_both(plus, minus, low, high, columns, rooms)
             for first in range(0, columns, WIDTH):
                 last = min(columns, first + WIDTH)
                 for begin in range(low, high, together):
                     end = min(high, begin + together)
                     some = begin - low, end - low
-                    _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, gradient, 0, other)
+                    _form(p_plus, p_minus, zero, rooms, packed, some, first, last, gradient, 0, other)
                     for i in range(begin, end):
                         w, v = W[i, first:last], velocity[i, first:last]
                         move(w, v, gradient[i - begin], rate, momentum, decay)
@@ -174,11 +171,11 @@ class Contrast:
 
     def write(self, W: np.ndarray) -> None:
         """Write it to W, float32 [n_visible, padded]."""
-        launch(write_contrast, self.work, *self.factors, W, False)
+        launch_shared(write_contrast, self.work, *self.factors, W, False)
 
     def write_upper(self, W: np.ndarray) -> None:
         """Likewise all that stands above the diagonal, and some of what stands below."""
-        launch(write_contrast, self.work / 2, *self.factors, W, True)
+        launch_shared(write_contrast, self.work / 2, *self.factors, W, True)
 
     def climb(self, *moved: Any) -> tuple[float, float]:
         """Add it to a model's W: W, velocity, n_hidden, `Copies`, rate, momentum and decay.

@@ -84,7 +84,7 @@ def _update_many(
         if offsets is None:
             climb_contrast(used, batch, last, plus, minus, zero, *moved)
         else:
-            write_contrast(batch, last, plus, minus, zero, gradient, False)
+            write_contrast(used, batch, last, plus, minus, zero, gradient, False)
             slide(offsets[0], mean_b, slidings[n])
             slide(offsets[1], mean_c, slidings[n])
             used = limit(threads, W.size)

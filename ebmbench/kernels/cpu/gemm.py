@@ -12,7 +12,6 @@ them: its bits depend neither on the tiles nor on how a batch is split nor on th
 that is 0 or 1 is exact, so for binary states they are those of `rows.add_rows`.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -22,6 +21,7 @@ from ebmbench.compile import inner
 from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import multiply_add
 from ebmbench.kernels.cpu.processor import AVX512, FEATURES, ON_ARM
+from ebmbench.kernels.cpu.simd import address
 
 # The largest tile, in rows and vectors, whose sums fit the registers beside a row of b and an entry of a.
 if AVX512:
@@ -151,7 +151,7 @@ def block(a, a_at, row, term, terms, b, b_at, start, start_at, start_row, out, o
     first = 0
     while first < columns:
         vectors = _next_width((columns - first) // LANES)
-        begin, apart = np.intp(start.ctypes.data) + 4 * (start_at + first), start_row
+        begin, apart = address(start) + 4 * (start_at + first), start_row
         for piece in range(pieces):
             past, end = piece * terms // pieces, (piece + 1) * terms // pieces
             top, tall = 0, rows - (_ROWS - 1) * full  # as many of the largest, all others a row less
@@ -164,5 +164,5 @@ def block(a, a_at, row, term, terms, b, b_at, start, start_at, start_row, out, o
                 )  # fmt: skip
                 top += height
                 tall -= tall > 0
-            begin, apart = np.intp(out.ctypes.data) + 4 * (out_at + first), width
+            begin, apart = address(out) + 4 * (out_at + first), width
         first += vectors * LANES

@@ -16,7 +16,7 @@ from ebmbench.kernels.cpu.device import aligned_zeros, whole
 from ebmbench.kernels.cpu.gemm import block
 from ebmbench.kernels.cpu.layers import DENSE, count_on
 from ebmbench.kernels.cpu.threads import launch_shared, layer_work
-from ebmbench.kernels.cpu.turned import room, sum_up, turn
+from ebmbench.kernels.cpu.transposed import fill, room, sum_up
 
 
 def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
@@ -30,9 +30,9 @@ def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
 
 @inner(allocates=True)
 def _chosen(a, x, zero, columns, top, bottom, rows):
-    turned = room(a, bottom - top)
-    at_once = turn(a, top, bottom, columns, turned)
-    sum_up(x, zero, turned, (0, bottom - top), at_once, 0, columns, rows, 0)
+    some = room(a, bottom - top)
+    packed = fill(a, top, bottom, columns, some)
+    sum_up(x, zero, some, (0, bottom - top), packed, 0, columns, rows, 0)
 
 
 @inner

@@ -2,11 +2,11 @@
 
 A state that walks over all of the matrix by itself streams it from wherever it fits. Here many states add
 their rows of one piece before the next piece comes, so that it comes from memory once and then from
-the core's own cache. Where each row of a piece is added many times, narrow pieces are copied first: such
-a one fits the core's first cache, whatever the distance between the matrix's rows, and few pages. One
-thread of a Zen 4 then adds 2.4 vectors of 16 a nanosecond where it adds 1.6 of pieces that stay where
-they are; the first cache gives one a cycle, which is 3.4 or so. Each sum takes its rows in ascending
-order either way, so the bits are those of `rows.add_rows`.
+the core's own cache. Where each row of a piece is added many times, narrow panels of it are packed first.
+One is about what the core's first cache holds, whatever the distance between the matrix's rows, and
+lies on few pages: one thread of a Zen 4 then adds 2.4 vectors of 16 a nanosecond, where it adds 1.6 of
+pieces that stay where they are. The first cache gives one a cycle, which is 3.4 or so. Each sum takes its
+rows in ascending order either way, so the bits are those of `rows.add_rows`.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from ebmbench.kernels.cpu.rows import add_listed
 from ebmbench.kernels.cpu.simd import HALF_COLUMNS, address, copy
 
 HEIGHT, WIDTH = 128, 512  # of a piece: 256 KiB
-_NARROW = HALF_COLUMNS  # columns of one that is copied: 32 KiB
+NARROW = HALF_COLUMNS  # columns of a panel: 32 KiB
 _LINE = 64  # bytes of the cache's lines
 
 
@@ -35,8 +35,8 @@ class Listed(NamedTuple):
 
 
 @inner(allocates=True, forceinline=True)
-def listed(states, units):
-    """Room for lists of so many states."""
+def room(states, units):
+    """`Listed` for so many states of so many units, not filled yet."""
     pieces = max(1, (units + HEIGHT - 1) // HEIGHT)
     return Listed(np.empty(states * units, np.int32), np.empty((states, pieces + 1), np.int32))
 
@@ -59,20 +59,29 @@ def list_pieces(states, found):
 
 
 @inner(forceinline=True)
-def is_worth_a_copy(states, units, columns, count):
-    """Whether pieces, of so many columns in all, are read so often that they had better be copied.
+def is_worth_packing(states, units, columns, count):
+    """Whether states read the pieces of so many columns so often that panels had better be packed.
 
-    count: how many units are on in all states.
+    count: how many units are on in all states. To pack a row takes as long as a few additions of it save,
+    and each state loads and stores its sums once more often, which makes up for some of them too: on a
+    Zen 4 either way takes as long where a row is read 8 times by 32 states, and 14 times by 128.
     """
-    return columns * min(units, HEIGHT) > _NARROW * HEIGHT and count > units * (6 + states // 16)
+    return columns * min(units, HEIGHT) > NARROW * HEIGHT and count > units * (6 + states // 16)
 
 
 @inner(allocates=True, forceinline=True)
-def _room():
-    """float32 [HEIGHT, _NARROW] that starts on a cache line."""
-    raw = np.empty(HEIGHT * _NARROW + _LINE // 4, np.float32)
+def panel():
+    """Room for one, float32 [HEIGHT, NARROW], that starts on a cache line."""
+    raw = np.empty(HEIGHT * NARROW + _LINE // 4, np.float32)
     first = -raw.ctypes.data % _LINE // 4
-    return raw[first : first + HEIGHT * _NARROW].reshape(HEIGHT, _NARROW)
+    return raw[first : first + HEIGHT * NARROW].reshape(HEIGHT, NARROW)
+
+
+@inner(forceinline=True)
+def pack(part, first, columns, packed):
+    """So many columns of a piece, from `first` on, as the first ones of a panel."""
+    for i in range(part.shape[0]):
+        copy(part[i, first : first + columns], packed[i])
 
 
 @inner(forceinline=True)
@@ -82,20 +91,18 @@ def _sum_piece(source, column, bias, found, piece, states, columns, out, place):
         begin, end = found.ends[r, piece], found.ends[r, piece + 1]
         sums = out[r - states[0]]
         start = address(bias) if piece == 0 else address(sums)
-        listed, behind = found.numbers[begin:], column + columns
-        add_listed(start, source, listed, end - begin, listed, 0, column, behind, sums, place)
+        index, behind = found.numbers[begin:], column + columns
+        add_listed(start, source, index, end - begin, index, 0, column, behind, sums, place)
 
 
 @inner(allocates=True)
-def _sum_copies(matrix, bias, found, states, left, right, out, to):
-    room = _room()
-    for first in range(left, right, _NARROW):
-        columns, place = min(right - first, _NARROW), to + first - left
+def _sum_packed(matrix, bias, found, states, left, right, out, to):
+    packed = panel()
+    for first in range(left, right, NARROW):
+        columns, place = min(right - first, NARROW), to + first - left
         for piece in range(found.ends.shape[1] - 1):
-            part = matrix[piece * HEIGHT : (piece + 1) * HEIGHT]
-            for i in range(part.shape[0]):
-                copy(part[i, first : first + columns], room[i])
-            _sum_piece(room, 0, bias, found, piece, states, columns, out, place)
+            pack(matrix[piece * HEIGHT : (piece + 1) * HEIGHT], first, columns, packed)
+            _sum_piece(packed, 0, bias, found, piece, states, columns, out, place)
 
 
 @inner(forceinline=True)
@@ -108,14 +115,14 @@ def _sum_in_place(matrix, bias, found, states, left, right, out, to):
 
 
 @inner(forceinline=True)
-def sum_pieces(matrix, bias, found, states, copied, left, right, out, to):
+def sum_pieces(matrix, bias, found, states, packed, left, right, out, to):
     """Columns [left, right) of states @ matrix, plus bias, in the columns of out from `to` on.
 
     matrix: float32 [units, any]; bias: float32, whose columns are out's; found: the states' lists;
-    states: the number of the first one, whose sums are out's first row, and that behind the last; copied:
-    see `is_worth_a_copy`; left and right: multiples of LANES.
+    states: the number of the first one and that behind the last; packed: see `is_worth_packing`; left and
+    right: multiples of LANES; out: float32 [at least so many states, any].
     """
-    if copied:
-        _sum_copies(matrix, bias, found, states, left, right, out, to)
+    if packed:
+        _sum_packed(matrix, bias, found, states, left, right, out, to)
     else:
         _sum_in_place(matrix, bias, found, states, left, right, out, to)

@@ -36,8 +36,8 @@ def add_rows(bias, matrix, state, index, out):
 def add_listed(start, matrix, up, rising, down, falling, first, last, out, place):
     """Out = start + the `rising` listed rows of matrix - the `falling` ones, in columns [first, last).
 
-    start: `address` of a row; out: a row, may be the same, float32, where these are the columns from
-    `place` on; up, down: int32; first, last: multiples of LANES.
+    start: `address` of a row; out: a row, may be the same, of the matrix's dtype, float32 or int32, where
+    these are the columns from `place` on; up, down: int32; first, last: multiples of LANES.
     """
     column = first
     while column + WIDE_COLUMNS <= last:

@@ -37,7 +37,9 @@ def fill(target, value):
 
 @intrinsic
 def address(typingctx, numbers):
-    """Where an array begins: whichever of two is chosen, nobody counts who refers to it."""
+    """Where an array begins, which must outlive this: nobody counts who refers to it."""
+    if not are_contiguous(numbers.dtype, numbers) or numbers.dtype not in (types.float32, types.int32):
+        return None
 
     def codegen(context, builder, signature, args):
         (array,) = opened(context, builder, signature, args)

@@ -66,7 +66,8 @@ def transpose(source, first, last, columns, target):
 def transpose_units(source, first, last, target, column):
     """target[i - first, column + r] = source[r, i] for the units i in [first, last) of all rows r.
 
-    What is left of whole squares is in ones that lie over others, where there are as many rows and units.
+    The last square of a row or a column lies over the one before it; fewer than 16 rows or units are
+    copied one by one.
     """
     rows = source.shape[0]
     if rows < LANES or last - first < LANES:
