@@ -1,12 +1,18 @@
 """Uniforms and draws by vectors: the bits of one unit after the other, wherever a layer ends."""
 
+from functools import cache
+
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from ebmbench import randomness
 from ebmbench.compile import jit
-from ebmbench.kernels.cpu import uniforms
+from ebmbench.kernels.cpu import uniforms, words
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
+from ebmbench.kernels.cpu.emit import I64, LANES, opened, store
 from ebmbench.scalar import sigmoid
 
 draw_between, draw_from = jit(draw_between), jit(draw_from)
@@ -50,6 +56,36 @@ def test_uniforms_are_those_of_the_specification(units, first):
     _by_vectors(found[:units], CHAIN, STEP, SEED, STREAM, first)
     np.testing.assert_array_equal(found[:units], wanted_uniforms(units, first))
     assert found[units] == -1
+
+
+@cache
+def block_in(form):
+    """A compiled function that fills a block of uniforms, of words in a form."""
+
+    @intrinsic
+    def emit(typingctx, out, unit, chain, low, high, seed, stream):
+        def codegen(context, builder, signature, args):
+            out, unit, *given = opened(context, builder, signature, args)
+            for n, u in enumerate(uniforms.emit_uniforms(builder, unit, given, form)):
+                store(builder, u, builder.gep(out.data, [ir.Constant(I64, n * LANES)]))
+            return context.get_dummy_value()
+
+        return types.void(out, types.intp, *[types.uint32] * 5), codegen
+
+    @jit
+    def fill(out, unit, chain, step, seed, stream):
+        emit(out, unit, *uniforms.words_of(chain, step, seed, stream))
+
+    return fill
+
+
+# Each processor takes one of them, and this one both.
+@pytest.mark.parametrize("form", [words.LowHalves, words.SideBySide])
+@pytest.mark.parametrize("unit", [0, 64, 4096])
+def test_a_block_of_uniforms_is_the_same_in_each_form_of_words(form, unit):
+    found = np.full(words.BLOCK, np.nan, np.float32)
+    block_in(form)(found, unit, CHAIN, STEP, SEED, STREAM)
+    np.testing.assert_array_equal(found, wanted_uniforms(words.BLOCK, unit))
 
 
 def inputs(units, scale):

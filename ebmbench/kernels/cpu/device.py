@@ -11,14 +11,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from ebmbench.compile import jit
 from ebmbench.kernels.cpu.emit import LANES
+from ebmbench.kernels.cpu.simd import LINE, before_line
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.kernels.cpu.transpose import turn
 from ebmbench.models.rbm import RBM
 
 BINARY = np.dtype(np.uint8)  # of states; asked at each launch, where NumPy's own name takes 1 us
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 _WIDE = 64  # vectors from which on one more is cheap
 _MANY = 8  # ... where it is left out of the work
 
@@ -61,16 +60,10 @@ def aligned_zeros(*shape: int) -> np.ndarray:
 def _aligned(make: Callable[..., np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     size = 4 * math.prod(shape)
     try:
-        raw = make(size + _ALIGNMENT, np.uint8)
+        raw = make(size + LINE, np.uint8)
     except MemoryError as error:
         raise MemoryError(shape, np.dtype(np.float32)) from error
-    return np.ndarray(shape, np.float32, raw, _first_aligned(raw))
-
-
-@jit
-def _first_aligned(raw):
-    """The first of an array's bytes that starts a cache line; NumPy's own ways to ask take 1 us."""
-    return -raw.ctypes.data % _ALIGNMENT
+    return np.ndarray(shape, np.float32, raw, before_line(raw))
 
 
 def store(values: np.ndarray, columns: Callable[[int], int] = padded) -> np.ndarray:

@@ -16,9 +16,18 @@ from numba.extending import intrinsic
 from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, are_contiguous, broadcast, load, opened, store
 from ebmbench.kernels.cpu.fused import multiply_add
+from ebmbench.kernels.cpu.processor import ON_ARM
 
-_WIDE = 8  # vectors accumulated at once: enough to hide the latency of an addition
-_HALF = 4  # ... and nearly so, for what is left
+# Vectors accumulated at once: enough to hide the latency of an addition, and nearly so for what is left.
+# On ARM eight would take all 32 registers, and leave none for what is added.
+_WIDE, _HALF = 4 if ON_ARM else 8, 4
+LINE = 64  # bytes of a cache line, and of the widest vector
+
+
+@jit(forceinline=True)
+def before_line(numbers):
+    """How many bytes of an array stand before its first cache line; NumPy's own ways to ask take 1 us."""
+    return -numbers.ctypes.data % LINE
 
 
 @inner(forceinline=True)

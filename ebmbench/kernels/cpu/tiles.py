@@ -30,13 +30,13 @@ from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, WORDS, are_contiguous, load, opened, splat, store
 from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation
 from ebmbench.kernels.cpu.processor import FEATURES
-from ebmbench.kernels.cpu.simd import copy, fill
+from ebmbench.kernels.cpu.simd import LINE, before_line, copy, fill
 
 HEIGHT = 32  # chains in two tiles
 BUILT = {"amx-tile", "amx-int8"} <= FEATURES and sys.platform == "linux"
 
 _LARGE = 2**16
-_TILE_BYTES, _LINE = 1024, 64
+_TILE_BYTES = 1024
 _ARCH_PRCTL, _ASK_FOR_STATE, _TILE_DATA = 158, 0x1023, 18  # Linux on x86-64: asm/prctl.h
 _BYTE = ir.IntType(8)
 _STATES, _WEIGHTS = (4, 5), (6, 7)  # registers; those before hold sums
@@ -200,8 +200,8 @@ def state_bytes(units):
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
     size = (chains + HEIGHT) * state_bytes(units) if chains > 0 else 0
-    states = np.empty(size + _LINE, np.uint8)
-    return Room(states[-states.ctypes.data % _LINE :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
+    states = np.empty(size + LINE, np.uint8)
+    return Room(states[before_line(states) :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 
 @inner(allocates=True, forceinline=True)

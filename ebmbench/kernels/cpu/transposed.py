@@ -41,10 +41,11 @@ def room(states, units):
 
 
 def fill(states, first, last, columns, some):
-    """Put the units [first, last) of a batch into a `Transposed`; whether `sum_up` packs for them.
+    """Put the units [first, last) of a batch into a `Transposed`; whether all at once are summed up best.
 
-    It then takes all of them at once best, and else a few. states: uint8 of 0 and 1, or float32, [B, at
-    least last]; columns: of the products to come. Compiled code only; the path is chosen by dtype.
+    So are real ones, and binary ones that `sum_up` packs panels for; of others a few at a time. states:
+    uint8 of 0 and 1, or float32, [B, at least last]; columns: of the products to come. Compiled code
+    only; the path is chosen by dtype.
     """
     raise NotImplementedError
 
