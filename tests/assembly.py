@@ -56,6 +56,8 @@ PACKED = {
         "to whole numbers": (r"fcvt[nz]s(\.4s\s+v|\s+v\d+\.4s)", r"fcvt[nz]s\s+[wx]\d"),
     },
 }
+# A place on the stack, where a value waits that had no register.
+STACK = {"x86_64": r"\(%r[sb]p\)", "aarch64": r"\[sp"}
 _CALL = re.compile(r"(callq?|blr?)\b")
 _JUMP = re.compile(r"(j\w+|b(\.\w+)?|cbn?z|tbn?z)\s")
 # Functions of the C library that take one float32 each. Those of float64 are none of them: one logarithm
@@ -72,6 +74,10 @@ class Loop(NamedTuple):
     def count(self, pattern):
         """How many of its instructions begin so."""
         return sum(bool(re.match(pattern, line)) for line in self.instructions)
+
+    def spilled(self, machine=MACHINE):
+        """Its instructions that read or write the stack."""
+        return [line for line in self.instructions if re.search(STACK[machine], line)]
 
     @property
     def calls(self):

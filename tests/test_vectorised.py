@@ -154,6 +154,20 @@ def test_hot_loops_are_vectors(name):
         assert LIBRARY.findall(text) == []  # a call for each unit
 
 
+@pytest.mark.parametrize("kernel", [gibbs.walk, annealing._anneal, contrast.climb_contrast])
+def test_sums_of_rows_stay_in_registers(kernel):
+    """Or each row costs twice the instructions, as on ARM, where eight vectors take all registers."""
+    others = ("multiply", "divide", "multiply-add", "multiply whole numbers", "add float64")
+    others = [PACKED[MACHINE][name][0] for name in others]
+    for text in versions(kernel):
+        for sum_of_rows in SUMS:
+            packed, _ = PACKED[MACHINE][sum_of_rows[0]]
+            many = [loop for loop in loops(text) if loop.count(packed) > 3]
+            found = [loop for loop in many if not any(loop.count(other) for other in others)]
+            assert found or sum_of_rows == ROWS_SUBTRACTED
+            assert not [loop for loop in found if loop.spilled()]
+
+
 @pytest.mark.skipif(not tiles.BUILT, reason="this processor has no matrix unit")
 @pytest.mark.parametrize("kernel", [gibbs.walk, together._sweeps, annealing._anneal, tempering._ladders])
 def test_the_matrix_unit_multiplies_as_often_as_it_loads(kernel):
