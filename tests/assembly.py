@@ -42,7 +42,7 @@ PACKED = {
     },
     "aarch64": {
         "add": _arm("fadd", True),
-        "subtract": _arm("fsub", True),
+        "subtract": _arm("f(sub|abd)", True),  # the latter without the sign
         "multiply": _arm("fmul", True),
         "divide": _arm("fdiv", True),
         "multiply-add": (r"fmla(\.4s\s+v|\s+v\d+\.4s)", r"fmadd\s+s\d"),

@@ -12,7 +12,7 @@ from ebmbench import randomness
 from ebmbench.compile import jit
 from ebmbench.kernels.cpu import uniforms, words
 from ebmbench.kernels.cpu.drawing import draw, draw_between, draw_from
-from ebmbench.kernels.cpu.emit import I64, LANES, opened, store
+from ebmbench.kernels.cpu.emit import I32, I64, LANES, WORDS, load, opened, store
 from ebmbench.scalar import sigmoid
 
 draw_between, draw_from = jit(draw_between), jit(draw_from)
@@ -59,33 +59,54 @@ def test_uniforms_are_those_of_the_specification(units, first):
 
 
 @cache
-def block_in(form):
-    """A compiled function that fills a block of uniforms, of words in a form."""
+def emitted(emit, form):
+    """A compiled function that writes the uniforms `emit` makes in a form of words to the rows of out."""
 
     @intrinsic
-    def emit(typingctx, out, unit, chain, low, high, seed, stream):
+    def write(typingctx, out, first, chains, low, high, seed, stream):
         def codegen(context, builder, signature, args):
-            out, unit, *given = opened(context, builder, signature, args)
-            for n, u in enumerate(uniforms.emit_uniforms(builder, unit, given, form)):
+            out, first, chains, *given = opened(context, builder, signature, args)
+            if emit is uniforms.emit_lanes:
+                found = emit(
+                    builder, builder.trunc(first, I32), load(builder, chains.data, WORDS), given, form
+                )
+            else:
+                found = emit(builder, first, [builder.load(chains.data), *given], form)
+            for n, u in enumerate(found):
                 store(builder, u, builder.gep(out.data, [ir.Constant(I64, n * LANES)]))
             return context.get_dummy_value()
 
-        return types.void(out, types.intp, *[types.uint32] * 5), codegen
+        return types.void(out, types.intp, chains, *[types.uint32] * 4), codegen
 
     @jit
-    def fill(out, unit, chain, step, seed, stream):
-        emit(out, unit, *uniforms.words_of(chain, step, seed, stream))
+    def fill(out, first, chains, step, seed, stream):
+        _, low, high, seed, stream = uniforms.words_of(chains[0], step, seed, stream)
+        write(out, first, chains, low, high, seed, stream)
 
     return fill
 
 
-# Each processor takes one of them, and this one both.
-@pytest.mark.parametrize("form", [words.LowHalves, words.SideBySide])
+CHAINS = np.arange(CHAIN, CHAIN + LANES).astype(np.uint32)
+forms = pytest.mark.parametrize(
+    "form", [words.LowHalves, words.SideBySide]
+)  # a processor takes one of them
+
+
+@forms
 @pytest.mark.parametrize("unit", [0, 64, 4096])
 def test_a_block_of_uniforms_is_the_same_in_each_form_of_words(form, unit):
-    found = np.full(words.BLOCK, np.nan, np.float32)
-    block_in(form)(found, unit, CHAIN, STEP, SEED, STREAM)
-    np.testing.assert_array_equal(found, wanted_uniforms(words.BLOCK, unit))
+    found = np.full((4, LANES), np.nan, np.float32)
+    emitted(uniforms.emit_uniforms, form)(found, unit, CHAINS, STEP, SEED, STREAM)
+    np.testing.assert_array_equal(found.ravel(), wanted_uniforms(words.BLOCK, unit))
+
+
+@forms
+@pytest.mark.parametrize("group", [0, 16, 1024])
+def test_uniforms_of_many_chains_are_the_same_in_each_form_of_words(form, group):
+    found = np.full((4, LANES), np.nan, np.float32)
+    emitted(uniforms.emit_lanes, form)(found, group, CHAINS, STEP, SEED, STREAM)
+    wanted = [wanted_uniforms(4, 4 * group, int(chain)) for chain in CHAINS]
+    np.testing.assert_array_equal(found, np.transpose(wanted))
 
 
 def inputs(units, scale):

@@ -26,7 +26,8 @@ def _thin(threads, a, kept, chain, step, seed, stream, out):
         for r in range(top, bottom):
             fill_uniforms(u, chain + r, step, seed, stream)
             for j in range(columns):
-                out[r, j] = times * a[r, j] if u[j] < kept else np.float32(0.0)
+                here = times * a[r, j]  # in any case: not all processors read some of a vector's lanes
+                out[r, j] = here if u[j] < kept else np.float32(0.0)
 
 
 def thin(a: np.ndarray, layer: int, dropout: Dropout, out: np.ndarray | None = None) -> np.ndarray:

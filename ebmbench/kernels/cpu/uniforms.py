@@ -58,6 +58,12 @@ def _philox(builder, form, counters, seed, stream):
     return counters
 
 
+def _rounds(builder, form, counters, seed, stream):
+    """`_philox` of all counters, side by side or one vector after the other."""
+    groups = [counters] if _TOGETHER else [[one] for one in counters]
+    return [four for group in groups for four in _philox(builder, form, group, seed, stream)]
+
+
 def _unit_interval(builder, words):
     """As `philox.unit_interval`: 1 + 2**-23 m less 1 - 2**-24, both exact, is (m + 1/2) 2**-23."""
     bits = builder.or_(builder.lshr(words, splat(WORDS, 9)), _ONE_BITS)
@@ -72,10 +78,22 @@ def emit_uniforms(builder, unit, words, form=FORM):
     chain, low, high, seed, stream = words
     first = broadcast(builder, builder.trunc(builder.lshr(unit, ir.Constant(I64, 2)), I32))
     same = [form.spread(builder, word) for word in (chain, low, high)]
-    counters = [(group, *same) for group in form.counters(builder, first)]
-    groups = [counters] if _TOGETHER else [[one] for one in counters]
-    drawn = [four for group in groups for four in _philox(builder, form, group, seed, stream)]
+    drawn = _rounds(builder, form, [(c, *same) for c in form.counters(builder, first)], seed, stream)
     return [_unit_interval(builder, some) for four in drawn for some in form.in_order(builder, four)]
+
+
+def emit_lanes(builder, group, chains, words, form=FORM):
+    """Vectors: the uniforms of four units in 16 chains.
+
+    group: a fourth of the first unit's number, i32; chains: a vector of their numbers; words: the step's
+    low and high half, seed and stream, i32; form: of `words`.
+    """
+    low, high, seed, stream = words
+    group, low, high = (form.spread(builder, word) for word in (group, low, high))
+    counters = [(group, some, low, high) for some in form.apart(builder, chains)]
+    drawn = _rounds(builder, form, counters, seed, stream)
+    together = [form.together(builder, vectors) for vectors in zip(*drawn, strict=True)]
+    return [_unit_interval(builder, some) for some in together]
 
 
 def write_uniforms(builder, pointer, count, unit, words):

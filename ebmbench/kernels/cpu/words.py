@@ -1,8 +1,9 @@
 """Philox's words of 32 bits in vectors, as a processor multiplies them best.
 
-A form says how: `counters`, the first words of `BLOCK` units' counters; `spread`, a word in all places;
-`multiply`, the high and the low half of products with a constant; `in_order`, vectors of 16 words as the
-units have them, made of four words of each counter.
+A form says how: `counters`, the first words of `BLOCK` units' counters, and `in_order`, which makes
+vectors of 16 words, as the units have them, of four words of each counter; `apart` and `together`, any
+vector of 16 words as forms have it, and back; `spread`, a word in all places; `multiply`, the high and
+the low half of products with a constant.
 """
 
 from llvmlite import ir
@@ -38,6 +39,19 @@ class LowHalves:
     _GROUPS = (0, 4, 1, 5, 2, 6, 3, 7)
     _EVEN = [n + (LANES - 1) * (n % 2) for n in range(LANES)]
     _HALVES = [[n - n % 2 + half + 8 * (n % 2) for n in range(8)] for half in (0, 1)]
+    _LOWER = [2 * n for n in range(LANES)]
+
+    @staticmethod
+    def apart(builder, words):
+        """Two vectors of eight."""
+        for half in range(2):
+            few = _picked(builder, words, words, [_FEW * half + n for n in range(_FEW)])
+            yield builder.zext(few, _WIDE)
+
+    @classmethod
+    def together(cls, builder, vectors):
+        """Of two vectors one."""
+        return _picked(builder, *(builder.bitcast(vector, WORDS) for vector in vectors), cls._LOWER)
 
     @classmethod
     def counters(cls, builder, first):
@@ -74,6 +88,16 @@ class SideBySide:
 
     _TWO = [LANES * (n % 2) + n // 2 for n in range(2 * LANES)]  # of two vectors in turns
     _FOUR = [2 * LANES * (n % 2) + n // 2 for n in range(4 * LANES)]
+
+    @staticmethod
+    def apart(builder, words):
+        """As they are."""
+        yield words
+
+    @staticmethod
+    def together(builder, vectors):
+        """As they are."""
+        return vectors[0]
 
     @staticmethod
     def counters(builder, first):

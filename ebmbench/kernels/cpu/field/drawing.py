@@ -10,10 +10,21 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ebmbench.compile import jit
+from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.drawing import compare
-from ebmbench.kernels.cpu.emit import LANES, REALS, are_contiguous, broadcast, load, opened, splat, store
-from ebmbench.philox import four_uniforms
+from ebmbench.kernels.cpu.emit import (
+    I64,
+    LANES,
+    REALS,
+    WORDS,
+    are_contiguous,
+    broadcast,
+    load,
+    opened,
+    splat,
+    store,
+)
+from ebmbench.kernels.cpu.uniforms import emit_lanes
 from ebmbench.scalar import between, sigmoid
 
 PLACES = 16  # units whose uniforms are made before they are used; a multiple of 4
@@ -21,16 +32,33 @@ _BITS = ir.IntType(LANES)
 _ALL = ir.Constant(_BITS, -1)
 
 
-@jit(forceinline=True)
+@intrinsic
+def _four(typingctx, u, at, group, chains, low, high, seed, stream):
+    if not (are_contiguous(types.float32, u, ndim=2) and are_contiguous(types.uint32, chains, ndim=1)):
+        return None
+    word = types.uint32
+
+    def codegen(context, builder, signature, args):
+        u, at, group, chains, *words = opened(context, builder, signature, args)
+        found = emit_lanes(builder, group, load(builder, chains.data, WORDS), words)
+        for n, uniforms in enumerate(found):
+            place = builder.mul(builder.add(at, ir.Constant(I64, n)), ir.Constant(I64, LANES))
+            store(builder, uniforms, builder.gep(u.data, [place]))
+        return context.get_dummy_value()
+
+    return types.void(u, types.intp, word, chains, word, word, word, word), codegen
+
+
+@inner(forceinline=True)
 def draw_uniforms(u, place, chains, step, seed, stream):
-    """The uniforms of places place, place + 1, ... of every lane's chain, u float32 [PLACES, LANES]."""
+    """The uniforms of places place, place + 1, ... of every lane's chain, u float32 [PLACES, LANES].
+
+    place: a multiple of 4; chains: uint32 [LANES].
+    """
     low, high = np.uint32(step & np.uint64(0xFFFFFFFF)), np.uint32(step >> np.uint64(32))
-    for four in range(0, PLACES, 4):
-        group = np.uint32((place + four) // 4)
-        one, two, three, last = u[four], u[four + 1], u[four + 2], u[four + 3]
-        for lane in range(LANES):
-            found = four_uniforms(group, chains[lane], low, high, np.uint32(seed), np.uint32(stream))
-            one[lane], two[lane], three[lane], last[lane] = found
+    for at in range(0, PLACES, 4):
+        group = np.uint32((place + at) // 4)
+        _four(u, at, group, chains, low, high, np.uint32(seed), np.uint32(stream))
 
 
 @intrinsic
