@@ -48,21 +48,21 @@ def part(number, parts, units):
 
 @inner(forceinline=True)
 def _fill_both(plus, minus, low, high, columns, rooms):
-    """Units [low, high) of both phases: whether `sum_up` packs for each, and how many it takes then."""
+    """Units [low, high) of both phases: what `fill` says of each, and how many to sum up together."""
     of_plus = fill(plus, low, high, columns, rooms[0])
     of_minus = fill(minus, low, high, columns, rooms[1])
     return (of_plus, of_minus), count_together(high - low, min(columns, WIDTH), of_plus or of_minus)
 
 
 @inner(forceinline=True)
-def _form(p_plus, p_minus, zero, rooms, packed, some, first, last, out, to, other):
+def _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, out, to, other):
     """Columns [first, last) of the contrast's rows of some units, in those of out from `to` on.
 
     A phase without rows counts as zero: the exact gradient subtracts its own. other: float32 scratch, [at
     least so many units, at least so many columns].
     """
-    sum_up(p_plus, zero, rooms[0], some, packed[0], first, last, out, to)
-    sum_up(p_minus, zero, rooms[1], some, packed[1], first, last, other, 0)
+    sum_up(p_plus, zero, rooms[0], some, at_once[0], first, last, out, to)
+    sum_up(p_minus, zero, rooms[1], some, at_once[1], first, last, other, 0)
     per_plus = np.float32(1.0 / max(p_plus.shape[0], 1))
     per_minus = np.float32(1.0 / max(p_minus.shape[0], 1))
     for n in range(some[1] - some[0]):
@@ -80,13 +80,13 @@ def write_contrast(threads, plus, minus, p_plus, p_minus, zero, W, upper):
         low, high = part(n, parts, units)
         rooms = room(plus, PART), room(minus, PART)
         other = np.empty((PART, min(columns, WIDTH)), np.float32)
-        packed, together = _fill_both(plus, minus, low, high, columns, rooms)
+        at_once, together = _fill_both(plus, minus, low, high, columns, rooms)
         for first in range(low if upper else 0, columns, WIDTH):
             last = min(columns, first + WIDTH)
             for begin in range(low, high, together):
                 end = min(high, begin + together)
                 some, rows = (begin - low, end - low), W[begin:end]
-                _form(p_plus, p_minus, zero, rooms, packed, some, first, last, rows, first, other)
+                _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, rows, first, other)
 
 
 @jit(parallel=True)
@@ -108,13 +108,13 @@ def climb_contrast(
         other = np.empty_like(gradient)
         for n in range(*share(task, threads, parts)):
             low, high = part(n, parts, units)
-            packed, together = _fill_both(plus, minus, low, high, columns, rooms)
+            at_once, together = _fill_both(plus, minus, low, high, columns, rooms)
             for first in range(0, columns, WIDTH):
                 last = min(columns, first + WIDTH)
                 for begin in range(low, high, together):
                     end = min(high, begin + together)
                     some = begin - low, end - low
-                    _form(p_plus, p_minus, zero, rooms, packed, some, first, last, gradient, 0, other)
+                    _form(p_plus, p_minus, zero, rooms, at_once, some, first, last, gradient, 0, other)
                     for i in range(begin, end):
                         w, v = W[i, first:last], velocity[i, first:last]
                         move(w, v, gradient[i - begin], rate, momentum, decay)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from ebmbench.kernels.cpu.emit import LANES
-from ebmbench.kernels.cpu.simd import LINE, before_line
+from ebmbench.kernels.cpu.simd import CACHE_LINE, before_line
 from ebmbench.kernels.cpu.threads import launch
 from ebmbench.kernels.cpu.transpose import turn
 from ebmbench.models.rbm import RBM
@@ -60,7 +60,7 @@ def aligned_zeros(*shape: int) -> np.ndarray:
 def _aligned(make: Callable[..., np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     size = 4 * math.prod(shape)
     try:
-        raw = make(size + LINE, np.uint8)
+        raw = make(size + CACHE_LINE, np.uint8)
     except MemoryError as error:
         raise MemoryError(shape, np.dtype(np.float32)) from error
     return np.ndarray(shape, np.float32, raw, before_line(raw))

@@ -26,7 +26,7 @@ def _thin(threads, a, kept, chain, step, seed, stream, out):
         for r in range(top, bottom):
             fill_uniforms(u, chain + r, step, seed, stream)
             for j in range(columns):
-                here = times * a[r, j]  # in any case: not all processors read some of a vector's lanes
+                here = times * a[r, j]  # of each unit: few processors can load single lanes of a vector
                 out[r, j] = here if u[j] < kept else np.float32(0.0)
 
 

@@ -31,8 +31,8 @@ def rows_of_gradient(a, x, zero, columns, top, bottom, rows):
 @inner(allocates=True)
 def _chosen(a, x, zero, columns, top, bottom, rows):
     some = room(a, bottom - top)
-    packed = fill(a, top, bottom, columns, some)
-    sum_up(x, zero, some, (0, bottom - top), packed, 0, columns, rows, 0)
+    at_once = fill(a, top, bottom, columns, some)
+    sum_up(x, zero, some, (0, bottom - top), at_once, 0, columns, rows, 0)
 
 
 @inner

@@ -16,7 +16,7 @@ import numpy as np
 from ebmbench.compile import inner
 from ebmbench.kernels.cpu.changes import list_on
 from ebmbench.kernels.cpu.rows import add_listed
-from ebmbench.kernels.cpu.simd import HALF_COLUMNS, LINE, address, before_line, copy
+from ebmbench.kernels.cpu.simd import CACHE_LINE, HALF_COLUMNS, address, before_line, copy
 
 HEIGHT, WIDTH = 128, 512  # of a piece: 256 KiB
 NARROW = HALF_COLUMNS  # columns of a panel: 32 KiB
@@ -71,7 +71,7 @@ def is_worth_packing(states, units, columns, count):
 @inner(allocates=True, forceinline=True)
 def panel():
     """Room for one, float32 [HEIGHT, NARROW], that starts on a cache line."""
-    raw = np.empty(HEIGHT * NARROW + LINE // 4, np.float32)
+    raw = np.empty(HEIGHT * NARROW + CACHE_LINE // 4, np.float32)
     first = before_line(raw) // 4
     return raw[first : first + HEIGHT * NARROW].reshape(HEIGHT, NARROW)
 

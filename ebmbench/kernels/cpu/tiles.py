@@ -30,7 +30,7 @@ from ebmbench.compile import inner, jit
 from ebmbench.kernels.cpu.emit import I64, LANES, WORDS, are_contiguous, load, opened, splat, store
 from ebmbench.kernels.cpu.integers import COLUMNS, PLANES, UNITS, emit_pre_activation
 from ebmbench.kernels.cpu.processor import FEATURES
-from ebmbench.kernels.cpu.simd import LINE, before_line, copy, fill
+from ebmbench.kernels.cpu.simd import CACHE_LINE, before_line, copy, fill
 
 HEIGHT = 32  # chains in two tiles
 BUILT = {"amx-tile", "amx-int8"} <= FEATURES and sys.platform == "linux"
@@ -200,7 +200,7 @@ def state_bytes(units):
 def room(chains, units):
     """A `Room` for so many chains, 0 for none, of layers of at most so many units."""
     size = (chains + HEIGHT) * state_bytes(units) if chains > 0 else 0
-    states = np.empty(size + LINE, np.uint8)
+    states = np.empty(size + CACHE_LINE, np.uint8)
     return Room(states[before_line(states) :], np.empty((PLANES, HEIGHT, COLUMNS), np.int32))
 
 

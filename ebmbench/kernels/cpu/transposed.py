@@ -66,27 +66,27 @@ def _choose_fill(states, first, last, columns, some):
 
 
 @inner(forceinline=True)
-def count_together(units, columns, packed):
+def count_together(units, columns, at_once):
     """How many units to sum up at once, in so many columns."""
-    return units if packed else max(1, _FEW // columns)
+    return units if at_once else max(1, _FEW // columns)
 
 
-def sum_up(matrix, zero, some, units, packed, first, last, sums, to):
+def sum_up(matrix, zero, some, units, at_once, first, last, sums, to):
     """Columns [first, last) of the product's rows of some units, in those of sums from `to` on.
 
     matrix: float32 [B, any]; zero: float32 of 0, as many as sums has columns; units: the first's number
-    and that behind the last, counted from where `some` begins; packed: what `fill` said; sums: float32
+    and that behind the last, counted from where `some` begins; at_once: what `fill` said; sums: float32
     [at least so many units, any]. Compiled code only.
     """
     raise NotImplementedError
 
 
 @overload(sum_up, forceinline=True, _nrt=False)
-def _choose_sum(matrix, zero, some, units, packed, first, last, sums, to):
-    def binary(matrix, zero, some, units, packed, first, last, sums, to):
-        pieces.sum_pieces(matrix, zero, some.found, units, packed, first, last, sums, to)
+def _choose_sum(matrix, zero, some, units, at_once, first, last, sums, to):
+    def binary(matrix, zero, some, units, at_once, first, last, sums, to):
+        pieces.sum_pieces(matrix, zero, some.found, units, at_once, first, last, sums, to)
 
-    def real(matrix, zero, some, units, packed, first, last, sums, to):
+    def real(matrix, zero, some, units, at_once, first, last, sums, to):
         # So many at a time however many there are: whether 0 times NaN counts is decided for them all.
         for top in range(units[0], units[1], LANES):
             states = some.states[top : min(units[1], top + LANES)]

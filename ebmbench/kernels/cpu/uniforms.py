@@ -1,9 +1,9 @@
 """Philox and its uniforms for 64 units at a time, in vectors (see `randomness` for the specification).
 
-On x86 a vector of eight counters, 32 units, takes ten rounds of six instructions, 30 cycles; the
+With AVX-512 a vector of eight counters, 32 units, takes ten rounds of six instructions, 30 cycles; the
 latencies of one are 70. On ARM four counters take twelve instructions a round: four products, four picks
-of their halves, four "exclusive or"; of the 572 for 64 units 440 are such, and 28 read or write what was
-spilled.
+of their halves, four "exclusive or". Of the 572 for 64 units 440 are such, as the first round multiplies
+one word for all, and 28 read or write what was spilled.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def _unit_interval(builder, words):
 def emit_uniforms(builder, unit, words, form=FORM):
     """Vectors: the uniforms of `BLOCK` units from one on, an i64 and a multiple of 4.
 
-    words: chain, the step's low and high half, seed and stream, i32; form: of `words`.
+    words: chain, the step's low and high half, seed and stream, i32; form: a class of `cpu.words`.
     """
     chain, low, high, seed, stream = words
     first = broadcast(builder, builder.trunc(builder.lshr(unit, ir.Constant(I64, 2)), I32))
@@ -86,7 +86,7 @@ def emit_lanes(builder, group, chains, words, form=FORM):
     """Vectors: the uniforms of four units in 16 chains.
 
     group: a fourth of the first unit's number, i32; chains: a vector of their numbers; words: the step's
-    low and high half, seed and stream, i32; form: of `words`.
+    low and high half, seed and stream, i32; form: a class of `cpu.words`.
     """
     low, high, seed, stream = words
     group, low, high = (form.spread(builder, word) for word in (group, low, high))

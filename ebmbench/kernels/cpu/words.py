@@ -38,7 +38,7 @@ class LowHalves:
     # Groups 0 to 7 of four units in the order in which interleaving halves leaves them side by side.
     _GROUPS = (0, 4, 1, 5, 2, 6, 3, 7)
     _EVEN = [n + (LANES - 1) * (n % 2) for n in range(LANES)]
-    _HALVES = [[n - n % 2 + half + 8 * (n % 2) for n in range(8)] for half in (0, 1)]
+    _HALVES = [[n - n % 2 + half + _FEW * (n % 2) for n in range(_FEW)] for half in (0, 1)]
     _LOWER = [2 * n for n in range(LANES)]
 
     @staticmethod

@@ -24,7 +24,7 @@ from ebmbench.kernels.cpu.emit import (
     splat,
     store,
 )
-from ebmbench.kernels.cpu.uniforms import emit_lanes
+from ebmbench.kernels.cpu.uniforms import emit_lanes, words_of
 from ebmbench.scalar import between, sigmoid
 
 PLACES = 16  # units whose uniforms are made before they are used; a multiple of 4
@@ -55,10 +55,9 @@ def draw_uniforms(u, place, chains, step, seed, stream):
 
     place: a multiple of 4; chains: uint32 [LANES].
     """
-    low, high = np.uint32(step & np.uint64(0xFFFFFFFF)), np.uint32(step >> np.uint64(32))
+    _, low, high, seed, stream = words_of(chains[0], step, seed, stream)
     for at in range(0, PLACES, 4):
-        group = np.uint32((place + at) // 4)
-        _four(u, at, group, chains, low, high, np.uint32(seed), np.uint32(stream))
+        _four(u, at, np.uint32((place + at) // 4), chains, low, high, seed, stream)
 
 
 @intrinsic
