@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numba
 import numpy as np
 import pytest
 from llvmlite import ir
@@ -58,27 +59,32 @@ def test_uniforms_are_those_of_the_specification(units, first):
     assert found[units] == -1
 
 
+def emit_block(builder, first, chains, words, form):
+    """Of the first chain, from unit `first` on."""
+    return uniforms.emit_uniforms(builder, first, [builder.load(chains), *words], form)
+
+
+def emit_lanes(builder, first, chains, words, form):
+    """Of 16 chains, four units from `first` on."""
+    group = builder.trunc(builder.lshr(first, ir.Constant(I64, 2)), I32)
+    return uniforms.emit_lanes(builder, group, load(builder, chains, WORDS), words, form)
+
+
 @cache
-def emitted(emit, form):
-    """A compiled function that writes the uniforms `emit` makes in a form of words to the rows of out."""
+def compiled(emit, form):
+    """A compiled function that writes the vectors `emit` makes in a form of words to the rows of out."""
 
     @intrinsic
     def write(typingctx, out, first, chains, low, high, seed, stream):
         def codegen(context, builder, signature, args):
             out, first, chains, *given = opened(context, builder, signature, args)
-            if emit is uniforms.emit_lanes:
-                found = emit(
-                    builder, builder.trunc(first, I32), load(builder, chains.data, WORDS), given, form
-                )
-            else:
-                found = emit(builder, first, [builder.load(chains.data), *given], form)
-            for n, u in enumerate(found):
+            for n, u in enumerate(emit(builder, first, chains.data, given, form)):
                 store(builder, u, builder.gep(out.data, [ir.Constant(I64, n * LANES)]))
             return context.get_dummy_value()
 
         return types.void(out, types.intp, chains, *[types.uint32] * 4), codegen
 
-    @jit
+    @numba.njit(error_model="numpy")
     def fill(out, first, chains, step, seed, stream):
         _, low, high, seed, stream = uniforms.words_of(chains[0], step, seed, stream)
         write(out, first, chains, low, high, seed, stream)
@@ -87,26 +93,29 @@ def emitted(emit, form):
 
 
 CHAINS = np.arange(CHAIN, CHAIN + LANES).astype(np.uint32)
-forms = pytest.mark.parametrize(
-    "form", [words.LowHalves, words.SideBySide]
-)  # a processor takes one of them
+# A processor takes one of them.
+forms = pytest.mark.parametrize("form", [words.LowHalves, words.SideBySide])
+from_units = pytest.mark.parametrize("unit", [0, 4, 64, 4100])
+
+
+def made(emit, form, unit):
+    found = np.full((4, LANES), np.nan, np.float32)
+    compiled(emit, form)(found, unit, CHAINS, STEP, SEED, STREAM)
+    return found
 
 
 @forms
-@pytest.mark.parametrize("unit", [0, 64, 4096])
+@from_units
 def test_a_block_of_uniforms_is_the_same_in_each_form_of_words(form, unit):
-    found = np.full((4, LANES), np.nan, np.float32)
-    emitted(uniforms.emit_uniforms, form)(found, unit, CHAINS, STEP, SEED, STREAM)
-    np.testing.assert_array_equal(found.ravel(), wanted_uniforms(words.BLOCK, unit))
+    wanted = wanted_uniforms(words.BLOCK, unit)
+    np.testing.assert_array_equal(made(emit_block, form, unit).ravel(), wanted)
 
 
 @forms
-@pytest.mark.parametrize("group", [0, 16, 1024])
-def test_uniforms_of_many_chains_are_the_same_in_each_form_of_words(form, group):
-    found = np.full((4, LANES), np.nan, np.float32)
-    emitted(uniforms.emit_lanes, form)(found, group, CHAINS, STEP, SEED, STREAM)
-    wanted = [wanted_uniforms(4, 4 * group, int(chain)) for chain in CHAINS]
-    np.testing.assert_array_equal(found, np.transpose(wanted))
+@from_units
+def test_uniforms_of_many_chains_are_the_same_in_each_form_of_words(form, unit):
+    wanted = [wanted_uniforms(4, unit, int(chain)) for chain in CHAINS]
+    np.testing.assert_array_equal(made(emit_lanes, form, unit), np.transpose(wanted))
 
 
 def inputs(units, scale):

@@ -1,11 +1,11 @@
 """The same bits on every processor: digests of what jobs give, as x86 and ARM gave them alike.
 
 No sum of the kernels may be added up in an order, or rounded in a way, that a processor or its compiler
-chooses. The jobs are those that call no function of the C library, whose last bits are its own. A change
-that rounds otherwise changes digests, and says so: then write down those that the test found.
+chooses; but a matrix unit's sums are of integers, so it is left out here. The jobs are among those whose
+results no function of the C library enters, the last bits of which are its own. A change that rounds
+otherwise changes digests, and says so: then write down those that the test found.
 """
 
-from functools import partial
 from hashlib import sha256
 
 import numba
@@ -13,26 +13,14 @@ import numpy as np
 import pytest
 
 from ebmbench.harness import gate
-from ebmbench.harness.gate_binary import BinaryJobs
-from ebmbench.harness.gate_gaussian import GaussianJobs
-from ebmbench.harness.gate_networks import NetworkJobs
 from ebmbench.kernels.cpu.processor import FUSED
-from ebmbench.randomness import Key, Stream, uniforms
 
 pytestmark = [
     pytest.mark.skipif(not FUSED, reason="this processor rounds a product before it is added"),
     pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba compiles nothing here"),
 ]
 
-SIZE = VISIBLE, HIDDEN, ROWS = 31, 33, 7
-MODEL = gate.spread_out_model(VISIBLE, HIDDEN)
-V = (uniforms(Key(2, Stream.SAMPLES), ROWS, VISIBLE) < 0.5).astype(np.uint8)
-MADE = {
-    **{name: partial(BinaryJobs, model=MODEL, v=V, arithmetic=name) for name in ("float", "grid")},
-    "gaussian": partial(GaussianJobs, model=MODEL, binary=V),
-    **{name: partial(jobs, v=V) for name, jobs in gate.GRAPHS.items()},
-    "network": partial(NetworkJobs, size=SIZE, v=V),
-}
+JOBS = gate.jobs_at((31, 33, 7))
 DIGESTS = {
     ("visible_input", "float"): "3cdf1ff7f24b",
     ("hidden_probability", "float"): "45baa18a4dd8",
@@ -47,7 +35,6 @@ DIGESTS = {
     ("visible_input", "grid"): "ffa7f8ae2d2d",
     ("gibbs", "grid"): "f60001111b38",
     ("posterior", "grid"): "010c3c422888",
-    ("train_at_once", "grid"): "4bc093490940",
     ("visible_input", "gaussian"): "0e739b2b67e9",
     ("gibbs", "gaussian"): "c4a1bd7b8cfb",
     ("posterior", "gaussian"): "9b6e7e9f976e",
@@ -62,7 +49,6 @@ DIGESTS = {
     ("gibbs", "directed"): "17dcc90683d1",
     ("posterior", "directed"): "5271926ca3fc",
     ("moments", "directed"): "f4f93ea6c475",
-    ("train", "directed"): "e8b74ac33277",
     ("gibbs", "field"): "380950e72395",
     ("posterior", "field"): "23e266ccc20c",
     ("moments", "field"): "a66ee715849f",
@@ -85,5 +71,6 @@ def digest(arrays):
 
 
 @pytest.mark.parametrize(("job", "kind"), DIGESTS)
-def test_bits_are_those_of_all_processors(cpu, job, kind):
-    assert digest(getattr(MADE[kind](cpu), job)()) == DIGESTS[job, kind]
+def test_bits_are_those_of_all_processors(cpu, monkeypatch, job, kind):
+    monkeypatch.setattr("ebmbench.kernels.cpu.tiles.allowed", lambda: False)
+    assert digest(getattr(JOBS[kind](cpu), job)()) == DIGESTS[job, kind]

@@ -85,24 +85,26 @@ def findings(
     """Every job, or only those named, at every size."""
     both = load("reference"), backend
     for size in sizes:
-        n_visible, n_hidden, rows = size
-        model = spread_out_model(n_visible, n_hidden)
-        v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
-        v = v.astype(np.uint8)
-        arithmetics = _ARITHMETICS.get(size, ("float", "grid"))
-        made: dict[str, Callable[[Backend], Any]] = {
-            name: partial(BinaryJobs, model=model, v=v, arithmetic=name) for name in arithmetics
-        }
-        if "float" in arithmetics:
-            made["gaussian"] = partial(GaussianJobs, model=model, binary=v)
-        if "float" in arithmetics and n_visible <= _JOINED:
-            made |= {
-                label: partial(jobs, v=v) for label, jobs in GRAPHS.items() if n_visible >= jobs.least
-            }
-        made["network"] = partial(NetworkJobs, size=size, v=v)
-        for label, jobs in made.items():
+        for label, jobs in jobs_at(size).items():
             if not only or any(name.endswith(f"({label})") for name in only):
                 yield from _compare([jobs(k) for k in both], label, size, only)
+
+
+def jobs_at(size: tuple[int, int, int]) -> dict[str, Callable[[Backend], Any]]:
+    """What makes the jobs of each kind of model and arithmetic at one size, from a backend."""
+    n_visible, n_hidden, rows = size
+    model = spread_out_model(n_visible, n_hidden)
+    v = uniforms(Key(2, Stream.SAMPLES), rows, n_visible) < 0.5
+    v = v.astype(np.uint8)
+    arithmetics = _ARITHMETICS.get(size, ("float", "grid"))
+    made: dict[str, Callable[[Backend], Any]] = {
+        name: partial(BinaryJobs, model=model, v=v, arithmetic=name) for name in arithmetics
+    }
+    if "float" in arithmetics:
+        made["gaussian"] = partial(GaussianJobs, model=model, binary=v)
+    if "float" in arithmetics and n_visible <= _JOINED:
+        made |= {label: partial(jobs, v=v) for label, jobs in GRAPHS.items() if n_visible >= jobs.least}
+    return {**made, "network": partial(NetworkJobs, size=size, v=v)}
 
 
 def labels(kinds: Collection[str] = KINDS) -> list[str]:
