@@ -57,7 +57,7 @@ PACKED = {
     },
 }
 # A place on the stack, where a value waits that had no register.
-STACK = {"x86_64": r"\(%r[sb]p\)", "aarch64": r"\[sp"}
+STACK = {"x86_64": r"\(%rsp|\(%rbp\)", "aarch64": r"\[sp"}
 _CALL = re.compile(r"(callq?|blr?)\b")
 _JUMP = re.compile(r"(j\w+|b(\.\w+)?|cbn?z|tbn?z)\s")
 # Functions of the C library that take one float32 each. Those of float64 are none of them: one logarithm

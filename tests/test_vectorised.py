@@ -269,8 +269,9 @@ def test_loops_are_found_in_a_listing():
     assert (inner.function, inner.calls, last.calls) == ("kernel", False, True)
     assert vectorised(LISTING, ("multiply", "add"), "x86_64")
     assert not inner.spilled("x86_64")
-    (spilling,) = loops("k:\n.LBB0_1:\n\tvmovups\t%zmm0, 64(%rsp)\n\tjne\t.LBB0_1\n")
-    assert spilling.spilled("x86_64") == ["vmovups\t%zmm0, 64(%rsp)"]
+    for place in ("64(%rsp)", "(%rsp,%rax,4)", "-64(%rbp)"):
+        (spilling,) = loops(f"k:\n.LBB0_1:\n\tvmovups\t%zmm0, {place}\n\tjne\t.LBB0_1\n")
+        assert spilling.spilled("x86_64") == [f"vmovups\t%zmm0, {place}"]
     (spilling,) = loops("k:\n.LBB0_1:\n\tldr\tq0, [sp, #16]\n\tb.ne\t.LBB0_1\n")
     assert spilling.spilled("aarch64") == ["ldr\tq0, [sp, #16]"]
     assert not vectorised(LISTING, ("divide",), "x86_64")  # it stands in an outer loop, and singly
