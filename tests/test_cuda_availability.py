@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 from ways import ON_GPU, SIMULATED
@@ -170,15 +171,23 @@ def test_it_is_switched_off(here):
         ("numba.cuda", AttributeError("module 'numba.cuda.types' has no attribute 'NPDatetime'")),
         ("nvvm", RuntimeError('Failure finding "libnvvm.so"')),
         ("nvrtc", RuntimeError('Failure finding "libnvrtc.so.12"')),
+        ("typing_context", AttributeError("module 'numpy' has no attribute 'row_stack'")),
+        ("target_context", AttributeError("module 'numpy' has no attribute 'row_stack'")),
     ],
 )
 def test_packages_that_numba_cuda_needs_are_missing(here, broken, error):
-    """What 0.30 raises without its extra, and what an old one raises where Numba is too new for it."""
+    """What 0.30 raises without its extra, and an old one where Numba or NumPy is too new for it."""
 
     def fail(*_):
         raise error
 
     modules = {name: type(sys)(name) for name in ("numba", "numba.cuda", "numba.cuda.cudadrv")}
+    descriptor = modules["numba.cuda.descriptor"] = type(sys)("descriptor")
+    contexts = {
+        name: SimpleNamespace(refresh=fail if broken == name else list)
+        for name in ("typing_context", "target_context")
+    }
+    descriptor.cuda_target = SimpleNamespace(**contexts)
     nvvm, nvrtc = type(sys)("nvvm"), type(sys)("nvrtc")
     nvvm.NVVM = fail if broken == "nvvm" else list
     nvrtc.get_supported_ccs = fail if broken == "nvrtc" else list
@@ -199,6 +208,22 @@ def test_packages_that_numba_cuda_needs_are_missing(here, broken, error):
         f"backend cuda needs all of numba-cuda, which does not start ({type(error).__name__}: {first}): "
         "pip install 'ebmbench[cuda]', or CUDA_HOME where a CUDA toolkit is installed"
     )
+
+
+@needs_numba_cuda
+def test_numba_cuda_finds_the_name_that_numpy_dropped():
+    """NumPy 2.5 is without `row_stack`; the compiler asks for it when it loads what it knows of NumPy."""
+    code = """
+import numba.np.arrayobj, numpy
+vars(numpy).pop("row_stack", None)
+numpy.__all__ = [name for name in numpy.__all__ if name != "row_stack"]
+import ebmbench.kernels.cuda
+from numba.cuda.descriptor import cuda_target
+cuda_target.target_context.refresh()
+"""
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_is_there(here):

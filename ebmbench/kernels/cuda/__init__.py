@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend, assemble
 from ebmbench.kernels.cuda.availability import SIMULATED, obstacle
@@ -12,6 +14,10 @@ from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
+
+# NumPy 2.5 dropped this name, which numba-cuda's compiler asks for up to its last release, 0.30.4: it is
+# maintained no further than CUDA 13 needs (numba-cuda, issues 902 and 907).
+vars(np).setdefault("row_stack", np.vstack)
 
 
 @cache

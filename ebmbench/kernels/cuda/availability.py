@@ -75,8 +75,12 @@ def _missing(driver: nvidia.Driver | None) -> str | None:
 
         if not SIMULATED:
             from numba.cuda.cudadrv import nvrtc, nvvm
+            from numba.cuda.descriptor import cuda_target
 
             nvvm.NVVM()
+            # What compiling a first kernel loads, and which may be too old for this NumPy or Numba.
+            cuda_target.typing_context.refresh()
+            cuda_target.target_context.refresh()
             # Not every version has this, and one that has not may still be whole.
             getattr(nvrtc, "get_supported_ccs", lambda: None)()
     except Exception as error:  # ImportError, what its parts raise, and what old ones trip on
