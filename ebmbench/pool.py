@@ -20,15 +20,33 @@ import os
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, files
 
+from ebmbench.errors import UserError
+
+_POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
+_ANY_OF_A_KIND = ("default", "safe", "forksafe", "threadsafe")
 _TBB = "libtbb.so.12"  # as Numba asks for it
 _TURNS = "10000"  # of the loop in which libgomp's threads wait, about 0.2 ms
 _CHOSEN_BY_USER = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
 
 
 def load() -> None:
-    """Load what Numba's threads come from; starts none. NUMBA_THREADING_LAYER takes precedence."""
-    if os.environ.get("NUMBA_THREADING_LAYER") == "omp" or not _load_tbb():
+    """Load what Numba's threads come from; starts none. NUMBA_THREADING_LAYER takes precedence.
+
+    Raises UserError where that names what Numba does not know or cannot have here.
+    """
+    asked = os.environ.get("NUMBA_THREADING_LAYER", "default")
+    if asked == "omp" or not _load_tbb():
         _load_libgomp()
+    if asked not in (*_POOLS, *_ANY_OF_A_KIND):
+        raise UserError(f"NUMBA_THREADING_LAYER is {asked!r}; Numba knows {', '.join(_POOLS)}")
+    if asked in _POOLS:
+        try:
+            importlib.import_module(f"numba.np.ufunc.{_POOLS[asked]}")
+        except ImportError as error:
+            raise UserError(
+                f"NUMBA_THREADING_LAYER asks for {asked}, which cannot be had here ({error}): "
+                "leave it unset, and Numba takes what there is"
+            ) from None
 
 
 def _load_tbb() -> bool:

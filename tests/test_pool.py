@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, files
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from conftest import needs_two_threads
 
+from ebmbench import pool
+from ebmbench.errors import UserError
 from ebmbench.kernels.cpu.device import aligned_empty, aligned_zeros
 from ebmbench.kernels.cpu.threads import count_threads, launch, launch_shared, layer_work
 
@@ -18,6 +21,12 @@ try:
     TBB = any(file.name.startswith("libtbb.so") for file in files("tbb") or [])
 except PackageNotFoundError:
     TBB = False
+try:
+    import numba.np.ufunc.omppool
+
+    OMP = True
+except ImportError:  # the leanest systems are without libgomp
+    OMP = False
 SCRIPT = """
 import json, os, statistics, time
 import numpy as np
@@ -93,8 +102,8 @@ def spent(**settings):
 @pytest.mark.parametrize(("layer", "limit"), [("tbb", 2.5e-3), ("omp", 1e-3)])
 def test_threads_soon_stop_spinning(layer, limit):
     """libgomp's own choice would be 5 ms; what they spend is theirs, however busy the machine is."""
-    if layer == "tbb" and not TBB:
-        pytest.skip("oneTBB is not installed")
+    if not {"tbb": TBB, "omp": OMP}[layer]:
+        pytest.skip("its library is not installed")
     seconds, setting, taken = spent(**{} if layer == "tbb" else {"NUMBA_THREADING_LAYER": layer})
     assert taken == layer
     assert seconds < limit
@@ -102,10 +111,26 @@ def test_threads_soon_stop_spinning(layer, limit):
 
 
 @needs_two_threads
+@pytest.mark.skipif(not OMP, reason="libgomp is not installed")
 def test_what_the_user_has_chosen_stays():
     seconds, setting, _ = spent(GOMP_SPINCOUNT="1000000000", NUMBA_THREADING_LAYER="omp")
     assert setting == "1000000000"
     assert seconds > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("layer", "broken", "said"),
+    [
+        ("threads", "", "NUMBA_THREADING_LAYER is 'threads'; Numba knows tbb, omp, workqueue"),
+        ("omp", "omppool", "NUMBA_THREADING_LAYER asks for omp, which cannot be had here ("),
+        ("tbb", "tbbpool", "NUMBA_THREADING_LAYER asks for tbb, which cannot be had here ("),
+    ],
+)
+def test_threads_that_are_not_to_be_had(monkeypatch, layer, broken, said):
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", layer)
+    monkeypatch.setitem(sys.modules, f"numba.np.ufunc.{broken}", None)
+    with pytest.raises(UserError, match=re.escape(said)):
+        pool.load()
 
 
 @pytest.mark.skipif(not TBB, reason="oneTBB is not installed")

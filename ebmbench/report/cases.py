@@ -221,7 +221,9 @@ def _labels(
     for column, word in words.items():
         alike = [rows[name] for name in within] + ([] if column == first else [labels])
         counts = rows.groupby(alike, sort=False, dropna=False)[column].transform("nunique", dropna=False)
-        told = (counts > 1) & ~((rows[column] == 0) if column == first else False)
+        told = counts > 1
+        if column == first:
+            told &= rows[column] != 0
         labels = labels.where(~told, labels + f", {word} " + rows[column].map(plain))
     return labels
 
