@@ -14,9 +14,9 @@ _ONE, _HALF = _F32(1.0), _F32(0.5)
 # Wichura 1988, algorithm AS 241, PPND7: numerators and denominators, highest power first.
 _CENTRAL = _F32(0.180625), _F32(0.425)
 _A = _F32(5.9109374720e1), _F32(1.5929113202e2), _F32(5.0434271938e1), _F32(3.3871327179e0)
-_B = _F32(6.7187563600e1), _F32(7.8757757664e1), _F32(1.7895169469e1)
+_B = _F32(6.7187563600e1), _F32(7.8757757664e1), _F32(1.7895169469e1), _ONE
 _C = _F32(1.7023821103e-1), _F32(1.3067284816e0), _F32(2.7568153900e0), _F32(1.4234372777e0)
-_D = _F32(1.2021132975e-1), _F32(7.3700164250e-1)
+_D = _F32(1.2021132975e-1), _F32(7.3700164250e-1), _ONE
 _TAIL = _F32(1.6)
 
 
@@ -32,7 +32,7 @@ def normal(u):
     top, bottom = _A[0], _B[0]
     for a in _A[1:]:
         top = _F32(mul(top, r) + a)
-    for b in (*_B[1:], _ONE):
+    for b in _B[1:]:
         bottom = _F32(mul(bottom, r) + b)
     central = _F32(q * _F32(top / bottom))
     p = u if q < _F32(0.0) else _F32(_ONE - u)
@@ -40,7 +40,7 @@ def normal(u):
     top, bottom = _C[0], _D[0]
     for c in _C[1:]:
         top = _F32(mul(top, r) + c)
-    for d in (*_D[1:], _ONE):
+    for d in _D[1:]:
         bottom = _F32(mul(bottom, r) + d)
     tail = _F32(top / bottom)
     tail = _F32(-tail) if q < _F32(0.0) else tail
