@@ -105,7 +105,7 @@ def _ladders(
     )  # fmt: skip
 
 
-@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=640)  # with more, 72 registers would not do
+@kernel(f"uint8[:,::1], {_ARGUMENTS}", threads=512)  # with more, there are too few registers
 def _wide_ladders(
     scratch, slots, to_hidden, Wt, b, c, precision, base, betas, start, last, accepted, nh, steps, seed,
     stream, step, chain,
