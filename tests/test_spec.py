@@ -1,5 +1,7 @@
 """Suites: from TOML to frozen cases, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from ebmbench.errors import UserError
@@ -82,6 +84,20 @@ def test_the_command_line_replaces_axes(suite):
     cases = suite(SUITE, backends=["cpu"], dataset="digits", seeds=3).cases
     assert {(case.backend, case.dataset) for case in cases} == {("cpu", "digits")}
     assert {case.seed for case in cases} == {0, 1, 2}
+
+
+def test_ones_own_data_take_the_place_of_digits_or_of_the_first(suite):
+    table = SUITE[SUITE.index("[[train]]") :].replace("[3, 4]", "[5, 6, 7]")
+    bars, named = 'dataset = "bars_and_stripes"', 'dataset = ["mnist", "digits"]'
+    made = {
+        "digits": SUITE + table.replace(bars, named),
+        "bars_and_stripes": SUITE + table.replace(bars, 'dataset = ["bars_and_stripes", "mnist"]'),
+    }
+    for name, text in made.items():
+        found, its = (suite(text, dataset=one, seeds=1) for one in ("mine.csv", name))
+        assert (found.instead_of, its.instead_of) == (name, "")
+        assert [replace(case, dataset=name) for case in found.cases] == list(its.cases)
+        assert {case.dataset for case in found.cases} == {"mine.csv"}
 
 
 def test_what_is_only_timed_has_no_seeds(suite):

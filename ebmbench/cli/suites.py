@@ -18,7 +18,11 @@ def run(
         list[str] | None, typer.Option(help="Run on this backend only; may be given several times.")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Use this data set, by name or path, instead of the suite's.")
+        str | None,
+        typer.Option(
+            help="Run the cases of this data set only; one that the suite does not name takes the place of "
+            "digits."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds, instead of the suite's.")] = None,
 ) -> int:
@@ -43,6 +47,8 @@ def run(
     total, called = len(chosen.cases), names(chosen.cases)
     cases = "1 case; it" if total == 1 else f"{total} cases; the first"
     opening = [f"{chosen.title}: {cases} checks the kernels"]
+    if chosen.instead_of:
+        console.print(f"{dataset} takes the place of {chosen.instead_of}; other data sets are left out")
     with steps(total, "checking the kernels", spoken=True) as shown:
 
         def started(number: int, case: Case) -> None:

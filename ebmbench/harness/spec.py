@@ -35,6 +35,7 @@ from ebmbench.kernels import api
 from ebmbench.options import require
 
 _NAMED = ("estimator", "method", "job")
+_USUAL = "digits"  # of many suites that which is trained with most kinds of models, and within minutes
 SUITES = Path(__file__).parent.parent / "suites"
 _HEAD: dict[str, Any] = {
     "title": "", "indicative": False, "seeds": 1, "timeout_s": 600.0, "needs": "",
@@ -46,6 +47,7 @@ class Suite:
     """A suite's heading and its cases, in the order in which they run.
 
     needs: a backend without which nothing is run; empty where each case may be had or not.
+    instead_of: the data set whose place the given one took; empty where it has tables of its own.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Suite:
     indicative: bool
     cases: tuple[Case, ...]
     needs: str = ""
+    instead_of: str = ""
 
 
 def known_suites() -> list[str]:
@@ -68,8 +71,8 @@ def load(
 ) -> Suite:
     """Read a suite by name or path; the other arguments replace what it says.
 
-    With a dataset only the tables that already name it are kept; if none does, the last one that
-    names any is used.
+    With a dataset only the tables that already name it are kept; if none does, it takes the place of
+    digits, or else of the first that any names, in all tables that name that.
 
     Raises `UserError` that names the file and what is wrong in it.
     """
@@ -123,11 +126,9 @@ def _suite(
         len(tables) > 0 and all(isinstance(table, dict) for _, table in tables),
         f"there is no table of a task, so no case; tasks are {names}",
     )
-    if dataset:  # the tables made for it, or else the last one
-        tables = [(task, table) for task, table in tables if "dataset" in table]
-        require(len(tables) > 0, f"none of its tables names a data set that {dataset} could replace")
-        made = [(task, table) for task, table in tables if dataset in np.atleast_1d(table["dataset"])]
-        tables = made or tables[-1:]
+    instead_of = ""
+    if dataset:
+        tables, instead_of = _of(dataset, tables)
     cases: list[Case] = []
     for task, table in _on(backends, tables):
         table = {"timeout_s": head["timeout_s"], **table}
@@ -142,7 +143,22 @@ def _suite(
             name = placed(case.heading.rstrip(","), case)
             raise UserError(f"two of its cases are the same: {name}, is there twice")
         seen.add(line)
-    return Suite(name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"])
+    return Suite(
+        name, str(head["title"]), bool(head["indicative"]), tuple(cases), head["needs"], instead_of
+    )  # fmt: skip
+
+
+def _of(
+    dataset: str, tables: list[tuple[ModuleType, dict[str, Any]]]
+) -> tuple[list[tuple[ModuleType, dict[str, Any]]], str]:
+    """The tables made for a data set, and whose they are if not its own."""
+    tables = [(task, table) for task, table in tables if "dataset" in table]
+    require(len(tables) > 0, f"none of its tables names a data set that {dataset} could replace")
+    theirs = [np.atleast_1d(table["dataset"]).tolist() for _, table in tables]
+    named = list(itertools.chain(*theirs))
+    taken = next((name for name in (dataset, _USUAL) if name in named), named[0])
+    kept = [entry for entry, own in zip(tables, theirs, strict=True) if taken in own]
+    return kept, "" if taken == dataset else str(taken)
 
 
 def _on(

@@ -20,14 +20,15 @@ PLAIN = True
 
 
 def _rbm(model: RBM, **options: Any) -> tuple[Any, np.random.RandomState]:
-    """With the model's parameters, and with a generator."""
+    """With the model's parameters, and its generator: a number would stand for the same one again."""
     BernoulliRBM = importlib.import_module("sklearn.neural_network").BernoulliRBM
-    rbm = BernoulliRBM(model.n_hidden, random_state=0, **options)
+    random = np.random.RandomState(0)
+    rbm = BernoulliRBM(model.n_hidden, random_state=random, **options)
     rbm.partial_fit(np.zeros((1, model.n_visible)))  # which makes the parameters that are set here
     rbm.components_ = np.asarray(model.W.T, np.float32, order="F")
     rbm.intercept_visible_ = model.b.astype(np.float32)
     rbm.intercept_hidden_ = model.c.astype(np.float32)
-    return rbm, np.random.RandomState(0)
+    return rbm, random
 
 
 def gibbs(place: Place, model: RBM, v: np.ndarray, sweeps: int) -> Work:
