@@ -94,10 +94,10 @@ def test_ones_own_data_take_the_place_of_digits_or_of_the_first(suite):
         "bars_and_stripes": SUITE + table.replace(bars, 'dataset = ["bars_and_stripes", "mnist"]'),
     }
     for name, text in made.items():
-        found, its = (suite(text, dataset=one, seeds=1) for one in ("mine.csv", name))
+        found, its = (suite(text, dataset=one, seeds=1) for one in ("labelled_shifter", name))
         assert (found.instead_of, its.instead_of) == (name, "")
         assert [replace(case, dataset=name) for case in found.cases] == list(its.cases)
-        assert {case.dataset for case in found.cases} == {"mine.csv"}
+        assert {case.dataset for case in found.cases} == {"labelled_shifter"}
 
 
 def test_what_is_only_timed_has_no_seeds(suite):

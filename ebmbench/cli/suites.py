@@ -20,8 +20,8 @@ def run(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Run the cases of this data set only; one that the suite does not name takes the place of "
-            "digits."
+            help="Run the cases of this data set only; one that the suite does not name takes the place "
+            "of digits."
         ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds, instead of the suite's.")] = None,
