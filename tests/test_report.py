@@ -260,11 +260,21 @@ class TestSentences:
         assert "of the run" not in words(write(folder))
         keys = [row["key"] for row in rows]
         (folder / "planned.json").write_text(json.dumps([*keys, "x", "y", "z"]))
-        assert "3 cases of the run are missing: it was stopped, or still goes on" in words(write(folder))
+        page = words(write(folder))
+        assert page.count("3 cases of the run have no row: it was stopped, or still goes on") == 2
+        assert "2 of 5 cases are done." in page
+        assert "Every case was finished." not in page
         (folder / "planned.json").write_text(json.dumps(keys))
         assert "of the run" not in words(write(folder))
         (folder / "planned.json").write_text("{")
         assert "planned.json is damaged" in complaint(write, folder)
+
+    def test_damaged_lines_are_counted(self, tmp_path):
+        folder = fill(tmp_path / "r", [case()])
+        assert "damaged" not in words(write(folder))
+        with (folder / "rows.jsonl").open("a") as file:
+            file.write('garbage\n{"key": "half a row\n')
+        assert "2 lines of rows.jsonl are damaged and left out." in words(write(folder))
 
     def test_the_machine_is_named_with_its_gpus(self, tmp_path):
         folder = fill(tmp_path / "r", [case()])

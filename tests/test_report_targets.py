@@ -96,7 +96,7 @@ class TestTargets:
             "First at −86.34 nats: PT-10 (by 106 s), then SML-1 (by 66 s, its end is unresolved)." in seen
         )
         assert "No gain (less than 1 nat above base rates): ratio matching." in seen
-        assert "Best: PT-10, −86.50 nats per test row." in seen
+        assert "Best: PT-10, −86.80 nats per test row by the lower of forward and reverse AIS." in seen
         assert "(−86.80 by the lower of forward and reverse AIS against −140.00)" in seen
         assert seen.count("unresolved, gap 7.40 nats") == 2
         assert "An open marker is an unresolved end" in seen
@@ -113,7 +113,8 @@ class TestTargets:
             "only SML-1 (by 60 s, its end is unresolved) reaches −86.34; only"
         ) in seen
         seen = page_of(tmp_path / "alone", rows[:1])
-        assert "Best: SML-1, −85.20 nats per test row (unresolved)." in seen
+        said = "−92.60 nats per test row by the lower of forward and reverse AIS (unresolved)"
+        assert f"Best: SML-1, {said}." in seen
         assert "No resolved end reaches a target: only SML-1 (by 60 s, its end" in seen
         assert "beats independent pixels on the test rows by 113.70 nats (−92.60 by the lower of" in seen
 

@@ -216,7 +216,7 @@ class TestGradients:
 class TestLogZ:
     def test_the_cheapest_within_a_nat(self):
         found = section_of("log_z", synthetic.log_zs(models=["m"])).answer
-        assert found.headline == "Cheapest within 1 nat of log Z: bridge"
+        assert found.headline == "Cheapest estimate within 1 nat of log Z: bridge"
         model, sides = found.sentences
         assert "bridge with 100 temperatures is within 1 nat with every seed after 4 ms" in model
         assert re.search(r"AIS below it in \d+ of 20 and reverse AIS above it in \d+ of 20", sides)

@@ -10,20 +10,25 @@ from ebmbench.report.text import count, listing, number
 _NAMED = 8  # groups of unfinished cases that a sentence names
 
 
-def overview(cases: pd.DataFrame, missing: int) -> list[str]:
+def overview(cases: pd.DataFrame, missing: int, damaged: int) -> list[str]:
     """Sentences that count the cases of all tasks, and name those that are not done.
 
-    missing: cases of the newest run that have no row.
+    missing: cases of the newest run that have no row; damaged: lines of the table that are no rows.
     """
-    done = int((cases["status"] == "done").sum())
-    counted = f"{done} of {count(len(cases), 'case')} {'is' if done == 1 else 'are'} done."
-    return [*([_stopped(missing)] if missing else []), counted, *unfinished(cases)]
+    done, total = int((cases["status"] == "done").sum()), len(cases) + missing
+    counted = f"{done} of {count(total, 'case')} {'is' if done == 1 else 'are'} done."
+    told = [without_row(missing)] if missing else []
+    if damaged:
+        verb = "is" if damaged == 1 else "are"
+        told.append(f"{count(damaged, 'line')} of rows.jsonl {verb} damaged and left out.")
+    return [*told, counted, *unfinished(cases)]
 
 
-def _stopped(missing: int) -> str:
-    verb = "is" if missing == 1 else "are"
+def without_row(missing: int) -> str:
+    """A sentence about the cases of the newest run that have no row, and what to do about it."""
+    verb = "has" if missing == 1 else "have"
     return (
-        f"{count(missing, 'case')} of the run {verb} missing: it was stopped, or still goes on; the "
+        f"{count(missing, 'case')} of the run {verb} no row: it was stopped, or still goes on; the "
         "command that began it continues."
     )
 

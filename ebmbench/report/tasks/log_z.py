@@ -102,7 +102,8 @@ def _answer(cases: pd.DataFrame) -> Answer:
     sentences = first(sentences) + _sandwich(cases[cases["status"] == "done"])
     if not winners:
         return Answer(name, "No method comes within 1 nat of log Z with every seed", sentences)
-    return Answer(name, f"Cheapest within {_RESOLVED:g} nat of log Z: {ranked_by(winners)}", sentences)
+    headline = f"Cheapest estimate within {_RESOLVED:g} nat of log Z: {ranked_by(winners)}"
+    return Answer(name, headline, sentences)
 
 
 def _said(source: str) -> str:

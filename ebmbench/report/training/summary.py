@@ -90,7 +90,7 @@ def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
     sentences += _without_gain(results)
     sentences += targets.fastest(results)
     sentences += speed(cases)
-    headline = f"Best: {top.label}, {number(top.median)} nats per test row"
+    headline = f"Best: {top.label}, {number(top.lower)} nats per test row{_way(top)}"
     headline += f" ({_UNRESOLVED})" if top.doubtful else ""
     return Answer(dataset, headline, sentences)
 
@@ -130,7 +130,7 @@ def _spread(top: Result) -> str:
     else:
         seeds = (
             f"It is the median of {count(len(top.log_likelihoods), 'seed')} on {top.backend}, "
-            f"which span {number(top.low)} to {number(top.high)}"
+            f"which span {number(min(top.lowers))} to {number(max(top.lowers))}"
         )
     if top.done < top.seeds:
         seeds += f" ({top.seeds - top.done} more did not finish)"
