@@ -42,8 +42,8 @@ def test_evaluate_json_has_one_object_a_method(ebmbench, model):
     assert status == 0
     assert set(found) == {"estimates", "gap", "resolved", "verdict", "backend", "seed"}
     assert set(exact) == set(ais) == {
-        "method", "log_z", "log_z_std_error", "ess", "mean_log_likelihood", "n_rows", "seconds",
-        "schedule", "error_reached", "chains", "base", "start",
+        "method", "log_z", "log_z_std_error", "ess", "mean_log_likelihood", "rows_std_error",
+        "n_rows", "seconds", "schedule", "error_reached", "chains", "base", "start",
     }  # fmt: skip
     assert (exact["method"], ais["method"]) == ("exact", "ais")
     assert abs(ais["log_z"] - exact["log_z"]) < 5 * ais["log_z_std_error"]

@@ -269,6 +269,14 @@ class TestSentences:
         (folder / "planned.json").write_text("{")
         assert "planned.json is damaged" in complaint(write, folder)
 
+    def test_the_choice_of_rows_has_an_error_unless_they_are_all(self, tmp_path):
+        told = "its standard error over the rows is up to 0.25 on digits. Models"
+        rows = [case(rows_std_error=0.21), case(seed=1, rows_std_error=0.25)]
+        whole = [case(dataset="bars_and_stripes", ceiling=-2.9, rows_std_error=0.3)]
+        assert told in words(write(fill(tmp_path / "r", [*rows, *whole])))
+        assert "Other test rows" not in words(write(fill(tmp_path / "s", whole)))
+        assert "Other test rows" not in words(write(fill(tmp_path / "t", [case()])))
+
     def test_damaged_lines_are_counted(self, tmp_path):
         folder = fill(tmp_path / "r", [case()])
         assert "damaged" not in words(write(folder))

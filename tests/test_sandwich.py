@@ -33,6 +33,18 @@ def estimate(k, name, model, seed=1, **settings):
     return module.estimate(k, model, config, base_of(model), seed)
 
 
+def test_each_rows_log_likelihood_and_the_error_of_their_mean(k):
+    rows = random_rows(9, TINY.n_visible)
+    found = evaluate(k, TINY, rows, "exact")
+    v = rows @ TINY.W + TINY.c
+    log_p = rows @ TINY.b + np.log1p(np.exp(v)).sum(axis=1) - log_z_brute_force(TINY)
+    np.testing.assert_allclose(found.values, log_p, atol=1e-5)
+    assert abs(found.mean - log_p.mean()) < 1e-5
+    assert abs(found.rows_error - np.std(log_p, ddof=1) / 3) < 1e-5
+    one = evaluate(k, TINY, rows[:1], "exact")
+    assert (one.n_rows, one.rows_error) == (1, None)
+
+
 # --- 80 models annealed badly -------------------------------------------------------------------
 
 MODELS, BLOCKS, CHAINS, TEMPERATURES = 80, 1000, 4, 4
@@ -276,7 +288,7 @@ def test_the_sandwich_is_what_its_methods_say_alone(k, betas):
 
 def told(**log_z):
     fields = (0.1, None, "linear", "rates", "exact draws")
-    return Sandwich([Likelihood(0.0, 1, LogZ(m, z, *fields), 0.0) for m, z in log_z.items()])
+    return Sandwich([Likelihood(np.zeros(1), LogZ(m, z, *fields), 0.0) for m, z in log_z.items()])
 
 
 def test_the_verdict():

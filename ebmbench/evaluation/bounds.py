@@ -34,7 +34,7 @@ _BLOCK = 1000  # rows whose layers are held at a time
 
 @dataclass(frozen=True, eq=False)
 class Bound(Likelihood):
-    """mean: of the bound over n_rows; seconds: the estimate of log Z.
+    """values: the bound of each row, nats, float64 [n]; seconds: the estimate of log Z.
 
     sampling_error: standard error of the mean from the draws of hidden layers that the rows' part is
     estimated with, nats; 0 where there are none, as by mean field or of a DBN of one layer. The error of
@@ -100,8 +100,7 @@ def bounds(
         values, variances = _variational_rows(k, model, rows), np.zeros(len(rows))
     sampling_error = float(np.sqrt(variances.sum()) / len(rows))
     for log_z, seconds in sandwich.log_zs(k, normalised(model), methods, settings, base, seed, now):
-        mean = float(values.mean()) - log_z.log_z
-        yield Bound(mean, len(rows), log_z, seconds, sampling_error)
+        yield Bound(values - log_z.log_z, log_z, seconds, sampling_error)
 
 
 def normalised(model: Bounded) -> Model:

@@ -1,5 +1,6 @@
 """Log-likelihood: log p(v) = -F(v) - log Z, in nats a row; a log density where v is real."""
 
+import math
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar
@@ -17,19 +18,45 @@ from ebmbench.randomness import check_seed
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """mean: nats a row over n_rows; the uncertainty is log Z's; seconds: the estimate of log Z."""
+    """values: log p(v) of each row, nats, float64 [n]; seconds: the estimate of log Z.
 
-    mean: float
-    n_rows: int
+    An error of log Z moves all of them alike.
+    """
+
+    values: np.ndarray
     log_z: LogZ
     seconds: float
 
     what: ClassVar[str] = "log-likelihood"
 
+    @property
+    def mean(self) -> float:
+        """Nats a row."""
+        return float(self.values.mean())
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.values)
+
+    @property
+    def rows_error(self) -> float | None:
+        """Standard error of the mean from the choice of the rows, nats; None of a single row.
+
+        Models that are judged by the same rows share most of it: their rows' differences vary less.
+        """
+        n = self.n_rows
+        return float(self.values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+
+
+def free_energies(k: Backend, model: Model, rows: np.ndarray) -> np.ndarray:
+    """F(v) of rows [n, n_visible], nats, float64 [n]."""
+    return np.asarray(k.free_energy(k.put(model), k.put_rows(rows)), np.float64)
+
 
 def mean_free_energy(k: Backend, model: Model, rows: np.ndarray) -> float:
     """Mean F(v) of rows, nats."""
-    return float(k.free_energy(k.put(model), k.put_rows(rows)).mean())
+    return float(free_energies(k, model, rows).mean())
 
 
 def evaluate(
@@ -41,7 +68,7 @@ def evaluate(
     base: BaseRates | None = None,
     seed: int = 0,
 ) -> Likelihood:
-    """Mean log-likelihood of rows [n, n_visible] with log Z by `method`.
+    """Log-likelihood of rows [n, n_visible], each and in the mean, with log Z by `method`.
 
     settings: of the method (for ais: betas, chains, arithmetic); base: what annealing starts from,
     better taken from training data than, as it is by default, from the rows themselves.
@@ -53,8 +80,7 @@ def evaluate(
     log_z = module.estimate(k, model, config, base, seed)
     k.synchronize()
     seconds = perf_counter() - started
-    mean = -mean_free_energy(k, model, rows) - log_z.log_z
-    return Likelihood(mean, len(rows), log_z, seconds)
+    return Likelihood(-free_energies(k, model, rows) - log_z.log_z, log_z, seconds)
 
 
 def prepared(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.evaluation.likelihood import Likelihood, mean_free_energy, prepared
+from ebmbench.evaluation.likelihood import Likelihood, free_energies, prepared
 from ebmbench.kernels.api import Backend
 from ebmbench.models.enumerate import enumerable
 from ebmbench.models.model import Model
@@ -128,9 +128,9 @@ def estimates(
 ) -> Iterator[Likelihood]:
     """The estimates of `sandwich` one after the other; `now` is told what is being computed."""
     rows, base = prepared(model, rows, base, seed)
-    free_energy = mean_free_energy(k, model, rows)
+    free_energy = free_energies(k, model, rows)
     for log_z, seconds in log_zs(k, model, methods, settings, base, seed, now):
-        yield Likelihood(-free_energy - log_z.log_z, len(rows), log_z, seconds)
+        yield Likelihood(-free_energy - log_z.log_z, log_z, seconds)
 
 
 def log_zs(

@@ -19,7 +19,7 @@ from ebmbench.partition import ais, base_rates, reverse_ais
 from ebmbench.randomness import Key, Stream, states
 
 BACKEND = "cpu"  # computes the log-likelihood of every backend's models
-FIELDS = ("log_likelihood", "log_likelihood_train", "log_z", "std_error", "ess")
+FIELDS = ("log_likelihood", "log_likelihood_train", "rows_std_error", "log_z", "std_error", "ess")
 
 
 @cache
@@ -70,6 +70,7 @@ class Judge:
             "seconds": seconds,
             "log_likelihood": found.mean,
             "log_likelihood_train": -mean_free_energy(self.k, model, self.train) - z.log_z,
+            "rows_std_error": found.rows_error,
             "log_z": z.log_z,
             "std_error": z.std_error,
             "ess": z.ess,

@@ -35,7 +35,7 @@ _SETTINGS = TRAINING | {
 _NUMBERS = (
     "ceiling", "baseline_mixture", "baseline_independent", "compile_s", "train_s", "update_s",
     "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "swap_rate", "log_z",
-    "learned_log_z",
+    "learned_log_z", "rows_std_error",
 )  # fmt: skip
 _JUDGED = ["log_likelihood", "log_likelihood_reverse"]
 _COMMON = (

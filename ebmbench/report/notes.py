@@ -45,10 +45,24 @@ def method(cases: pd.DataFrame) -> list[str]:
         "in which a process checks a backend's kernels, which compiles them, or loads them.",
         "A sample of the time per update is the mean over the updates between two readings of the "
         "clock, before each of which the device is synchronised.",
-        "A log-likelihood is the mean over the test rows, in nats per row, at the end of training.",
+        "A log-likelihood is the mean over the test rows, in nats per row, at the end of training."
+        f"{_other_rows(cases)}",
         *_evaluation(cases),
         *_software(cases),
     ]
+
+
+def _other_rows(cases: pd.DataFrame) -> str:
+    """What the choice of the test rows leaves open, to follow on a sentence; nothing if they are all."""
+    chosen = cases[cases["ceiling"].isna()].dropna(subset=["rows_std_error"])
+    errors = chosen.groupby("dataset", sort=False)["rows_std_error"].max()
+    if errors.empty:
+        return ""
+    told = listing([f"{number(error)} on {name}" for name, error in errors.items()])
+    return (
+        f" Other test rows would give another: its standard error over the rows is up to {told}. Models "
+        "that are judged by the same rows share much of it."
+    )
 
 
 def _software(cases: pd.DataFrame) -> list[str]:
