@@ -392,6 +392,8 @@ MISTAKES = [
     ("train --model dbn --hidden 5,4 --rate 0.1,0.2,0.3", "2 layers need as many optimisers"),
     ("train --model dbn --epochs 0", "epochs"),
     ("train --model dbn --rate fast", "--rate must be a number"),
+    ("train --out model.pkl", "--out must end in .npz, but is model.pkl"),
+    ("train --model dbn --hidden 5 --epochs 1,2", "1 layer needs as many numbers of epochs"),
     ("train --hidden 5,4", "--hidden of this model is one number, not 2"),
     ("train --epochs 5,4", "--epochs of this model is one number, not 2"),
     ("train --rate 0.1,0.2", "--rate of this model is one number, not 2"),

@@ -118,6 +118,7 @@ def test_help_says_how_verdicts_come_about(ebmbench):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["a", "a/rows.jsonl"], "a/rows.jsonl is a file: name the results folder that it lies in"),
         (["a", "nowhere"], "nowhere holds no results: rows.jsonl is missing"),
         (["a", "old"], "old holds rows of another schema than version 1; use the version of ebmbench"),
         (["a", "other"], "no case of other is in a"),

@@ -277,6 +277,18 @@ class TestSentences:
         assert "Other test rows" not in words(write(fill(tmp_path / "s", whole)))
         assert "Other test rows" not in words(write(fill(tmp_path / "t", [case()])))
 
+    def test_settings_that_play_no_part_are_not_told(self, tmp_path):
+        settings = {"visible": "binary", "precision": "learned", "centred": False}
+        rows = [
+            case(**settings),
+            case(dataset="mnist", **settings | {"visible": "gaussian", "centred": True}),
+        ]
+        page = words(write(fill(tmp_path / "r", rows)))
+        assert page.count("precision learned") == 1
+        assert "visible units gaussian, precision learned" in page
+        assert "centred False" not in page
+        assert "centred True" in page
+
     def test_damaged_lines_are_counted(self, tmp_path):
         folder = fill(tmp_path / "r", [case()])
         assert "damaged" not in words(write(folder))

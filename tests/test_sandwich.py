@@ -286,9 +286,16 @@ def test_the_sandwich_is_what_its_methods_say_alone(k, betas):
     assert found.gap == found.estimates[2].log_z.log_z - found.estimates[0].log_z.log_z
 
 
-def told(**log_z):
-    fields = (0.1, None, "linear", "rates", "exact draws")
+def told(ess=None, **log_z):
+    fields = (0.1, ess, "linear", "rates", "exact draws", None, np.zeros(50))
     return Sandwich([Likelihood(np.zeros(1), LogZ(m, z, *fields), 0.0) for m, z in log_z.items()])
+
+
+def test_the_verdict_says_that_few_chains_carry_the_weight():
+    ends = {"ais": 10.0, "reverse_ais": 10.5}
+    carried = "differ by 0.50 nats, but 18% of the chains carry the weight: more temperatures are surer; "
+    assert carried in told(9.0, **ends).verdict
+    assert "chains carry" not in told(10.0, **ends).verdict
 
 
 def test_the_verdict():

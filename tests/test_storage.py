@@ -142,3 +142,8 @@ def test_a_damaged_file_is_not_left_open(tmp_path):
         assert "cannot be read as an .npz archive" in complaint(load_model, path)
         gc.collect()
     assert [x for x in found if issubclass(x.category, ResourceWarning)] == []
+
+
+def test_a_model_in_the_place_of_its_path(tmp_path):
+    said = complaint(save_model, MODELS["rbm"], tmp_path / "model.npz")
+    assert said == "save_model(path, model) is given a RBM as path"

@@ -11,7 +11,11 @@ from ebmbench.errors import UserError
 Backend = Annotated[str, typer.Option(help="Where to compute: reference, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.")]
 Data = Annotated[
-    str, typer.Option(help="A file, or NAME[:train|:test] of a data set (test if not said).")
+    str,
+    typer.Option(
+        help="A data set's name or file, with :test or :train behind it. If nothing is said, its test "
+        "rows; of a .csv or .npy, which has one set of rows, all."
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model's .npz file, such as W, b, c (and precision).")]
 

@@ -166,6 +166,7 @@ def train(
     loaded = api.load(backend)
     sources = [Path(dataset), *([start] if start else [])]
     check_writable(out, *sources)
+    require(out.suffix == ".npz", f"--out must end in .npz, but is {out}")
     if checkpoint:
         check_writable(checkpoint, *sources)
         require(checkpoint.resolve() != out.resolve(), f"{out} cannot be the checkpoint and the model")

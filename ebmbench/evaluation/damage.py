@@ -143,7 +143,7 @@ def damaged(
     """By one of `WAYS`, or of `WAYS_OF_REAL`: a rate, a deviation, a share, or a half that is named."""
     known = WAYS_OF_REAL if real else WAYS
     units = "real units" if real else "bits"
-    require(way in known, f"of {units} something is lost by {', '.join(known)}, not by {way}")
+    require(way in known, f"{units} are damaged by {', '.join(known)}, not by {way}")
     if way == "half":
         return without_half(rows, str(amount), shape, real)
     if way == "missing":

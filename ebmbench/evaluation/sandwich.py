@@ -22,6 +22,7 @@ from ebmbench.partition import BaseRates, LogZ, ais, bridge, exact, reverse_ais
 from ebmbench.partition._works import Walks, forward, reverse
 
 DEFAULT = [ais.NAME, bridge.NAME, reverse_ais.NAME]
+_CARRIED = 0.2  # share of the chains, by the effective sample size, below which a verdict says so
 RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelihood counts as known
 
 
@@ -59,13 +60,22 @@ class Sandwich:
         return max(abs(z.log_z - truth.log_z) for z in found if z) if truth else 0.0
 
     @property
+    def _carried(self) -> str:
+        """That few chains carry all of the weight, where they do."""
+        shares = [z.ess / len(z.log_weights) for e in self.estimates if (z := e.log_z).ess]
+        least = min(shares, default=1.0)
+        if least >= _CARRIED:
+            return ""
+        return f", but {least:.0%} of the chains carry the weight: more temperatures are surer"
+
+    @property
     def verdict(self) -> str | None:
         """See the class."""
         gap, back = self.gap, self._log_z(reverse_ais.NAME)
         if gap is None or back is None:
             return None
         if self.resolved:
-            said = f"resolved: forward and reverse AIS differ by {abs(gap):.2f} nats"
+            said = f"resolved: forward and reverse AIS differ by {abs(gap):.2f} nats{self._carried}"
         elif self._off >= RESOLVED:
             said = (
                 f"not resolved: the exact log Z is up to {self._off:.2f} nats away, so the chains have "

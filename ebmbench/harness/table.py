@@ -119,6 +119,8 @@ def load_table(folder: str | Path) -> Table:
     import pandas as pd
 
     folder = Path(folder)
+    if folder.is_file():
+        raise UserError(f"{folder} is a file: name the results folder that it lies in")
     if not (folder / "rows.jsonl").is_file():
         raise UserError(f"{folder} holds no results: rows.jsonl is missing")
     rows = _rows(folder)

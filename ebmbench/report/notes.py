@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ebmbench.report.cases import TRAINING
+from ebmbench.report.cases import GAUSSIAN, TRAINING
 from ebmbench.report.text import count, listing, number, plain
 
 _NAMED = 5  # things worked on that a version is told of
@@ -92,7 +92,12 @@ def training(cases: pd.DataFrame) -> list[str]:
     lines = []
     for values, group in cases.groupby(["dataset", *told], sort=False, dropna=False):
         dataset, *settings = values if isinstance(values, tuple) else (values,)
-        words = [f"{TRAINING[c]} {plain(value)}" for c, value in zip(told, settings, strict=True)]
+        known = dict(zip(told, settings, strict=True))
+        if known.get("visible") != GAUSSIAN:
+            known.pop("precision", None)
+        if not known.get("centred"):
+            known.pop("centred", None)
+        words = [f"{TRAINING[name]} {plain(value)}" for name, value in known.items()]
         lines.append(f"{dataset}, {listing(list(group['label'].unique()))}: {', '.join(words)}.")
     return lines
 

@@ -175,5 +175,6 @@ def betas(depth: int) -> list[tuple[float, float]]:
 def _each(what: str, given: Any, depth: int) -> list[Any]:
     """One for each layer, where one for all is given."""
     found = list(given) if isinstance(given, list | tuple) else [given] * depth
-    require(len(found) == depth, f"{depth} layers need as many {what}, or one for all, not {len(found)}")
+    layers = "1 layer needs" if depth == 1 else f"{depth} layers need"
+    require(len(found) == depth, f"{layers} as many {what}, or one for all, not {len(found)}")
     return found
