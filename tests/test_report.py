@@ -586,6 +586,12 @@ class TestFigures:
         looks = style.Looks(tuple("abcdefghijklmnopqrst"), ("reference", "cpu"))
         assert len({(looks.colour(name), looks.marker(name)) for name in looks.estimators}) == 20
         assert looks.line("reference") != looks.line("cpu")
+        assert len({looks.colour(name) for name in looks.estimators}) == 10
+
+    @pytest.mark.parametrize("number", range(1, 11))
+    def test_each_colour_of_estimators_has_one_on_light_and_one_on_dark_ground(self, number):
+        css = (Path(style.__file__).parent / "templates" / "report.css").read_text()
+        assert len(set(re.findall(rf"--series-{number}: (#[0-9a-f]{{6}});", css))) == 2
 
     def test_inlined_colours_follow_the_page(self, tmp_path):
         page = write(fill(tmp_path / "r", [case()])).read_text(encoding="utf-8")
