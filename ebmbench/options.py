@@ -27,8 +27,8 @@ def build(config: type[T], options: Mapping[str, Any], what: str) -> T:
         accepted = (*wanted, int) if float in wanted else wanted
         if (isinstance(value, bool) and bool not in wanted) or not isinstance(value, accepted):
             kind = " or ".join(one.__name__ for one in wanted)
-            several = "; several need a table each" if isinstance(value, list) else ""
-            raise UserError(f"{name} of {what} must be of type {kind}, but is {value!r}{several}")
+            inner = "; a list within a table or a list is no axis" if isinstance(value, list) else ""
+            raise UserError(f"{name} of {what} must be of type {kind}, but is {value!r}{inner}")
     return config(**options)
 
 

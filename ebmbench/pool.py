@@ -32,13 +32,14 @@ _CHOSEN_BY_USER = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
 def load() -> None:
     """Load what Numba's threads come from; starts none. NUMBA_THREADING_LAYER takes precedence.
 
-    Raises UserError where that names what Numba does not know or cannot have here.
+    Raises UserError where that names what Numba does not know, or a pool that cannot be had here.
     """
-    asked = os.environ.get("NUMBA_THREADING_LAYER", "default")
+    asked = (os.environ.get("NUMBA_THREADING_LAYER") or "default").lower()
     if asked == "omp" or not _load_tbb():
         _load_libgomp()
     if asked not in (*_POOLS, *_ANY_OF_A_KIND):
-        raise UserError(f"NUMBA_THREADING_LAYER is {asked!r}; Numba knows {', '.join(_POOLS)}")
+        known = ", ".join((*_POOLS, *_ANY_OF_A_KIND))
+        raise UserError(f"NUMBA_THREADING_LAYER is {asked!r}; Numba knows {known}")
     if asked in _POOLS:
         try:
             importlib.import_module(f"numba.np.ufunc.{_POOLS[asked]}")

@@ -272,7 +272,7 @@ def test_grey_rows_have_no_bound_and_say_so(tmp_path):
 
 def test_rows_without_labels_are_told(tmp_path):
     row = run_one(tmp_path, MLP, dataset=TOY["dataset"])
-    assert row["status"] == "failed"
+    assert row["status"] == "unavailable"
     assert row["reason"].startswith("data set bars_and_stripes_3x3 has no labels")
     assert "(in " not in row["reason"]  # a person's mistake has no line of the code
 

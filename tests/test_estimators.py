@@ -250,7 +250,7 @@ def test_the_same_key_gives_the_same_gradient(k, name):
         ("sml", {"k": 0}, "k of estimator sml"),
         ("sml", {"chains": 0}, "chains of estimator sml"),
         ("cd", {"k": 1.5}, "k of estimator cd must be of type int"),
-        ("cd", {"k": [1, 10]}, "but is [1, 10]; several need a table each"),
+        ("cd", {"k": [1, 10]}, "but is [1, 10]; a list within a table or a list is no axis"),
         ("cd", {"sweeps": 2}, "unknown option of estimator cd 'sweeps'"),
     ],
 )

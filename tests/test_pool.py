@@ -121,7 +121,7 @@ def test_what_the_user_has_chosen_stays():
 @pytest.mark.parametrize(
     ("layer", "broken", "said"),
     [
-        ("threads", "", "NUMBA_THREADING_LAYER is 'threads'; Numba knows tbb, omp, workqueue"),
+        ("threads", "", "NUMBA_THREADING_LAYER is 'threads'; Numba knows tbb, omp, workqueue, default, "),
         ("omp", "omppool", "NUMBA_THREADING_LAYER asks for omp, which cannot be had here ("),
         ("tbb", "tbbpool", "NUMBA_THREADING_LAYER asks for tbb, which cannot be had here ("),
     ],
@@ -131,6 +131,12 @@ def test_threads_that_are_not_to_be_had(monkeypatch, layer, broken, said):
     monkeypatch.setitem(sys.modules, f"numba.np.ufunc.{broken}", None)
     with pytest.raises(UserError, match=re.escape(said)):
         pool.load()
+
+
+@pytest.mark.parametrize("layer", ["", "WorkQueue", "Safe"])
+def test_threads_in_any_letters(monkeypatch, layer):
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", layer)
+    pool.load()
 
 
 @pytest.mark.skipif(not TBB, reason="oneTBB is not installed")

@@ -40,9 +40,9 @@ def test_each_rows_log_likelihood_and_the_error_of_their_mean(k):
     log_p = rows @ TINY.b + np.log1p(np.exp(v)).sum(axis=1) - log_z_brute_force(TINY)
     np.testing.assert_allclose(found.values, log_p, atol=1e-5)
     assert abs(found.mean - log_p.mean()) < 1e-5
-    assert abs(found.rows_error - np.std(log_p, ddof=1) / 3) < 1e-5
+    assert abs(found.rows_std_error - np.std(log_p, ddof=1) / 3) < 1e-5
     one = evaluate(k, TINY, rows[:1], "exact")
-    assert (one.n_rows, one.rows_error) == (1, None)
+    assert (one.n_rows, one.rows_std_error) == (1, None)
 
 
 # --- 80 models annealed badly -------------------------------------------------------------------
@@ -293,9 +293,9 @@ def told(ess=None, **log_z):
 
 def test_the_verdict_says_that_few_chains_carry_the_weight():
     ends = {"ais": 10.0, "reverse_ais": 10.5}
-    carried = "differ by 0.50 nats, but 18% of the chains carry the weight: more temperatures are surer; "
-    assert carried in told(9.0, **ends).verdict
-    assert "chains carry" not in told(10.0, **ends).verdict
+    few = "differ by 0.50 nats, but the 50 chains of ais count for 9.0 (their effective sample size): "
+    assert few in told(9.0, **ends).verdict
+    assert "effective" not in told(10.0, **ends).verdict
 
 
 def test_the_verdict():

@@ -68,7 +68,7 @@ def test_tables_of_any_task_stand_side_by_side(suite):
     cases = suite(SUITE + model).cases
     assert [case.task for case in cases] == ["train"] * 16 + ["log_z"] * 2
     assert {case.task for case in suite(SUITE + model, dataset="digits").cases} == {"train"}
-    with pytest.raises(UserError, match="names a data set"):
+    with pytest.raises(UserError, match="trains on a data set that digits could replace"):
         suite(model, dataset="digits")
 
 

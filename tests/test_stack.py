@@ -152,9 +152,9 @@ def test_divergence_names_the_layer(k):
 BAD_STACKS = {
     "at least one hidden layer": {"hidden": []},
     "hidden units must be at least 1": {"hidden": [5, 0]},
-    "3 layers need as many numbers of epochs": {"epochs": [1, 2]},
-    "3 layers need as many optimisers": {"optimiser": [SGD()]},
-    "3 layers need as many masks": {"masks": [None]},
+    "of numbers of epochs 3 layers need one each": {"epochs": [1, 2]},
+    "of optimisers 3 layers need one each": {"optimiser": [SGD()]},
+    "of masks 3 layers need one each": {"masks": [None]},
     "a mask must be 0 and 1 of shape [6, 5]": {"masks": [np.ones((5, 6)), None, None]},
     "number of epochs": {"epochs": 0},
     "unknown estimator": {"estimator": "pcd"},

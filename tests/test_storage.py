@@ -146,4 +146,4 @@ def test_a_damaged_file_is_not_left_open(tmp_path):
 
 def test_a_model_in_the_place_of_its_path(tmp_path):
     said = complaint(save_model, MODELS["rbm"], tmp_path / "model.npz")
-    assert said == "save_model(path, model) is given a RBM as path"
+    assert said == "save_model(path, model) needs a path first, not RBM"

@@ -13,8 +13,8 @@ Seed = Annotated[int, typer.Option(help="Of all random numbers, 0 to 4294967295.
 Data = Annotated[
     str,
     typer.Option(
-        help="A data set's name or file, with :test or :train behind it. If nothing is said, its test "
-        "rows; of a .csv or .npy, which has one set of rows, all."
+        help="A data set's name or file, if wanted with :train or :test behind it. Otherwise its test "
+        "rows, or all rows of a file with one array."
     ),
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model's .npz file, such as W, b, c (and precision).")]

@@ -146,7 +146,7 @@ def _print(result: Any) -> None:
             f"{one.seconds:.2f}",
         )
     print_table(table)
-    if (error := result.estimates[0].rows_error) is not None:
+    if (error := result.estimates[0].rows_std_error) is not None:
         answer.print(f"standard error of the mean over the rows: {error:.3f} nats a row")
     if bound and (error := result.estimates[0].sampling_error):
         answer.print(f"the bound's own standard error, of drawn hidden layers: {error:.3f} nats a row")
@@ -178,7 +178,7 @@ def _fields(result: Any) -> dict[str, Any]:
                 "log_z_std_error": one.log_z.std_error,
                 "ess": one.log_z.ess,
                 **_worth(one),
-                "rows_std_error": one.rows_error,
+                "rows_std_error": one.rows_std_error,
                 "n_rows": one.n_rows,
                 "seconds": one.seconds,
                 "schedule": one.log_z.schedule,

@@ -48,7 +48,8 @@ def run(
     cases = "1 case; it" if total == 1 else f"{total} cases; the first"
     opening = [f"{chosen.title}: {cases} checks the kernels"]
     if chosen.instead_of:
-        console.print(f"{dataset} takes the place of {chosen.instead_of}; other data sets are left out")
+        told = f"{dataset} is used where the suite names {chosen.instead_of}; other tables are left out"
+        console.print(told, markup=False, highlight=False)
     with steps(total, "checking the kernels", spoken=True) as shown:
 
         def started(number: int, case: Case) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from ebmbench.discovery import unknown
+from ebmbench.errors import Unavailable
 from ebmbench.evaluation.samples import PictureShape
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
@@ -101,7 +102,8 @@ def without_half(
     if half not in HALVES:
         raise unknown("half", half, list(HALVES))
     lines = shape.height if half in ("upper", "lower") else shape.width
-    require(lines >= 2, f"pictures of {size} have no {half} half")
+    if lines < 2:
+        raise Unavailable(f"pictures of {size} have no {half} half")
     lost = np.zeros((shape.height, shape.width), bool)
     view = lost if half in ("upper", "lower") else lost.T
     view[slice(lines // 2) if half in ("upper", "left") else slice(lines - lines // 2, None)] = True

@@ -40,10 +40,10 @@ class Likelihood:
         return len(self.values)
 
     @property
-    def rows_error(self) -> float | None:
+    def rows_std_error(self) -> float | None:
         """Standard error of the mean from the choice of the rows, nats; None of a single row.
 
-        Models that are judged by the same rows share most of it: their rows' differences vary less.
+        Models that are judged by the same rows share much of it: their rows' differences vary less.
         """
         n = self.n_rows
         return float(self.values.std(ddof=1)) / math.sqrt(n) if n > 1 else None

@@ -22,7 +22,7 @@ from ebmbench.partition import BaseRates, LogZ, ais, bridge, exact, reverse_ais
 from ebmbench.partition._works import Walks, forward, reverse
 
 DEFAULT = [ais.NAME, bridge.NAME, reverse_ais.NAME]
-_CARRIED = 0.2  # share of the chains, by the effective sample size, below which a verdict says so
+_CARRIED = 0.2  # effective sample size, as a share of the chains, below which a verdict names it
 RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelihood counts as known
 
 
@@ -31,7 +31,8 @@ class Sandwich:
     """The estimates, and what AIS and reverse AIS say together, if both are there.
 
     gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`, and
-    both stand as near to the exact value where that is there; verdict: that in one sentence. All None
+    both stand as near to the exact value where that is there; verdict: that in one sentence, which also
+    names a small effective sample size. All None
     where one of the two is missing. Walks back that start from chains can miss the mode that walks
     forward miss: only exact draws or the exact value exclude it.
     """
@@ -61,12 +62,16 @@ class Sandwich:
 
     @property
     def _carried(self) -> str:
-        """That few chains carry all of the weight, where they do."""
-        shares = [z.ess / len(z.log_weights) for e in self.estimates if (z := e.log_z).ess]
-        least = min(shares, default=1.0)
-        if least >= _CARRIED:
+        """That few chains count for all, where they do."""
+        weighed = [(z.ess, z.log_weights.size, z.method) for e in self.estimates if (z := e.log_z).ess]
+        few = [(ess, chains, method) for ess, chains, method in weighed if ess < _CARRIED * chains]
+        if not few:
             return ""
-        return f", but {least:.0%} of the chains carry the weight: more temperatures are surer"
+        ess, chains, method = min(few)
+        return (
+            f", but the {chains} chains of {method} count for {ess:.1f} (their effective sample size): "
+            "more temperatures are surer"
+        )
 
     @property
     def verdict(self) -> str | None:

@@ -70,7 +70,7 @@ class Judge:
             "seconds": seconds,
             "log_likelihood": found.mean,
             "log_likelihood_train": -mean_free_energy(self.k, model, self.train) - z.log_z,
-            "rows_std_error": found.rows_error,
+            "rows_std_error": found.rows_std_error,
             "log_z": z.log_z,
             "std_error": z.std_error,
             "ess": z.ess,

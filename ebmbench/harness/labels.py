@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.datasets import Dataset
-from ebmbench.errors import UserError
+from ebmbench.errors import Unavailable
 from ebmbench.kernels.api import Backend
 from ebmbench.models.dbm import DBM
 from ebmbench.options import require
@@ -18,10 +18,10 @@ def inputs_of(k: Backend, model: Any, rows: np.ndarray) -> np.ndarray:
 
 
 def labels_of(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows to train and to test on; `UserError` where there are none, or they are no classes."""
+    """Of the rows to train and to test on; `UserError` where they are no classes, `Unavailable` for none."""
     train, test = data.labels_train, data.labels_test
     if train is None or test is None:
-        raise UserError(f"data set {data.name} has no labels, so nothing can learn them")
+        raise Unavailable(f"data set {data.name} has no labels, so nothing can learn them")
     least, most = int(train.min()), int(train.max())
     sentence = f"the labels of {data.name} lie in {least} to {most}, but classes are 0, 1, 2 and so on"
     require(least >= 0 and most < len(train), sentence)

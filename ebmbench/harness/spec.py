@@ -72,7 +72,7 @@ def load(
     """Read a suite by name or path; the other arguments replace what it says.
 
     With a dataset only the tables that already name it are kept; if none does, it takes the place of
-    digits, or else of the first that any names, in all tables that name that.
+    digits, or else of the first that any names, in all tables that train on that.
 
     Raises `UserError` that names the file and what is wrong in it.
     """
@@ -153,7 +153,10 @@ def _of(
 ) -> tuple[list[tuple[ModuleType, dict[str, Any]]], str]:
     """The tables made for a data set, and whose they are if not its own."""
     tables = [(task, table) for task, table in tables if "dataset" in table]
-    require(len(tables) > 0, f"none of its tables names a data set that {dataset} could replace")
+    if not any(dataset in np.atleast_1d(table["dataset"]) for _, table in tables):
+        # What only uses a data set is about a model, which may be of another size.
+        tables = [(task, table) for task, table in tables if _required(task, "dataset")]
+    require(len(tables) > 0, f"none of its tables trains on a data set that {dataset} could replace")
     theirs = [np.atleast_1d(table["dataset"]).tolist() for _, table in tables]
     named = list(itertools.chain(*theirs))
     taken = next((name for name in (dataset, _USUAL) if name in named), named[0])
@@ -179,9 +182,8 @@ def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
     """The cases of one table: every combination of its lists, the backend changing fastest."""
     what = f"a [[{task.NAME}]] table"
     known = {field.name: field for field in fields(task.Case)}
-    for name, field in known.items():
-        required = field.default is MISSING and field.default_factory is MISSING
-        require(name in table or not required, f"{what} lacks {name}")
+    for name in known:
+        require(name in table or not _required(task, name), f"{what} lacks {name}")
     names = sorted(known, key=lambda name: name == "backend")
     axes = {name: table[name] for name in names if name in table}
     axes |= {name: value for name, value in table.items() if name not in axes}  # to be refused
@@ -196,6 +198,12 @@ def _product(task: ModuleType, table: dict[str, Any]) -> Iterator[Case]:
     ]
     for combination in itertools.product(*values):
         yield options.build(task.Case, dict(zip(axes, combination, strict=True)), what)
+
+
+def _required(task: ModuleType, name: str) -> bool:
+    """Whether a task's tables must have this field."""
+    field = next(one for one in fields(task.Case) if one.name == name)
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _is_table(field: Field | None) -> bool:

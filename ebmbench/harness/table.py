@@ -149,8 +149,13 @@ def missing_cases(folder: str | Path) -> int:
 
 
 def damaged_rows(folder: str | Path) -> int:
-    """How many lines of the rows are none, as of a killed run that nobody continued."""
+    """How many lines of the rows are none; 0 where each case of the newest run has its row all the same.
+
+    A killed run leaves half a line, and adds the row anew when it is continued.
+    """
     path = Path(folder) / "rows.jsonl"
+    if (Path(folder) / "planned.json").is_file() and not missing_cases(folder):
+        return 0
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return sum(bool(line.strip()) for line in lines) - len(_read_lines(path))
 

@@ -37,7 +37,9 @@ class Fixture(NamedTuple):
 def save_model(path: str | Path, model: Any, facts: Mapping[str, Any] | None = None) -> None:
     """Write the parameters (float64) and a JSON text of facts; equal models give equal files."""
     given = type(path).__name__
-    require(isinstance(path, str | os.PathLike), f"save_model(path, model) is given a {given} as path")
+    require(
+        isinstance(path, str | os.PathLike), f"save_model(path, model) needs a path first, not {given}"
+    )
     path = Path(path)
     buffer = io.BytesIO()
     text = np.array(json.dumps(dict(facts or {}), sort_keys=True))

@@ -53,7 +53,10 @@ def method(cases: pd.DataFrame) -> list[str]:
 
 
 def _other_rows(cases: pd.DataFrame) -> str:
-    """What the choice of the test rows leaves open, to follow on a sentence; nothing if they are all."""
+    """What the choice of the test rows leaves open, to follow on a sentence; nothing where a ceiling is known.
+
+    There the rows are all that the law allows.
+    """
     chosen = cases[cases["ceiling"].isna()].dropna(subset=["rows_std_error"])
     errors = chosen.groupby("dataset", sort=False)["rows_std_error"].max()
     if errors.empty:

@@ -28,8 +28,8 @@ def without_row(missing: int) -> str:
     """A sentence about the cases of the newest run that have no row, and what to do about it."""
     verb = "has" if missing == 1 else "have"
     return (
-        f"{count(missing, 'case')} of the run {verb} no row: it was stopped, or still goes on; the "
-        "command that began it continues."
+        f"{count(missing, 'case')} of the run {verb} no row: it was stopped, or still goes on; the same "
+        "command continues it."
     )
 
 

@@ -175,6 +175,6 @@ def betas(depth: int) -> list[tuple[float, float]]:
 def _each(what: str, given: Any, depth: int) -> list[Any]:
     """One for each layer, where one for all is given."""
     found = list(given) if isinstance(given, list | tuple) else [given] * depth
-    layers = "1 layer needs" if depth == 1 else f"{depth} layers need"
-    require(len(found) == depth, f"{layers} as many {what}, or one for all, not {len(found)}")
+    wanted = "1 layer needs one for it" if depth == 1 else f"{depth} layers need one each, or one for all"
+    require(len(found) == depth, f"of {what} {wanted}, not {len(found)}")
     return found

@@ -199,7 +199,7 @@ def _way(result: Result) -> str:
 def _against_ceiling(top: Result, ceiling: float) -> list[str]:
     if np.isnan(ceiling):
         return []
-    gap = ceiling - top.median
+    gap = ceiling - top.lower
     if gap >= 0:
         text = (
             f"The ceiling, the best that any model can do, is {number(gap)} nats above it "
