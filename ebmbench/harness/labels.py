@@ -18,7 +18,7 @@ def inputs_of(k: Backend, model: Any, rows: np.ndarray) -> np.ndarray:
 
 
 def labels_of(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows to train and to test on; `UserError` where they are no classes, `Unavailable` for none."""
+    """Of the rows to train and to test on; `UserError` if they are no classes, `Unavailable` if none."""
     train, test = data.labels_train, data.labels_test
     if train is None or test is None:
         raise Unavailable(f"data set {data.name} has no labels, so nothing can learn them")

@@ -53,9 +53,9 @@ def method(cases: pd.DataFrame) -> list[str]:
 
 
 def _other_rows(cases: pd.DataFrame) -> str:
-    """What the choice of the test rows leaves open, to follow on a sentence; nothing where a ceiling is known.
+    """What the choice of the test rows leaves open, to follow on a sentence.
 
-    There the rows are all that the law allows.
+    Nothing where a ceiling is known: there the rows are all that the law allows.
     """
     chosen = cases[cases["ceiling"].isna()].dropna(subset=["rows_std_error"])
     errors = chosen.groupby("dataset", sort=False)["rows_std_error"].max()

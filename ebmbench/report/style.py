@@ -24,8 +24,8 @@ from ebmbench.report.text import duration
 
 PAPER, INK, MUTED, GRID = "#ffffff", "#1b2631", "#5d6b78", "#d5dce2"
 
-# Okabe and Ito's palette without its yellow and its black, which vanish on light and dark ground; and four
-# more for pages of many estimators, darker than those of a like hue.
+# Okabe and Ito's palette without its yellow and its black, which vanish on light and dark ground; and
+# four more for pages of many estimators, darker than those of a like hue.
 _PALETTE = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
     "#6f4fa8", "#8c5a2b", "#848f12", "#a11d4f",
