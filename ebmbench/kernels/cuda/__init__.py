@@ -15,8 +15,8 @@ from ebmbench.models.markov_field import MarkovField
 from ebmbench.models.mlp import MLP
 from ebmbench.models.rbm import RBM
 
-# NumPy 2.5 dropped this name, which numba-cuda's compiler asks for up to 0.30.4, and will go on to ask for
-# (its issue 907). It is put back for the whole process, as the compiler knows no other NumPy.
+# NumPy 2.5 dropped this name, which numba-cuda's compiler asks for, and will go on to ask for (its issue
+# 907, version 0.30.4). It is put back for the whole process, which the compiler shares.
 vars(np).setdefault("row_stack", np.vstack)
 
 
