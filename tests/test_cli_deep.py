@@ -156,9 +156,13 @@ def test_a_general_boltzmann_machine_that_diverges_names_its_rate(ebmbench):
     assert "try a smaller --rate; " in said + err
 
 
-@pytest.mark.parametrize("how", ["--hidden 30 --activation tanh", "--start dbn.npz", "--start dbm.npz"])
+@pytest.mark.parametrize(
+    "how", ["--hidden 30 --activation tanh", *(f"--start {kind}.npz" for kind in ("rbm", "dbn", "dbm"))]
+)
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_a_classifier_learns_from_wherever_it_starts(train, ebmbench, how, optimiser):
+    if "rbm" in how:
+        train("--hidden 40 --epochs 15 --momentum 0.9", *DIGITS, out="rbm.npz")
     if "dbn" in how:
         train("--model dbn --hidden 40,30 --epochs 15 --momentum 0.9", *DIGITS, out="dbn.npz")
     if "dbm" in how:
@@ -425,7 +429,10 @@ MISTAKES = [
     ("train --model dbm --chains 0", "chains"),
     ("train --model dbm --joint-rate 0", "learning rate"),
     ("train --model mlp --start dbn.npz --activation relu", "--activation plays no part with --start"),
-    ("train --model mlp --start rbm.npz", "rbm.npz is a model of the kind bernoulli_rbm, not dbn or dbm"),
+    (
+        "train --model mlp --start mlp.npz",
+        "mlp.npz is a model of the kind mlp, not bernoulli_rbm, gaussian_rbm, dbn or dbm",
+    ),
     ("train --model mlp --start none.npz", "there is no file none.npz"),
     ("train --model mlp --start cut.npz", "cut.npz"),
     ("train --model mlp --start dbn.npz", "64 columns, but the model has 9"),

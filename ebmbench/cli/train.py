@@ -49,7 +49,9 @@ def train(
     every: Annotated[int, typer.Option(help="Epochs between two checkpoints.")] = 1,
     start: Annotated[
         Path | None,
-        typer.Option(help="A model's file: a DBN or DBM to begin an mlp with, a DBM to train jointly."),
+        typer.Option(
+            help="A model's file: an RBM, DBN or DBM to begin an mlp with, a DBM to train jointly."
+        ),
     ] = None,
     k: Annotated[int | None, typer.Option("--k", help="Gibbs sweeps an update.")] = None,
     chains: Annotated[int | None, typer.Option(help="Persistent chains or ladders.")] = None,

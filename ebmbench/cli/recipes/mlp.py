@@ -1,4 +1,4 @@
-"""A classifier that begins with random weights, or with those of a DBN or a DBM."""
+"""A classifier that begins with random weights, or with those of an RBM, a DBN or a DBM."""
 
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,10 @@ from ebmbench.kernels.api import Backend
 from ebmbench.models import dbm, dbn
 from ebmbench.models.augmented import AugmentedMLP
 from ebmbench.models.dbm import DBM
+from ebmbench.models.dbn import DBN
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.mlp import dashed
+from ebmbench.models.rbm import RBM
 from ebmbench.models.rows import check_rows
 from ebmbench.options import require
 from ebmbench.samplers.meanfield import augmented
@@ -44,13 +47,14 @@ def make(options: Options, k: Backend) -> Run:
         network = initial_network([data.n_visible, *hidden, classes], activations, options.seed)
     else:
         options.refuse("--start", "hidden", "activation")
-        below, which = started(options.start, "dbn", "dbm")
+        below, which = started(options.start, RBM.kind, GaussianRBM.kind, DBN.kind, DBM.kind)
         facts |= which
         if isinstance(below, DBM):
             rows = augmented(k, below, check_rows(rows, below.n_visible))
             network, finished = dbm.classifier(below, classes), below
         else:
-            network = dbn.classifier(below.layers, classes)
+            layers = below.layers if isinstance(below, DBN) else (below,)
+            network = dbn.classifier(layers, classes)
     if how == "adam":
         options.refuse("--optimiser adam", "momentum", "decay")
         del facts["momentum"], facts["decay"]
