@@ -119,6 +119,7 @@ def _training(
         "missing": drawings.missing,
         "rankings": [ranking for ranking in rankings if ranking],
         "swaps": trained["swap_rate"].notna().any(),
+        "both_ways": any(result.lower < result.median for result in results),
         "learned": any(np.isfinite(result.learned_error) for result in results),
     }
 

@@ -175,7 +175,7 @@ def _runner_up(top: Result, second: Result) -> str:
 
 def _against(top: Result, value: float, name: str) -> str:
     gap = top.lower - value
-    figures = f"({number(top.lower)}{_way(top)} against {number(value)})"
+    figures = f"({number(top.lower)} against {number(value)})"
     if gap > 0:
         text = f"The best model beats {name} on the test rows by {number(gap)} nats {figures}"
     else:
