@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from conftest import complaint
+from matplotlib.text import Text
 
 from ebmbench.errors import UserError
 from ebmbench.harness.table import load_table
@@ -444,6 +445,22 @@ class TestTraces:
         assert -10 < high < -9
         assert traces.value_limits([-10.0, -25.0], known)[0] < -25
         assert traces.value_limits([-1.0], summary.Yardsticks(*[np.nan] * 3)) == (-2.0, 0.0)
+        low, _ = traces.value_limits([-80.0, -500.0], known)  # the best is inside wherever it is
+        assert -90 < low < -80
+        assert traces.value_limits([-10.0], known, [-5.0])[1] > -5
+
+    def test_the_axis_holds_what_grew_worse_again_and_no_target_that_all_passed(self):
+        values = np.array([-5.0, -9.0])
+        trace = traces.Trace("CD-1", "cd", "cpu", True, 1, np.array([1.0, 10.0]), values, values, values)
+        known, looks = summary.Yardsticks(np.nan, -8.0, -10.0), style.Looks(("cd",), ("cpu",))
+        with style.applied():
+            figure = curves.draw("", [trace], known, [-100.0, -7.0], looks)
+        low, high = figure.axes[0].get_ylim()
+        assert -11 < low < -10
+        assert high > -5
+        drawn = [text.get_text() for text in figure.findobj(Text)]
+        assert "target −7" in drawn
+        assert "target −100" not in drawn
 
 
 class TestPictures:

@@ -28,7 +28,9 @@ def draw(
     """One panel; colour is the estimator, line style the backend, an open marker an unresolved end."""
     targets = targets if len(targets) <= _FEW else []
     ends = [end for trace in traces for end in (trace.end, float(trace.high[-1]))]
-    low, high = value_limits([*ends, *targets], known)
+    peaks = [float(trace.median.max()) for trace in traces]  # of what grew worse again
+    low, high = value_limits(ends, known, [*targets, *peaks])
+    targets = [value for value in targets if value >= low]  # others have been passed by all
     names = _names(traces, known, targets, looks, low)
     figure, axes = panel(title, height_for([name.label for name in names]))
     log_time(axes.xaxis, ticks=5)  # beside the names there is little room

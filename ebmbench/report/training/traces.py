@@ -61,15 +61,16 @@ def combine(cases: pd.DataFrame, points: pd.DataFrame) -> list[Trace]:
     return traces
 
 
-def value_limits(ends: list[float], known: Yardsticks) -> tuple[float, float]:
+def value_limits(ends: list[float], known: Yardsticks, tops: Iterable[float] = ()) -> tuple[float, float]:
     """Limits of the axis of log-likelihood: from below independent pixels to the ceiling or the best.
 
-    Models start near independent pixels, and a bad one may fall far below; an end that lies lower
-    is inside unless it would take up half of the axis.
+    Models start near independent pixels, and a bad one may fall far below; the best end is inside, and
+    one that lies lower unless it would take up half of the axis. tops: what else it must reach up to.
     """
     lines = list(known.lines.values())
-    high = max([*ends, *lines])
+    high = max([*ends, *lines, *tops])
     low = min(lines) if np.isfinite(known.baseline_independent) else min([*ends, *lines])
+    low = min(low, max(ends))
     low = min([low, *(end for end in ends if end >= low - (high - low))])
     margin = 0.05 * (high - low) or 1.0
     return low - margin, high + margin
