@@ -652,7 +652,7 @@ class TestPage:
         rows = [case(seed=s, betas="adaptive", log_z_schedule=f"adaptive ({900 + s} on [0, 1])")
                 for s in range(5)]  # fmt: skip
         page = words(write(fill(tmp_path / "r", rows)))
-        assert "adaptive (900 on [0, 1]) for 100 chains, adaptive (901" in page
+        assert "adaptive (900 on [0, 1]) for 100 chains; adaptive (901" in page
         assert "and 2 other schedules. AIS is" in page
 
     @pytest.mark.parametrize("indicative", [True, False])
@@ -746,6 +746,8 @@ class TestPage:
         (text.duration(1200.0), "1,200 s"),
         (text.duration(5e-9), "5 ns"),
         (text.listing(["a", "b", "c"]), "a, b and c"),
+        (text.listing(["PL", "PL, one bit", "RM"]), "PL; PL, one bit; and RM"),
+        (text.listing(["PL", "PL, one bit"]), "PL and PL, one bit"),
         (text.listing([]), ""),
         (text.count(1, "seed"), "1 seed"),
     ],
