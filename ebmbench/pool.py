@@ -37,9 +37,9 @@ def load() -> None:
     asked = (os.environ.get("NUMBA_THREADING_LAYER") or "default").lower()
     if asked == "omp" or not _load_tbb():
         _load_libgomp()
-    if asked not in (*_POOLS, *_ANY_OF_A_KIND):
-        known = ", ".join((*_POOLS, *_ANY_OF_A_KIND))
-        raise UserError(f"NUMBA_THREADING_LAYER is {asked!r}; Numba knows {known}")
+    known = *_POOLS, *_ANY_OF_A_KIND
+    if asked not in known:
+        raise UserError(f"NUMBA_THREADING_LAYER is {asked!r}; Numba knows {', '.join(known)}")
     if asked in _POOLS:
         try:
             importlib.import_module(f"numba.np.ufunc.{_POOLS[asked]}")

@@ -298,11 +298,11 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path):
         process.wait()
     before = rows.read_text().count("\n")
     assert 1 <= before < 40
-    assert table.missing_cases(out) == 40 - before
+    assert table.gaps(out).without_row == 40 - before
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stderr.count("(kept)") == before
     assert len(ebmbench.load_table(out).rows) == 40
-    assert table.missing_cases(out) == 0
+    assert table.gaps(out).without_row == 0
 
 
 def test_one_checkpoint_is_the_last(tmp_path):

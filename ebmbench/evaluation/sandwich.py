@@ -63,8 +63,11 @@ class Sandwich:
     @property
     def _carried(self) -> str:
         """That few chains count for all, where they do."""
-        weighed = [(z.ess, z.log_weights.size, z.method) for e in self.estimates if (z := e.log_z).ess]
-        few = [(ess, chains, method) for ess, chains, method in weighed if ess < _CARRIED * chains]
+        few = [
+            (z.ess, z.log_weights.size, z.method)
+            for one in self.estimates
+            if (z := one.log_z).ess and z.ess < _CARRIED * z.log_weights.size
+        ]
         if not few:
             return ""
         ess, chains, method = min(few)

@@ -34,7 +34,7 @@ from ebmbench.training.initial import (
 )
 from ebmbench.training.joint import Joint, initial_dbm
 from ebmbench.training.pretrained import Pretrained
-from ebmbench.training.stack import Stack
+from ebmbench.training.stack import Stack, each
 from ebmbench.training.supervised import Supervised
 
 GENERAL = GeneralBoltzmannMachine.kind
@@ -286,6 +286,4 @@ def _check_layers(kind: str, depth: int, layers: Any) -> None:
     tied = kind == "dbn" or not layers.tied
     require(tied, "the layers of a dbm are not tied, as they hear their neighbours twice")
     for what in ("epochs", "rate"):
-        value = getattr(layers, what)
-        fits = not isinstance(value, list) or len(value) == depth
-        require(fits, f"{depth} layers need as many {what}, or one for all, not {value}")
+        each(what, getattr(layers, what), depth)

@@ -152,16 +152,26 @@ def _of(
     dataset: str, tables: list[tuple[ModuleType, dict[str, Any]]]
 ) -> tuple[list[tuple[ModuleType, dict[str, Any]]], str]:
     """The tables made for a data set, and whose they are if not its own."""
-    tables = [(task, table) for task, table in tables if "dataset" in table]
-    if not any(dataset in np.atleast_1d(table["dataset"]) for _, table in tables):
-        # What only uses a data set is about a model, which may be of another size.
-        tables = [(task, table) for task, table in tables if _required(task, "dataset")]
-    require(len(tables) > 0, f"none of its tables trains on a data set that {dataset} could replace")
-    theirs = [np.atleast_1d(table["dataset"]).tolist() for _, table in tables]
-    named = list(itertools.chain(*theirs))
-    taken = next((name for name in (dataset, _USUAL) if name in named), named[0])
-    kept = [entry for entry, own in zip(tables, theirs, strict=True) if taken in own]
-    return kept, "" if taken == dataset else str(taken)
+    made = _naming(dataset, tables)
+    if made:
+        return made, ""
+    # What only uses a data set is about a model, which may be of another size.
+    tables = [(task, table) for task, table in tables if _required(task, "dataset")]
+    named = list(itertools.chain(*(_values(table, "dataset") for _, table in tables)))
+    require(len(named) > 0, f"none of its tables trains on a data set that {dataset} could replace")
+    taken = _USUAL if _USUAL in named else named[0]
+    return _naming(taken, tables), str(taken)
+
+
+def _naming(
+    dataset: str, tables: list[tuple[ModuleType, dict[str, Any]]]
+) -> list[tuple[ModuleType, dict[str, Any]]]:
+    return [(task, table) for task, table in tables if dataset in _values(table, "dataset")]
+
+
+def _values(table: dict[str, Any], name: str) -> list[Any]:
+    """What a table names, one or several; none where it says nothing."""
+    return np.atleast_1d(table.get(name, [])).tolist()
 
 
 def _on(
@@ -170,7 +180,7 @@ def _on(
     """The tables on these backends only; one that no table names takes the place of theirs everywhere."""
     if not backends:
         return tables
-    theirs = [np.atleast_1d(table.get("backend", [])).tolist() for _, table in tables]
+    theirs = [_values(table, "backend") for _, table in tables]
     named = set(itertools.chain(*theirs))
     kept = [[b for b in dict.fromkeys(backends) if b in own or b not in named] for own in theirs]
     return [

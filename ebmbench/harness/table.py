@@ -142,22 +142,28 @@ def load_table(folder: str | Path) -> Table:
     return Table(frame, points.merge(frame.reindex(columns=identity), on="key"), _machines(folder))
 
 
-def missing_cases(folder: str | Path) -> int:
-    """How many cases of the newest run have no row: it was stopped, or has not come to them yet."""
-    planned: list[str] = _content(Path(folder) / "planned.json", [])
-    return len(set(map(str, planned)) - {row["key"] for row in _rows(Path(folder))})
+class Gaps(NamedTuple):
+    """What a folder's table leaves out.
 
-
-def damaged_rows(folder: str | Path) -> int:
-    """How many lines of the rows are none; 0 where each case of the newest run has its row all the same.
-
-    A killed run leaves half a line, and adds the row anew when it is continued.
+    without_row: cases of the newest run that have no row, as it was stopped or has not come to them yet;
+    damaged: lines that are no rows, 0 where each case of that run has its row all the same: a killed run
+    leaves half a line, and adds the row anew when it is continued.
     """
-    path = Path(folder) / "rows.jsonl"
-    if (Path(folder) / "planned.json").is_file() and not missing_cases(folder):
-        return 0
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return sum(bool(line.strip()) for line in lines) - len(_read_lines(path))
+
+    without_row: int
+    damaged: int
+
+
+def gaps(folder: str | Path) -> Gaps:
+    """See `Gaps`; `UserError` where the file of what was planned is damaged."""
+    rows, planned = Path(folder) / "rows.jsonl", Path(folder) / "planned.json"
+    read = _read_lines(rows)
+    keys: list[str] = _content(planned, [])
+    without_row = len(set(map(str, keys)) - {row["key"] for row in read})
+    if planned.is_file() and not without_row:
+        return Gaps(0, 0)
+    lines = rows.read_text(encoding="utf-8", errors="replace").splitlines()
+    return Gaps(without_row, sum(bool(line.strip()) for line in lines) - len(read))
 
 
 def load_model(folder: str | Path, key: str) -> dict[str, np.ndarray] | None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
-from ebmbench.harness.table import Table, damaged_rows, load_table, missing_cases
+from ebmbench.harness.table import Gaps, Table, gaps, load_table
 from ebmbench.report import notes, restoration, status, style, tasks, text
 from ebmbench.report.cases import split, tidy
 from ebmbench.report.section import Drawing, Left, Section
@@ -40,8 +40,7 @@ def write_page(folder: Path) -> Path:
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
         files |= drawn([section.drawings for section in sections])
     bounds = partial(deep.above, found.get("deep"))
-    gaps = missing_cases(folder), damaged_rows(folder)
-    content = _content(table, gaps, cases, trained, results, sections, bounds)
+    content = _content(table, gaps(folder), cases, trained, results, sections, bounds)
     content |= _training(drawings, trained, results, files)
     html = render(content, sections, files)
     page = folder / "report.html"
@@ -65,17 +64,14 @@ def _looks(trained: pd.DataFrame, found: dict[str, pd.DataFrame]) -> Looks:
 
 def _content(
     table: Table,
-    gaps: tuple[int, int],
+    left_out: Gaps,
     cases: pd.DataFrame,
     trained: pd.DataFrame,
     results: list[Result],
     sections: list[Section],
     bounds: Callable[[str, float], list[str]],
 ) -> dict[str, Any]:
-    """What the template says in words and numbers.
-
-    gaps: cases without a row, and damaged lines; bounds: what to add to a data set's answer.
-    """
+    """What the template says in words and numbers; bounds: what to add to a data set's answer."""
     left = cases[cases["status"] != "done"].fillna({"reason": "", "backend": ""})
     answers = []
     for dataset, group in trained.groupby("dataset", sort=False):
@@ -90,11 +86,11 @@ def _content(
         "crowded": status.crowded(cases),
         "period": notes.period(cases["attempt"]),
         "place": notes.place(cases, table.machines),
-        "overview": status.overview(cases, *gaps) + summary.overview(trained, results),
+        "overview": status.overview(cases, left_out) + summary.overview(trained, results),
         "answers": answers + [section.answer for section in sections if section.answer],
         "results": results,
         "unfinished": left.to_dict("records"),
-        "without_row": status.without_row(gaps[0]) if gaps[0] else "",
+        "without_row": status.without_row(left_out.without_row),
         "method": [
             *(notes.method(trained) if len(trained) else []),
             *(line for section in sections for line in section.method),

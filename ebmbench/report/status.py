@@ -5,27 +5,31 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ebmbench.harness.measures import CROWDED
+from ebmbench.harness.table import Gaps
 from ebmbench.report.text import count, listing, number
 
 _NAMED = 8  # groups of unfinished cases that a sentence names
 
 
-def overview(cases: pd.DataFrame, missing: int, damaged: int) -> list[str]:
-    """Sentences that count the cases of all tasks, and name those that are not done.
-
-    missing: cases of the newest run that have no row; damaged: lines of the table that are no rows.
-    """
-    done, total = int((cases["status"] == "done").sum()), len(cases) + missing
+def overview(cases: pd.DataFrame, left_out: Gaps) -> list[str]:
+    """Sentences that count the cases of all tasks, and name those that are not done."""
+    done, total = int((cases["status"] == "done").sum()), len(cases) + left_out.without_row
     counted = f"{done} of {count(total, 'case')} {'is' if done == 1 else 'are'} done."
-    told = [without_row(missing)] if missing else []
-    if damaged:
-        verb = "is" if damaged == 1 else "are"
-        told.append(f"{count(damaged, 'line')} of rows.jsonl {verb} damaged and left out.")
-    return [*told, counted, *unfinished(cases)]
+    told = [without_row(left_out.without_row), _damaged(left_out.damaged), counted]
+    return [*filter(None, told), *unfinished(cases)]
+
+
+def _damaged(lines: int) -> str:
+    """A sentence about the damaged lines of the table, where there are any."""
+    if not lines:
+        return ""
+    return f"{count(lines, 'line')} of rows.jsonl {'is' if lines == 1 else 'are'} damaged and left out."
 
 
 def without_row(missing: int) -> str:
-    """A sentence about the cases of the newest run that have no row, and what to do about it."""
+    """A sentence about the cases without a row, where there are any, and what to do about it."""
+    if not missing:
+        return ""
     verb = "has" if missing == 1 else "have"
     return (
         f"{count(missing, 'case')} of the run {verb} no row: it was stopped, or still goes on; the same "

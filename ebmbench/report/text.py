@@ -88,8 +88,8 @@ def listing(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`; where one has a comma of its own `a; b, d; and c`."""
     if len(items) < 2:
         return "".join(items)
-    if any(", " in item for item in items):
-        return f"{'; '.join(items[:-1])}{'; ' if len(items) > 2 else ' '}and {items[-1]}"
+    if len(items) > 2 and any(", " in item for item in items):
+        return "; ".join([*items[:-1], f"and {items[-1]}"])
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 

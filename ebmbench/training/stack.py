@@ -69,10 +69,10 @@ class Stack(Stages):
         self.betas = betas(depth) if doubled else [(1.0, 1.0)] * depth
         self._visible, self._precision, self._batch_size = visible, precision, batch_size
         self._estimator, self._settings = estimator, settings or {}
-        self._optimisers = _each("optimisers", optimiser or SGD(), depth)
+        self._optimisers = each("optimisers", optimiser or SGD(), depth)
         check_units(visible, precision, self._optimisers[0].centred)
-        self._epochs = _each("numbers of epochs", epochs, depth)
-        self._masks = _each("masks", masks, depth)
+        self._epochs = each("numbers of epochs", epochs, depth)
+        self._masks = each("masks", masks, depth)
         self._tied = tied
         self._data = check_rows(rows, real=visible == "gaussian")
         self._redraw = redraw
@@ -172,7 +172,7 @@ def betas(depth: int) -> list[tuple[float, float]]:
     return [(2.0 if n > 0 else 1.0, 2.0 if n < depth - 1 else 1.0) for n in range(depth)]
 
 
-def _each(what: str, given: Any, depth: int) -> list[Any]:
+def each(what: str, given: Any, depth: int) -> list[Any]:
     """One for each layer, where one for all is given."""
     found = list(given) if isinstance(given, list | tuple) else [given] * depth
     wanted = "1 layer needs one for it" if depth == 1 else f"{depth} layers need one each, or one for all"

@@ -128,6 +128,6 @@ def facts_of_fit(options: Options, settings: dict[str, Any], **sizes: Any) -> di
 def started(path: Path, *kinds: str) -> tuple[Any, dict[str, str]]:
     """The model of --start, of one of these kinds, and for the facts which one it is."""
     model = load_model(path)
-    wanted = " or ".join([*filter(None, [", ".join(kinds[:-1])]), kinds[-1]])
+    wanted = " or ".join(", ".join(kinds).rsplit(", ", 1))
     require(model.kind in kinds, f"{path} is a model of the kind {model.kind}, not {wanted}")
     return model, {"start": str(path), "start_digest": sha256(path.read_bytes()).hexdigest()}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ebmbench.errors import UserError
 from ebmbench.files import write_atomically
-from ebmbench.harness.table import Table, damaged_rows
+from ebmbench.harness.table import Table, gaps
 from ebmbench.report import notes, page, status, style
 from ebmbench.report.comparison import figure, tables
 from ebmbench.report.section import Answer, Drawing, Section
@@ -54,7 +54,7 @@ def described(table: Table, name: str, folder: Path) -> list[str]:
     """A folder in words: when it was filled, on which machines and backends, by which code."""
     place, *rest = notes.place(table.rows, table.machines)
     codes = ", ".join(str(code) for code in table.rows["code_version"].dropna().unique())
-    damaged = damaged_rows(folder)
+    damaged = gaps(folder).damaged
     lost = [f"{count(damaged, 'line')} of its rows.jsonl left out, as damaged"] if damaged else []
     named = f"{name}: {folder}, {notes.period(table.rows['attempt'])}, code {codes}"
     return [named, *lost, place, *rest]
