@@ -139,11 +139,16 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     rows.loc[real, "dataset"] = rows.loc[real, "dataset"].map("{}, Gaussian units".format)
     rows["ceiling"] = rows["ceiling"].mask(real)  # of a discrete law: no bound on a density
     rows = _with_settings(rows, "estimator.")
-    words = _SETTINGS | {c: c.removeprefix("estimator.") for c in _starting(rows, "estimator.")}
+    words = {name: _SETTINGS.get(name, name.removeprefix("estimator.")) for name in deciding(rows)}
     newest = _newest(rows, ["dataset", "backend", "estimator", "seed", *words])
     newest["label"] = _labels(newest, "estimator", ["dataset"], words, first="hidden")
     newest["case"], newest["where"] = newest["label"], newest["dataset"]
     return _ordered(newest)
+
+
+def deciding(rows: pd.DataFrame) -> list[str]:
+    """The columns of trained cases that decide a result, beside dataset, backend, estimator, seed."""
+    return [*_SETTINGS, *_starting(rows, "estimator.")]
 
 
 def display_names(names: Iterable[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ebmbench.report.cases import split, tidy
 from ebmbench.report.section import Drawing, Left, Section
 from ebmbench.report.style import Looks
 from ebmbench.report.tasks import deep
-from ebmbench.report.training import figures, summary, targets
+from ebmbench.report.training import figures, sensitivity, summary, sweeps, targets
 from ebmbench.report.training.figures import Drawings
 from ebmbench.report.training.results import Result, best, collect
 
@@ -33,15 +33,19 @@ def write_page(folder: Path) -> Path:
         found = tasks.tidy(by_task)
         cases = pd.concat([trained, *found.values()], ignore_index=True)
         looks = _looks(trained, found)
-        drawings = figures.draw(trained, table.curves, results, looks, folder)
+        swept = sweeps.find(trained)
+        shown = sweeps.best_settings(results, swept)
+        drawings = figures.draw(sweeps.of(trained, shown), table.curves, shown, looks, folder)
+        settings = sensitivity.sections(trained, swept, looks)
         left = Left(table.curves, folder)
         sections = tasks.sections(found, looks, left)
         sections += restoration.sections(trained, found.get("deep"), looks, left)
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
-        files |= drawn([section.drawings for section in sections])
+        files |= drawn([section.drawings for section in [*settings, *sections]])
     bounds = partial(deep.above, found.get("deep"))
-    content = _content(table, gaps(folder), cases, trained, results, sections, bounds)
-    content |= _training(drawings, trained, results, files)
+    content = _content(table, gaps(folder), cases, trained, shown, sections, bounds)
+    content |= _training(drawings, trained, shown, files) | _results(trained, results)
+    content["settings"] = [_placed(section, files) for section in settings]
     html = render(content, sections, files)
     page = folder / "report.html"
     try:
@@ -88,7 +92,6 @@ def _content(
         "place": notes.place(cases, table.machines),
         "overview": status.overview(cases, left_out) + summary.overview(trained, results),
         "answers": answers + [section.answer for section in sections if section.answer],
-        "results": results,
         "unfinished": left.to_dict("records"),
         "without_row": status.without_row(left_out.without_row),
         "method": [
@@ -114,6 +117,13 @@ def _training(
         "pictures": [_figure(drawing, files) for drawing in drawings.pictures],
         "missing": drawings.missing,
         "rankings": [ranking for ranking in rankings if ranking],
+    }
+
+
+def _results(trained: pd.DataFrame, results: list[Result]) -> dict[str, Any]:
+    """What the template places in the table of results, which has all of them."""
+    return {
+        "results": results,
         "swaps": trained["swap_rate"].notna().any(),
         "both_ways": any(result.lower < result.median for result in results),
         "learned": any(np.isfinite(result.learned_error) for result in results),

@@ -1,0 +1,147 @@
+"""What each setting does: where training ends over the values tried of it, a panel each data set."""
+
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from ebmbench.harness.measures import LEAST_GAIN
+from ebmbench.report.cases import TRAINING
+from ebmbench.report.section import Cell, Drawing, Section, Sheet
+from ebmbench.report.style import INK, PAPER, Looks, log_ticks, panel
+from ebmbench.report.text import MISSING, listing, number, slug, tick
+from ebmbench.report.training.summary import yardsticks
+from ebmbench.report.training.sweeps import Sweep
+
+_LOG = 5.0  # largest over smallest value from which on their axis is logarithmic
+
+
+def sections(cases: pd.DataFrame, sweeps: list[Sweep], looks: Looks) -> list[Section]:
+    """The part of the page about sweeps of tidy cases, if there are any."""
+    if not sweeps:
+        return []
+    made = Section("settings", "What settings do", cases)
+    made.intro.append(
+        "Nats per test row at the end of training over the values that were tried of a setting: the "
+        "median over the seeds, with the best of the other settings tried beside it. Values are compared "
+        "by the test rows, so the best of many flatters a little. The other parts of this page, but the "
+        "table of results, show the best settings alone."
+    )
+    for (dataset, setting), group in groupby(sweeps, key=lambda sweep: (sweep.dataset, sweep.setting)):
+        own = list(group)
+        made.drawings.append(_drawing(dataset, setting, own, cases[cases["dataset"] == dataset], looks))
+        made.sheets.append(_sheet(dataset, setting, own))
+        made.outro.extend(_edges(dataset, setting, own))
+    return [made]
+
+
+def _drawing(
+    dataset: str, setting: str, sweeps: list[Sweep], cases: pd.DataFrame, looks: Looks
+) -> Drawing:
+    word = TRAINING[setting]
+    names = list(dict.fromkeys(sweep.estimator for sweep in sweeps))
+    backends = list(dict.fromkeys(sweep.backend for sweep in sweeps))
+    figure, axes = panel(f"{dataset}: {word}", 3.2 + 0.17 * -(-len(names) // 2))
+    ends = [one.end for sweep in sweeps for one in sweep.tried if not one.diverged]
+    if ends:
+        axes.set_ylim(_limits(ends, yardsticks(cases).baseline_independent))
+    for sweep in sweeps:
+        _draw(axes, sweep, looks)
+    values = [one.value for sweep in sweeps for one in sweep.tried]
+    if min(values) > 0 and max(values) >= _LOG * min(values):
+        axes.set_xscale("log")
+        log_ticks(axes.xaxis, tick)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axes.set_xlabel(word)
+    axes.set_ylabel("nats per test row")
+    handles = [
+        Line2D([], [], color=looks.colour(name), marker=looks.marker(name), markersize=4, label=name)
+        for name in names
+    ]
+    if len(backends) > 1:
+        handles += [Line2D([], [], color=INK, label=name, **looks.line(name)) for name in backends]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8)
+    caption = (
+        f"Where training on {dataset} ends, over the {word}; the best value of each has the large marker."
+    )
+    if any(one.diverged for sweep in sweeps for one in sweep.tried):
+        caption += " A cross at the bottom stands where training diverged."
+    if ends and min(ends) < axes.get_ylim()[0]:
+        caption += " What lies below base rates is left out."
+    alt = f"Nats per test row on {dataset} over the {word}: {listing([_told(s) for s in sweeps])}."
+    return Drawing(f"settings-{slug(dataset)}-{slug(word)}", figure, caption, alt)
+
+
+def _limits(ends: list[float], base: float) -> tuple[float, float]:
+    """Limits of the axis: all ends are inside but those below base rates, unless all are below."""
+    high, low = max(ends), min(ends)
+    low = max(low, base) if base < high else low
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _draw(axes: Axes, sweep: Sweep, looks: Looks) -> None:
+    colour, marker = looks.colour(sweep.estimator), looks.marker(sweep.estimator)
+    values = np.array([one.value for one in sweep.tried])
+    ends = np.array([one.end for one in sweep.tried])
+    line = looks.line(sweep.backend)
+    axes.plot(values, ends, color=colour, linewidth=1.3, marker=marker, markersize=3, **line)
+    if sweep.best:
+        fill = colour if looks.filled(sweep.backend) else PAPER
+        best = sweep.best.value, sweep.best.end
+        axes.plot(*best, marker, color=colour, markerfacecolor=fill, markersize=7)
+    lost = values[np.isnan(ends)]
+    bottom = axes.get_xaxis_transform()  # values along the axis, parts of its height
+    axes.plot(lost, np.full(len(lost), 0.02), "x", color=colour, markersize=5, transform=bottom)
+
+
+def _sheet(dataset: str, setting: str, sweeps: list[Sweep]) -> Sheet:
+    """The best value of each estimator, the best estimator on top."""
+    word = TRAINING[setting]
+    several = len({sweep.backend for sweep in sweeps}) > 1
+    columns = ["Estimator", *(["Backend"] if several else []), f"Best {word}", "Nats per test row"]
+    columns += [f"Within {number(LEAST_GAIN, 0)} nat of it", "Tried", "Diverged"]
+    ranked = sorted(sweeps, key=lambda sweep: -sweep.best.end if sweep.best else np.inf)
+    rows = [
+        [
+            Cell(sweep.estimator),
+            *([Cell(sweep.backend)] if several else []),
+            Cell(_value(sweep), sweep.best.value if sweep.best else np.nan),
+            Cell(number(end := sweep.best.end if sweep.best else np.nan), end),
+            Cell(_range(sweep.near(LEAST_GAIN))),
+            Cell(", ".join(tick(one.value) for one in sweep.tried)),
+            Cell(", ".join(tick(one.value) for one in sweep.tried if one.diverged)),
+        ]
+        for sweep in ranked
+    ]
+    return Sheet(f"{dataset}: {word}", columns, rows)
+
+
+def _edges(dataset: str, setting: str, sweeps: list[Sweep]) -> list[str]:
+    """Those whose best value might not be the best there is, in a sentence."""
+    names = [f"{sweep.estimator} ({_value(sweep)})" for sweep in sweeps if sweep.best and sweep.at_edge]
+    if not names:
+        return []
+    return [
+        f"The best {TRAINING[setting]} on {dataset} is the least or the greatest that was tried, so that "
+        f"another may be better, for {listing(names)}."
+    ]
+
+
+def _told(sweep: Sweep) -> str:
+    if sweep.best is None:
+        return f"{sweep.estimator} on {sweep.backend} diverges with all values"
+    return f"{sweep.estimator} on {sweep.backend} is best at {_value(sweep)}, {number(sweep.best.end)}"
+
+
+def _value(sweep: Sweep) -> str:
+    return tick(sweep.best.value) if sweep.best else MISSING
+
+
+def _range(values: list[float]) -> str:
+    if not values:
+        return MISSING
+    return tick(values[0]) if len(values) == 1 else f"{tick(values[0])} to {tick(values[-1])}"
