@@ -138,6 +138,7 @@ class TestPage:
         text = self.page(tmp_path / "r", tried(dict.fromkeys(ENDS)))
         assert "No finished case has a log-likelihood" in text
         assert "CD-1 – – –" in text
+        assert "has no known end" in (tmp_path / "r" / "report.html").read_text("utf-8")
 
     def test_two_settings_have_a_figure_each(self, tmp_path):
         rows = [case(-10.0 - n / 100, rate=rate, hidden=n) for rate in (0, 0.1, 0.2) for n in (8, 16, 64)]
@@ -167,3 +168,38 @@ class TestPage:
         assert box.x1 <= width + 0.01
         assert box.y1 <= height + 0.01
         assert figure.axes[0].get_position().height > 0.3
+
+
+class TestUnresolved:
+    """Ends whose log Z nobody can tell: annealing that errs makes them too good."""
+
+    FLATTERED = 30.0
+
+    def rows(self, **fields):
+        flattered = case(self.FLATTERED, rate=0.1, resolved=False, **fields)
+        return [*tried({0.01: -11.0, 0.03: -10.5}, **fields), flattered]
+
+    def test_they_are_not_the_best(self, tmp_path):
+        (sweep,), results = found(tmp_path / "r", self.rows())
+        assert [one.resolved for one in sweep.tried] == [True, True, False]
+        assert (sweep.best.value, sweep.at_edge) == (0.03, False)
+        assert sweep.near(100.0) == [0.01, 0.03]
+        assert [r.median for r in sweeps.best_settings(results, [sweep])] == [-10.5]
+
+    def test_of_two_ends_of_a_value_the_resolved_one_counts(self, tmp_path):
+        rows = [*self.rows(centred=False), case(-12.0, rate=0.1, centred=True)]
+        (sweep,), _ = found(tmp_path / "r", rows)
+        assert sweep.tried[-1] == sweeps.Tried(0.1, -12.0, resolved=True)
+
+    def test_they_are_told_and_drawn_open(self, tmp_path):
+        text = words(write(fill(tmp_path / "r", self.rows())))
+        assert "CD-1 0.03 −10.50 0.01 to 0.03 0.01, 0.03, 0.1 0.1" in text
+        assert "is an unresolved end" in text
+        assert "Best: CD-1, rate 0.03" in text
+
+    def test_none_is_resolved(self, tmp_path):
+        rows = [case(-10.0 - rate, rate=rate, resolved=False) for rate in (0.1, 0.2, 0.3)]
+        folder = fill(tmp_path / "r", rows)
+        (sweep,) = sweeps.find(tidy(load_table(folder).rows))
+        assert sweep.best is None
+        assert "(unresolved)" in words(write(folder))

@@ -11,6 +11,7 @@ from ebmbench import partition
 from ebmbench.evaluation.likelihood import Likelihood, evaluate
 from ebmbench.evaluation.sandwich import Sandwich, default_methods, sandwich
 from ebmbench.models.enumerate import log_z_brute_force
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
 from ebmbench.models.storage import load_fixture
 from ebmbench.partition import BaseRates, LogZ, _adaptive, _start, _works, bridge, log_z_base, reverse_ais
@@ -319,6 +320,50 @@ def test_the_verdict():
     assert told(ais=10.0, reverse_ais=10.1, exact=10.05).resolved
     found = told(ais=10.0, bridge=10.5)
     assert found.gap is found.resolved is found.verdict is None
+
+
+def rows_of(values, **log_z):
+    fields = (0.1, None, "linear", "rates", "exact draws", None, np.zeros(50))
+    found = {m: LogZ(m, z, *fields) for m, z in log_z.items()}
+    return Sandwich([Likelihood(np.array(values) - z.log_z, z, 0.0) for z in found.values()])
+
+
+def test_probabilities_that_add_up_to_more_than_1_are_seen():
+    weights = np.log([4.0, 3.0, 2.0, 4.0, 4.0])  # three rows, one of them three times: 9 in all
+    found = rows_of(weights, ais=np.log(9.0) - 1.5)
+    assert found.estimates[0].excess == pytest.approx(1.5, abs=1e-5)
+    assert (found.gap, found.resolved) == (None, False)
+    assert found.verdict == (
+        "not resolved: by ais these rows' probabilities add up to more than 1, so its log Z is at least "
+        "1.50 nats too low"
+    )
+    found = rows_of(weights, ais=np.log(9.0) - 2.5, reverse_ais=np.log(9.0) - 2.5)
+    assert not found.resolved  # both err alike
+    assert "2.50 nats too low" in found.verdict
+    found = rows_of(weights, ais=np.log(9.0) - 0.5, reverse_ais=np.log(9.0))
+    assert found.resolved  # it is known to a nat
+
+
+def test_densities_may_add_up_to_anything(k):
+    rows = np.full((5, 2), 0.5)
+    narrow = GaussianRBM(np.zeros((2, 1)), rows[0], np.zeros(1), np.full(2, 1e4))
+    found = evaluate(k, narrow, rows, "exact", {})
+    assert found.mean > 7.0
+    assert found.excess == -np.inf
+
+
+def test_a_mode_that_annealing_misses_is_seen_by_the_rows_that_are_in_it(k):
+    row = (np.arange(40) % 2).astype(float)
+    likes = 6.0 * (2 * row[:, None] - 1)  # of one hidden unit; a row at chance does not wake it
+    model = RBM(likes, np.zeros(40), np.full(1, -60.0))
+    rows, base = np.tile(row, (3, 1)), BaseRates(np.zeros(40), "uniform")
+    truth = evaluate(k, model, rows, "exact", base=base)
+    assert -0.5 < truth.mean <= truth.excess <= 0.0
+    found = sandwich(k, model, rows, ["ais"], {"betas": 2, "chains": 20}, base, 0)
+    missing = truth.log_z.log_z - found.estimates[0].log_z.log_z
+    assert missing > 30.0
+    assert 30.0 < found.estimates[0].excess <= missing
+    assert found.resolved is False
 
 
 def test_what_the_sandwich_does_not_know_is_named(k):

@@ -7,6 +7,7 @@ errs low, and the bound is then too high. So a bound always says its log Z, and 
 methods that check each other, as `sandwich` does.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from ebmbench.evaluation.likelihood import Likelihood
 from ebmbench.kernels.api import Backend
 from ebmbench.models import bernoulli, dbn
 from ebmbench.models.dbn import DBN
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.latent import Latent, variational
 from ebmbench.models.model import Model
 from ebmbench.models.rows import check_rows, check_states
@@ -44,6 +46,11 @@ class Bound(Likelihood):
     sampling_error: float
 
     what: ClassVar[str] = "bound"
+
+    @property
+    def excess(self) -> float:
+        """As of a log-likelihood, which is no less; -inf where the rows' own parts are estimates."""
+        return -math.inf if self.sampling_error else super().excess
 
     @property
     def std_error(self) -> float:
@@ -99,8 +106,9 @@ def bounds(
     else:
         values, variances = _variational_rows(k, model, rows), np.zeros(len(rows))
     sampling_error = float(np.sqrt(variances.sum()) / len(rows))
+    real = isinstance(model, DBN) and isinstance(model.layers[0], GaussianRBM)
     for log_z, seconds in sandwich.log_zs(k, normalised(model), methods, settings, base, seed, now):
-        yield Bound(values - log_z.log_z, log_z, seconds, sampling_error)
+        yield Bound(values - log_z.log_z, log_z, seconds, sampling_error, density=real)
 
 
 def normalised(model: Bounded) -> Model:

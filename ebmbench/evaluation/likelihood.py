@@ -1,7 +1,7 @@
 """Log-likelihood: log p(v) = -F(v) - log Z, in nats a row; a log density where v is real."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -9,23 +9,27 @@ import numpy as np
 
 from ebmbench import partition
 from ebmbench.kernels.api import Backend
+from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.model import Model
 from ebmbench.models.rows import check_states
 from ebmbench.options import require
 from ebmbench.partition import BaseRates, LogZ, base_rates
 from ebmbench.randomness import check_seed
 
+_SAME = 6  # decimals to which equal rows have equal values
+
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """values: log p(v) of each row, nats, float64 [n]; seconds: the estimate of log Z.
 
-    An error of log Z moves all of them alike.
+    An error of log Z moves all of them alike. density: whether they are those of real rows.
     """
 
     values: np.ndarray
     log_z: LogZ
     seconds: float
+    density: bool = field(default=False, kw_only=True)
 
     what: ClassVar[str] = "log-likelihood"
 
@@ -47,6 +51,17 @@ class Likelihood:
         """
         n = self.n_rows
         return float(self.values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+
+    @property
+    def excess(self) -> float:
+        """Nats by which log Z is at least too low: log of what the rows' probabilities add up to.
+
+        Those of different rows add up to 1 at most, so what is above 0 is an error. Rows that agree to
+        `_SAME` decimals of a nat count once. -inf of densities, of which nothing is known.
+        """
+        if self.density:
+            return -math.inf
+        return float(np.logaddexp.reduce(np.unique(self.values.round(_SAME))))
 
 
 def free_energies(k: Backend, model: Model, rows: np.ndarray) -> np.ndarray:
@@ -80,7 +95,12 @@ def evaluate(
     log_z = module.estimate(k, model, config, base, seed)
     k.synchronize()
     seconds = perf_counter() - started
-    return Likelihood(-free_energies(k, model, rows) - log_z.log_z, log_z, seconds)
+    return of(model, -free_energies(k, model, rows), log_z, seconds)
+
+
+def of(model: Model, weights: np.ndarray, log_z: LogZ, seconds: float) -> Likelihood:
+    """Of rows with these log weights -F(v), nats, float64 [n]."""
+    return Likelihood(weights - log_z.log_z, log_z, seconds, density=isinstance(model, GaussianRBM))
 
 
 def prepared(

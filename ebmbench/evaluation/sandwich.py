@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.evaluation.likelihood import Likelihood, free_energies, prepared
+from ebmbench.evaluation.likelihood import Likelihood, free_energies, of, prepared
 from ebmbench.kernels.api import Backend
 from ebmbench.models.enumerate import enumerable
 from ebmbench.models.model import Model
@@ -35,6 +35,9 @@ class Sandwich:
     names a small effective sample size. All None
     where one of the two is missing. Walks back that start from chains can miss the mode that walks
     forward miss: only exact draws or the exact value exclude it.
+
+    Nor is anything resolved, one estimate or many, where the rows' probabilities add up to so much more
+    than 1: see `Likelihood.excess`.
     """
 
     estimates: list[Likelihood]
@@ -51,7 +54,14 @@ class Sandwich:
     @property
     def resolved(self) -> bool | None:
         """See the class."""
+        if self._heaviest.excess >= RESOLVED:
+            return False
         return None if self.gap is None else abs(self.gap) < RESOLVED and self._off < RESOLVED
+
+    @property
+    def _heaviest(self) -> Likelihood:
+        """The estimate by which the rows' probabilities add up to most."""
+        return max(self.estimates, key=lambda one: one.excess)
 
     @property
     def _off(self) -> float:
@@ -79,7 +89,12 @@ class Sandwich:
     @property
     def verdict(self) -> str | None:
         """See the class."""
-        gap, back = self.gap, self._log_z(reverse_ais.NAME)
+        gap, back, heavy = self.gap, self._log_z(reverse_ais.NAME), self._heaviest
+        if self._off < RESOLVED <= heavy.excess:
+            return (
+                f"not resolved: by {heavy.log_z.method} these rows' probabilities add up to more than 1, "
+                f"so its log Z is at least {heavy.excess:.2f} nats too low"
+            )
         if gap is None or back is None:
             return None
         if self.resolved:
@@ -146,9 +161,9 @@ def estimates(
 ) -> Iterator[Likelihood]:
     """The estimates of `sandwich` one after the other; `now` is told what is being computed."""
     rows, base = prepared(model, rows, base, seed)
-    free_energy = free_energies(k, model, rows)
+    weights = -free_energies(k, model, rows)
     for log_z, seconds in log_zs(k, model, methods, settings, base, seed, now):
-        yield Likelihood(-free_energy - log_z.log_z, log_z, seconds)
+        yield of(model, weights, log_z, seconds)
 
 
 def log_zs(

@@ -8,7 +8,7 @@ import numpy as np
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
-from ebmbench.evaluation.sandwich import sandwich
+from ebmbench.evaluation.sandwich import RESOLVED, sandwich
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.trainer import Planned
@@ -63,6 +63,8 @@ class Judge:
         found = evaluate(self.k, model, self.data.test, self.method, self.settings, self.base, self.seed)
         z = found.log_z
         self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base}
+        if found.excess >= RESOLVED:  # these rows alone are more than all there is
+            self.facts["resolved"] = False
         self.log_weights = z.log_weights
         return {
             "update": fit.done,

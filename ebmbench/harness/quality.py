@@ -17,7 +17,7 @@ from ebmbench.evaluation.bounds import base_of, bounds
 from ebmbench.evaluation.classification import classify, error_of_one_class
 from ebmbench.evaluation.parzen import CAVEAT
 from ebmbench.evaluation.samples import draw
-from ebmbench.evaluation.sandwich import RESOLVED
+from ebmbench.evaluation.sandwich import Sandwich
 from ebmbench.harness import judge, restoring
 from ebmbench.harness.labels import inputs_of, labels_of
 from ebmbench.harness.measures import BOUND, ERROR, PARZEN
@@ -129,13 +129,13 @@ class BoundJudge(Unjudged):
             found["restored"], self.pictures = restoring.restored(self.k, model, self.data, wanted, seed)
         if not self.ways.resolve:
             return found
-        there, back = self._bounds(model, [ais.NAME, reverse_ais.NAME])
-        gap = back.log_z.log_z - there.log_z.log_z
+        both = Sandwich(self._bounds(model, [ais.NAME, reverse_ais.NAME]))
+        back = both.estimates[1]
         return found | {
             "bound_reverse": back.mean,
             "reverse_start": back.log_z.start,
-            "gap": gap,
-            "resolved": abs(gap) < RESOLVED,
+            "gap": both.gap,
+            "resolved": both.resolved,
         }
 
 

@@ -202,7 +202,7 @@ class Case(OfEstimator):
             last = max(reached, key=lambda one: one["target"])
             when = f"after {last['seconds']:.2f} s" if last["seconds"] > 0 else "from the start"
             text += f", {last['target']:g} {when}"
-        if self.resolve and not row["resolved"]:
+        if row.get("resolved") is False:
             text += ", not resolved"
         return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")
 

@@ -70,7 +70,8 @@ def _curves(
         caption += " A thin line with a cross is a single run that was not finished."
     if not all(trace.resolved for trace in found):
         caption += (
-            " An open marker is an unresolved end: forward and reverse estimates of log Z lie far apart."
+            " An open marker is an unresolved end: forward and reverse estimates of log Z lie far apart, "
+            "or by them the test rows' probabilities add up to more than 1."
         )
     caption += " The axes leave out the time before the first rise and what lies far below."
     ends = [

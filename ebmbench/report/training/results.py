@@ -96,9 +96,12 @@ def collect(cases: pd.DataFrame) -> list[Result]:
 
 
 def best(results: Iterable[Result]) -> Result | None:
-    """The result with the highest median of the lower log-likelihoods; None if there is none."""
+    """The result with the highest median of the lower log-likelihoods; None if there is none.
+
+    One that is unresolved only where there is no other: it may be far from the truth.
+    """
     judged = [result for result in results if result.log_likelihoods]
-    return max(judged, key=lambda result: result.lower, default=None)
+    return max(judged, key=lambda result: (not result.doubtful, result.lower), default=None)
 
 
 def _result(group: pd.DataFrame) -> Result:

@@ -14,7 +14,7 @@ from ebmbench.report.section import Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, PAPER, Looks, log_ticks, panel
 from ebmbench.report.text import MISSING, listing, number, slug, tick
 from ebmbench.report.training.summary import yardsticks
-from ebmbench.report.training.sweeps import Sweep
+from ebmbench.report.training.sweeps import Sweep, Tried
 
 _LOG = 5.0  # largest over smallest value from which on their axis is logarithmic
 
@@ -45,7 +45,8 @@ def _drawing(
     names = list(dict.fromkeys(sweep.estimator for sweep in sweeps))
     backends = list(dict.fromkeys(sweep.backend for sweep in sweeps))
     figure, axes = panel(f"{dataset}: {word}", 3.2 + 0.17 * -(-len(names) // 2))
-    ends = [one.end for sweep in sweeps for one in sweep.tried if not one.diverged]
+    ended = [one for sweep in sweeps for one in sweep.tried if not one.diverged]
+    ends = [one.end for one in ended if one.resolved] or [one.end for one in ended]
     if ends:
         axes.set_ylim(_limits(ends, yardsticks(cases).baseline_independent))
     for sweep in sweeps:
@@ -69,6 +70,11 @@ def _drawing(
     )
     if any(one.diverged for sweep in sweeps for one in sweep.tried):
         caption += " A cross at the bottom stands where training diverged."
+    if any(not (one.resolved or one.diverged) for sweep in sweeps for one in sweep.tried):
+        caption += (
+            " An open marker, at the edge if need be, is an unresolved end, whose estimates of log Z "
+            "contradict each other or themselves."
+        )
     if ends and min(ends) < axes.get_ylim()[0]:
         caption += " What lies below base rates is left out."
     alt = f"Nats per test row on {dataset} over the {word}: {listing([_told(s) for s in sweeps])}."
@@ -86,14 +92,17 @@ def _limits(ends: list[float], base: float) -> tuple[float, float]:
 def _draw(axes: Axes, sweep: Sweep, looks: Looks) -> None:
     colour, marker = looks.colour(sweep.estimator), looks.marker(sweep.estimator)
     values = np.array([one.value for one in sweep.tried])
-    ends = np.array([one.end for one in sweep.tried])
+    ends = np.array([one.end if one.resolved else np.nan for one in sweep.tried])
     line = looks.line(sweep.backend)
     axes.plot(values, ends, color=colour, linewidth=1.3, marker=marker, markersize=3, **line)
+    doubtful = np.array([np.nan if one.resolved else one.end for one in sweep.tried])
+    inside = np.clip(doubtful, *axes.get_ylim())
+    axes.plot(values, inside, marker, color=colour, markerfacecolor=PAPER, markersize=4, clip_on=False)
     if sweep.best:
         fill = colour if looks.filled(sweep.backend) else PAPER
         best = sweep.best.value, sweep.best.end
         axes.plot(*best, marker, color=colour, markerfacecolor=fill, markersize=7)
-    lost = values[np.isnan(ends)]
+    lost = values[[one.diverged for one in sweep.tried]]
     bottom = axes.get_xaxis_transform()  # values along the axis, parts of its height
     axes.plot(lost, np.full(len(lost), 0.02), "x", color=colour, markersize=5, transform=bottom)
 
@@ -103,7 +112,7 @@ def _sheet(dataset: str, setting: str, sweeps: list[Sweep]) -> Sheet:
     word = TRAINING[setting]
     several = len({sweep.backend for sweep in sweeps}) > 1
     columns = ["Estimator", *(["Backend"] if several else []), f"Best {word}", "Nats per test row"]
-    columns += [f"Within {number(LEAST_GAIN, 0)} nat of it", "Tried", "Diverged"]
+    columns += [f"Within {number(LEAST_GAIN, 0)} nat of it", "Tried", "Diverged", "Unresolved"]
     ranked = sorted(sweeps, key=lambda sweep: -sweep.best.end if sweep.best else np.inf)
     rows = [
         [
@@ -112,12 +121,21 @@ def _sheet(dataset: str, setting: str, sweeps: list[Sweep]) -> Sheet:
             Cell(_value(sweep), sweep.best.value if sweep.best else np.nan),
             Cell(number(end := sweep.best.end if sweep.best else np.nan), end),
             Cell(_range(sweep.near(LEAST_GAIN))),
-            Cell(", ".join(tick(one.value) for one in sweep.tried)),
-            Cell(", ".join(tick(one.value) for one in sweep.tried if one.diverged)),
+            *(Cell(", ".join(tick(one.value) for one in some)) for some in _kinds(sweep)),
         ]
         for sweep in ranked
     ]
     return Sheet(f"{dataset}: {word}", columns, rows)
+
+
+def _kinds(sweep: Sweep) -> tuple[list[Tried], list[Tried], list[Tried]]:
+    """All that was tried, what diverged, and what is unresolved."""
+    ended = [one for one in sweep.tried if not one.diverged]
+    return (
+        list(sweep.tried),
+        [one for one in sweep.tried if one.diverged],
+        [one for one in ended if not one.resolved],
+    )
 
 
 def _edges(dataset: str, setting: str, sweeps: list[Sweep]) -> list[str]:
@@ -133,7 +151,7 @@ def _edges(dataset: str, setting: str, sweeps: list[Sweep]) -> list[str]:
 
 def _told(sweep: Sweep) -> str:
     if sweep.best is None:
-        return f"{sweep.estimator} on {sweep.backend} diverges with all values"
+        return f"{sweep.estimator} on {sweep.backend} has no known end"
     return f"{sweep.estimator} on {sweep.backend} is best at {_value(sweep)}, {number(sweep.best.end)}"
 
 

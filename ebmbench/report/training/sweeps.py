@@ -19,16 +19,23 @@ class Tried:
     """A value of a setting, and where training ends with it.
 
     end: nats per test row with the best of the other settings that were tried beside it, the median
-    over the seeds; NaN where with all of them some seed diverged.
+    over the seeds; NaN where with all of them some seed diverged. resolved: whether no seed's end is
+    unresolved; one that is counts only where there is no other.
     """
 
     value: float
     end: float
+    resolved: bool
 
     @property
     def diverged(self) -> bool:
         """Whether there is no end."""
         return bool(np.isnan(self.end))
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """By which the better of two is the greater."""
+        return self.resolved, not self.diverged, self.end
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,9 @@ class Sweep:
 
     @property
     def best(self) -> Tried | None:
-        """The value with the highest end; None if all diverged."""
-        ended = [one for one in self.tried if not one.diverged]
-        return max(ended, key=lambda one: one.end, default=None)
+        """The value with the highest end that is resolved; None if there is none."""
+        known = [one for one in self.tried if one.resolved]
+        return max(known, key=lambda one: one.end, default=None)
 
     @property
     def at_edge(self) -> bool:
@@ -56,7 +63,7 @@ class Sweep:
         """The values about the best one, without a gap, whose ends lie at most so far below its end."""
         if self.best is None:
             return []
-        close = [one.end >= self.best.end - nats for one in self.tried]
+        close = [one.resolved and one.end >= self.best.end - nats for one in self.tried]
         low = high = self.tried.index(self.best)
         while low > 0 and close[low - 1]:
             low -= 1
@@ -81,7 +88,7 @@ def find(cases: pd.DataFrame) -> list[Sweep]:
 
 
 def best_settings(results: list[Result], sweeps: list[Sweep]) -> list[Result]:
-    """Of each estimator that is swept its best settings alone; of the others all results."""
+    """Of each estimator that is swept its best settings alone, resolved if any are; else all results."""
     swept = {(sweep.dataset, sweep.estimator, sweep.backend) for sweep in sweeps}
 
     def key(result: Result) -> tuple[str, str, str]:
@@ -100,14 +107,18 @@ def of(cases: pd.DataFrame, results: list[Result]) -> pd.DataFrame:
 
 
 def _tried(final: pd.DataFrame, setting: str) -> tuple[Tried, ...]:
-    ends: dict[float, float] = {}
-    for value, end in _ends(final, setting):
-        ends[value] = float(np.fmax(ends.get(value, np.nan), end))
-    return tuple(Tried(value, ends[value]) for value in sorted(ends))
+    best: dict[float, Tried] = {}
+    for one in _each(final, setting):
+        other = best.get(one.value)
+        if not other or one.rank > other.rank:
+            best[one.value] = one
+    return tuple(best[value] for value in sorted(best))
 
 
-def _ends(final: pd.DataFrame, setting: str) -> Iterator[tuple[float, float]]:
+def _each(final: pd.DataFrame, setting: str) -> Iterator[Tried]:
     """A setting's value and the end, for each choice of all settings."""
     for _, seeds in final.groupby("label", sort=False):
-        whole = seeds["status"].eq("done").all()
-        yield float(seeds[setting].iloc[0]), seeds["log_likelihood_lower"].median() if whole else np.nan
+        whole = bool(seeds["status"].eq("done").all())
+        end = float(seeds["log_likelihood_lower"].median()) if whole else np.nan
+        known = whole and not seeds["resolved"].eq(False).any()
+        yield Tried(float(seeds[setting].iloc[0]), end, bool(known))
