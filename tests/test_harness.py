@@ -440,6 +440,15 @@ def test_a_model_that_is_resolved_says_so(tmp_path):
         replace(CASE, resolve=True)
 
 
+def test_a_log_likelihood_that_cannot_be_is_not_resolved_even_where_nobody_looks_both_ways(tmp_path):
+    trained = {"dataset": "digits", "hidden": 32, "batch_size": 20, "rate": 0.1, "momentum": 0.9}
+    trained |= {"evaluate": "ais", "chains": 5, "checkpoints": 1}
+    flattered = run_one(tmp_path, betas=2, **trained)  # one step from base rates to the model
+    assert flattered["resolved"] is False
+    assert CASE.summary(flattered).endswith("not resolved")
+    assert "resolved" not in run_one(tmp_path, betas=1000, **trained)
+
+
 def test_quick_holds_what_it_promises():
     from ebmbench.harness import spec
 
