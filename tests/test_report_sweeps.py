@@ -13,8 +13,13 @@ from ebmbench.report.training.results import collect
 
 def found(folder, rows):
     """The sweeps of a folder with these rows, and its results."""
-    cases = tidy(load_table(fill(folder, rows)).rows)
-    return sweeps.find(cases), collect(cases)
+    results = collect(tidy(load_table(fill(folder, rows)).rows))
+    return sweeps.find(results), results
+
+
+def lost(sweep):
+    """The values with which some seed diverged."""
+    return [one.value for one in sweep.tried if one.result.diverged]
 
 
 def tried(ends, **fields):
@@ -59,7 +64,7 @@ class TestFind:
     def test_a_value_with_which_one_seed_diverged_has_no_end(self, tmp_path):
         rows = [*tried(ENDS, seed=0), *tried(ENDS | {0.03: None}, seed=1)]
         (sweep,), _ = found(tmp_path / "r", rows)
-        assert [one.value for one in sweep.tried if one.diverged] == [0.03, 0.3]
+        assert lost(sweep) == [0.03, 0.3]
         assert sweep.best.value == 0.01
 
     def test_the_best_of_what_else_was_tried_counts(self, tmp_path):
@@ -94,7 +99,7 @@ class TestBest:
 
     def test_only_best_settings_of_those_that_are_swept_are_kept(self, tmp_path):
         rows = [*tried(ENDS), case(-13.0, estimator="SML-1", rate=0.1), case(-15.0, backend="reference")]
-        kept = sweeps.best_settings(*reversed(found(tmp_path / "r", rows)))
+        kept = sweeps.best_settings(found(tmp_path / "r", rows)[1])
         assert {(r.estimator, r.backend, r.median) for r in kept} == {
             ("CD-1", "reference", -15.0), ("CD-1", "cpu", -10.5), ("SML-1", "cpu", -13.0),
         }  # fmt: skip
@@ -102,8 +107,40 @@ class TestBest:
 
     def test_a_value_with_which_a_seed_diverged_is_not_the_best(self, tmp_path):
         rows = [*tried(ENDS, seed=0), *tried(ENDS | {0.03: None}, seed=1)]
-        kept = sweeps.best_settings(*reversed(found(tmp_path / "r", rows)))
+        kept = sweeps.best_settings(found(tmp_path / "r", rows)[1])
         assert [r.median for r in kept] == [-11.0]
+
+    def test_what_has_only_unsure_ends_stays(self, tmp_path):
+        lost = [undone("timeout", rate=rate, seed=1) for rate in ENDS]
+        sweep, results = found(tmp_path / "r", [*tried(ENDS), *lost])
+        assert sweep[0].best.value == 0.03
+        assert [r.median for r in sweeps.best_settings(results)] == [-10.5]
+        rows = [*tried(ENDS), *tried(dict.fromkeys(ENDS), seed=1)]
+        _, results = found(tmp_path / "s", rows)
+        assert [r.median for r in sweeps.best_settings(results)] == [-10.5]
+
+    def test_settings_are_the_same_on_all_backends(self, tmp_path):
+        rows = [*tried(ENDS), *tried(ENDS | {0.03: -11.5}, backend="reference")]
+        kept = sweeps.best_settings(found(tmp_path / "r", rows)[1])
+        assert {(r.backend, r.median) for r in kept} == {("cpu", -10.5), ("reference", -11.5)}
+
+    def test_how_ends_are_judged_and_sizes_are_not_tuned(self, tmp_path):
+        rows = [*tried(ENDS, betas=1000), *tried({rate: -5.0 for rate in ENDS}, betas=2)]
+        assert {r.settings["betas"] for r in sweeps.best_settings(found(tmp_path / "r", rows)[1])} == {
+            1000.0, 2.0,
+        }  # fmt: skip
+        rows = [*tried(ENDS, hidden=8), *tried({rate: -5.0 for rate in ENDS}, hidden=16)]
+        assert len(sweeps.best_settings(found(tmp_path / "s", rows)[1])) == 2
+
+    def test_what_is_not_of_the_grid_plays_no_part(self, tmp_path):
+        rows = [*tried(ENDS), case(-5.0, rate=0.05, hidden=500), case(-5.0, rate=None)]
+        (sweep,), _ = found(tmp_path / "r", rows)
+        assert [one.value for one in sweep.tried] == [0.001, 0.01, 0.03, 0.1, 0.3]
+
+    def test_below_nothing_there_is_no_better(self, tmp_path):
+        rows = [case(-10.0 - decay, decay=decay) for decay in (0.0, 0.1, 0.2)]
+        (sweep,), _ = found(tmp_path / "r", rows)
+        assert (sweep.best.value, sweep.at_edge) == (0.0, False)
 
 
 class TestPage:
@@ -140,11 +177,24 @@ class TestPage:
         assert "CD-1 – – –" in text
         assert "has no known end" in (tmp_path / "r" / "report.html").read_text("utf-8")
 
+    def test_data_sets_of_like_names_have_a_figure_each(self, tmp_path):
+        rows = [*tried(ENDS, dataset="my data.csv"), *tried(ENDS, dataset="my-data.csv")]
+        self.page(tmp_path / "r", rows)
+        assert len(list((tmp_path / "r" / "figures").glob("settings-*.svg"))) == 2
+
+    def test_who_is_first_at_a_target_is_told_of_all(self, tmp_path):
+        late, soon = (
+            [{"target": -15.0, "reached": True, "seconds": s, "after": 0.1}] for s in (9.0, 1.0)
+        )
+        rows = tried({0.01: -10.0, 0.03: -10.5, 0.1: -11.0}, seconds_to_target=late)
+        rows[1]["seconds_to_target"] = soon
+        assert "First at −15 nats: CD-1, rate 0.03" in self.page(tmp_path / "r", rows)
+
     def test_two_settings_have_a_figure_each(self, tmp_path):
         rows = [case(-10.0 - n / 100, rate=rate, hidden=n) for rate in (0, 0.1, 0.2) for n in (8, 16, 64)]
         self.page(tmp_path / "r", rows)
         names = {path.stem for path in (tmp_path / "r" / "figures").glob("settings-*.svg")}
-        assert names == {"settings-digits-rate", "settings-digits-hidden"}
+        assert names == {"settings-1-digits-rate", "settings-1-digits-hidden"}
 
     def test_nothing_leaves_the_figure(self, tmp_path):
         title = "a_data_set_with_a_name_that_is_longer_than_a_figure_is_wide.npz"
@@ -160,7 +210,7 @@ class TestPage:
         cases = tidy(load_table(fill(tmp_path / "r", rows)).rows)
         looks = style.Looks(tuple(dict.fromkeys(cases["estimator"])), ("reference", "cpu"))
         with style.applied():
-            (part,) = sensitivity.sections(cases, sweeps.find(cases), looks)
+            (part,) = sensitivity.sections(cases, sweeps.find(collect(cases)), looks)
             figure = part.drawings[0].figure
             figure.draw_without_rendering()
             box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
@@ -181,15 +231,16 @@ class TestUnresolved:
 
     def test_they_are_not_the_best(self, tmp_path):
         (sweep,), results = found(tmp_path / "r", self.rows())
-        assert [one.resolved for one in sweep.tried] == [True, True, False]
+        assert [one.unresolved for one in sweep.tried] == [False, False, True]
         assert (sweep.best.value, sweep.at_edge) == (0.03, False)
         assert sweep.near(100.0) == [0.01, 0.03]
-        assert [r.median for r in sweeps.best_settings(results, [sweep])] == [-10.5]
+        assert [r.median for r in sweeps.best_settings(results)] == [-10.5]
 
     def test_of_two_ends_of_a_value_the_resolved_one_counts(self, tmp_path):
-        rows = [*self.rows(centred=False), case(-12.0, rate=0.1, centred=True)]
+        others = tried({0.01: -13.0, 0.03: -13.0, 0.1: -12.0}, centred=True)
+        rows = [*self.rows(centred=False), *others]
         (sweep,), _ = found(tmp_path / "r", rows)
-        assert sweep.tried[-1] == sweeps.Tried(0.1, -12.0, resolved=True)
+        assert (sweep.tried[-1].value, sweep.tried[-1].end, sweep.tried[-1].sure) == (0.1, -12.0, True)
 
     def test_they_are_told_and_drawn_open(self, tmp_path):
         text = words(write(fill(tmp_path / "r", self.rows())))
@@ -200,6 +251,6 @@ class TestUnresolved:
     def test_none_is_resolved(self, tmp_path):
         rows = [case(-10.0 - rate, rate=rate, resolved=False) for rate in (0.1, 0.2, 0.3)]
         folder = fill(tmp_path / "r", rows)
-        (sweep,) = sweeps.find(tidy(load_table(folder).rows))
+        (sweep,) = sweeps.find(collect(tidy(load_table(folder).rows)))
         assert sweep.best is None
         assert "(unresolved)" in words(write(folder))

@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from ebmbench import partition
 from ebmbench.evaluation.likelihood import Likelihood, evaluate
-from ebmbench.evaluation.sandwich import Sandwich, default_methods, sandwich
+from ebmbench.evaluation.sandwich import RESOLVED, Sandwich, default_methods, sandwich
+from ebmbench.harness import measures
 from ebmbench.models.enumerate import log_z_brute_force
 from ebmbench.models.gaussian_rbm import GaussianRBM
 from ebmbench.models.rbm import RBM
@@ -334,14 +335,26 @@ def test_probabilities_that_add_up_to_more_than_1_are_seen():
     assert found.estimates[0].excess == pytest.approx(1.5, abs=1e-5)
     assert (found.gap, found.resolved) == (None, False)
     assert found.verdict == (
-        "not resolved: by ais these rows' probabilities add up to more than 1, so its log Z is at least "
+        "not resolved: by AIS these rows' probabilities add up to more than 1, so its log Z is at least "
         "1.50 nats too low"
     )
-    found = rows_of(weights, ais=np.log(9.0) - 2.5, reverse_ais=np.log(9.0) - 2.5)
+    found = rows_of(weights, ais=np.log(9.0) - 2.5, reverse_ais=np.log(9.0) - 2.6)
     assert not found.resolved  # both err alike
-    assert "2.50 nats too low" in found.verdict
+    assert "by reverse AIS these rows'" in found.verdict
+    assert "2.60 nats too low; reverse AIS started from exact draws" in found.verdict
+    assert "9.00 nats above" in rows_of(weights, ais=0.0, reverse_ais=9.0).verdict  # which says more
+    found = rows_of(weights, ais=-3.0, exact=np.log(9.0))
+    assert not found.resolved
+    assert "the exact log Z is up to 5.20 nats away" in found.verdict
+    nothing = rows_of([np.nan, 1.0], ais=-3.0)
+    assert nothing.resolved is nothing.verdict is None
+    assert Sandwich([]).resolved is None
     found = rows_of(weights, ais=np.log(9.0) - 0.5, reverse_ais=np.log(9.0))
     assert found.resolved  # it is known to a nat
+
+
+def test_the_page_says_a_gap_where_it_is_one():
+    assert measures.LEAST_GAP == RESOLVED
 
 
 def test_densities_may_add_up_to_anything(k):

@@ -49,7 +49,7 @@ class Bound(Likelihood):
 
     @property
     def excess(self) -> float:
-        """As of a log-likelihood, which is no less; -inf where the rows' own parts are estimates."""
+        """As of log-likelihoods, of which bounds tell no more; -inf where rows' parts are estimates."""
         return -math.inf if self.sampling_error else super().excess
 
     @property

@@ -56,10 +56,11 @@ class Likelihood:
     def excess(self) -> float:
         """Nats by which log Z is at least too low: log of what the rows' probabilities add up to.
 
-        Those of different rows add up to 1 at most, so what is above 0 is an error. Rows that agree to
-        `_SAME` decimals of a nat count once. -inf of densities, of which nothing is known.
+        Those of different rows add up to 1 at most, so what is above 0 is an error. Rows of the same
+        probability, to `_SAME` decimals of a nat, count once, as if they were one row. -inf of densities,
+        of which nothing is known.
         """
-        if self.density:
+        if self.density or np.isnan(self.values).any():
             return -math.inf
         return float(np.logaddexp.reduce(np.unique(self.values.round(_SAME))))
 
@@ -95,10 +96,10 @@ def evaluate(
     log_z = module.estimate(k, model, config, base, seed)
     k.synchronize()
     seconds = perf_counter() - started
-    return of(model, -free_energies(k, model, rows), log_z, seconds)
+    return likelihood_of(model, -free_energies(k, model, rows), log_z, seconds)
 
 
-def of(model: Model, weights: np.ndarray, log_z: LogZ, seconds: float) -> Likelihood:
+def likelihood_of(model: Model, weights: np.ndarray, log_z: LogZ, seconds: float) -> Likelihood:
     """Of rows with these log weights -F(v), nats, float64 [n]."""
     return Likelihood(weights - log_z.log_z, log_z, seconds, density=isinstance(model, GaussianRBM))
 

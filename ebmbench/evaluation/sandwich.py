@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench import partition
-from ebmbench.evaluation.likelihood import Likelihood, free_energies, of, prepared
+from ebmbench.evaluation.likelihood import Likelihood, free_energies, likelihood_of, prepared
 from ebmbench.kernels.api import Backend
 from ebmbench.models.enumerate import enumerable
 from ebmbench.models.model import Model
@@ -23,6 +23,7 @@ from ebmbench.partition._works import Walks, forward, reverse
 
 DEFAULT = [ais.NAME, bridge.NAME, reverse_ais.NAME]
 _CARRIED = 0.2  # effective sample size, as a share of the chains, below which a verdict names it
+_CALLED = {ais.NAME: "AIS", reverse_ais.NAME: "reverse AIS"}
 RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelihood counts as known
 
 
@@ -32,12 +33,10 @@ class Sandwich:
 
     gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`, and
     both stand as near to the exact value where that is there; verdict: that in one sentence, which also
-    names a small effective sample size. All None
-    where one of the two is missing. Walks back that start from chains can miss the mode that walks
-    forward miss: only exact draws or the exact value exclude it.
-
-    Nor is anything resolved, one estimate or many, where the rows' probabilities add up to so much more
-    than 1: see `Likelihood.excess`.
+    names a small effective sample size. Nor is anything resolved, one estimate or many, by which the
+    rows' probabilities add up to so much more than 1: see `Likelihood.excess`. All None where one of the
+    two is missing and nothing is contradicted. Walks back that start from chains can miss the mode that
+    walks forward miss: only exact draws or the exact value exclude it.
     """
 
     estimates: list[Likelihood]
@@ -54,21 +53,56 @@ class Sandwich:
     @property
     def resolved(self) -> bool | None:
         """See the class."""
-        if self._heaviest.excess >= RESOLVED:
+        if self._contradiction:
             return False
-        return None if self.gap is None else abs(self.gap) < RESOLVED and self._off < RESOLVED
+        return None if self.gap is None else True
 
     @property
-    def _heaviest(self) -> Likelihood:
-        """The estimate by which the rows' probabilities add up to most."""
-        return max(self.estimates, key=lambda one: one.excess)
+    def verdict(self) -> str | None:
+        """See the class."""
+        if self._contradiction:
+            said = f"not resolved: {self._contradiction}"
+        elif self.gap is None:
+            return None
+        else:
+            said = f"resolved: forward and reverse AIS differ by {abs(self.gap):.2f} nats{self._carried}"
+        back = self._log_z(reverse_ais.NAME)
+        return f"{said}; reverse AIS started from {back.start}" if back else said
+
+    @property
+    def _contradiction(self) -> str:
+        """Which estimates contradict each other, or the rows; empty where none does."""
+        gap, off = self.gap or 0.0, self._off
+        heavy = max(self.estimates, key=lambda one: one.excess, default=None)
+        if off >= RESOLVED:
+            return (
+                f"the exact log Z is up to {off:.2f} nats away, so the chains have not found all of the "
+                "model"
+            )
+        if gap >= RESOLVED:
+            return (
+                f"reverse AIS stands {gap:.2f} nats above forward AIS, so the {self.estimates[0].what} "
+                f"may be up to {gap:.2f} nats too high"
+            )
+        if gap <= -RESOLVED:
+            return (
+                f"reverse AIS stands {-gap:.2f} nats below forward AIS, so its start does not represent "
+                "the model, or the chains are too few"
+            )
+        if heavy and heavy.excess >= RESOLVED:
+            name = _CALLED.get(heavy.log_z.method, heavy.log_z.method)
+            return (
+                f"by {name} these rows' probabilities add up to more than 1, so its log Z is at least "
+                f"{heavy.excess:.2f} nats too low"
+            )
+        return ""
 
     @property
     def _off(self) -> float:
         """How far AIS and reverse AIS are from the exact value, at most; 0 where it is not there."""
         truth = self._log_z(exact.NAME)
         found = [self._log_z(method) for method in (ais.NAME, reverse_ais.NAME)]
-        return max(abs(z.log_z - truth.log_z) for z in found if z) if truth else 0.0
+        return max((abs(z.log_z - truth.log_z) for z in found if z), default=0.0) if truth else 0.0
 
     @property
     def _carried(self) -> str:
@@ -85,36 +119,6 @@ class Sandwich:
             f", but the {chains} chains of {method} count for {ess:.1f} (their effective sample size): "
             "more temperatures are surer"
         )
-
-    @property
-    def verdict(self) -> str | None:
-        """See the class."""
-        gap, back, heavy = self.gap, self._log_z(reverse_ais.NAME), self._heaviest
-        if self._off < RESOLVED <= heavy.excess:
-            return (
-                f"not resolved: by {heavy.log_z.method} these rows' probabilities add up to more than 1, "
-                f"so its log Z is at least {heavy.excess:.2f} nats too low"
-            )
-        if gap is None or back is None:
-            return None
-        if self.resolved:
-            said = f"resolved: forward and reverse AIS differ by {abs(gap):.2f} nats{self._carried}"
-        elif self._off >= RESOLVED:
-            said = (
-                f"not resolved: the exact log Z is up to {self._off:.2f} nats away, so the chains have "
-                "not found all of the model"
-            )
-        elif gap > 0:
-            said = (
-                f"not resolved: reverse AIS stands {gap:.2f} nats above forward AIS, "
-                f"so the {self.estimates[0].what} may be up to {gap:.2f} nats too high"
-            )
-        else:
-            said = (
-                f"not resolved: reverse AIS stands {-gap:.2f} nats below forward AIS, so its start does "
-                "not represent the model, or the chains are too few"
-            )
-        return f"{said}; reverse AIS started from {back.start}"
 
 
 def default_methods(model: Model) -> list[str]:
@@ -163,7 +167,7 @@ def estimates(
     rows, base = prepared(model, rows, base, seed)
     weights = -free_energies(k, model, rows)
     for log_z, seconds in log_zs(k, model, methods, settings, base, seed, now):
-        yield of(model, weights, log_z, seconds)
+        yield likelihood_of(model, weights, log_z, seconds)
 
 
 def log_zs(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ebmbench.datasets import Dataset
-from ebmbench.evaluation.likelihood import evaluate, mean_free_energy
+from ebmbench.evaluation.likelihood import Likelihood, evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
 from ebmbench.evaluation.sandwich import RESOLVED, sandwich
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
@@ -62,9 +62,7 @@ class Judge:
         model = fit.model
         found = evaluate(self.k, model, self.data.test, self.method, self.settings, self.base, self.seed)
         z = found.log_z
-        self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base}
-        if found.excess >= RESOLVED:  # these rows alone are more than all there is
-            self.facts["resolved"] = False
+        self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base} | doubt(found)
         self.log_weights = z.log_weights
         return {
             "update": fit.done,
@@ -89,6 +87,11 @@ class Judge:
             "gap": found.gap,
             "resolved": found.resolved,
         }
+
+
+def doubt(found: Likelihood) -> dict[str, Any]:
+    """That an estimate cannot be, where the rows alone say so: see `Likelihood.excess`."""
+    return {"resolved": False} if found.excess >= RESOLVED else {}
 
 
 def worth(row: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ TITLES = {
 }
 
 LEAST_GAIN = 1.0  # nats a test row over independent pixels that a model must reach
+LEAST_GAP = 1.0  # nats that make an end unresolved: `evaluation.sandwich.RESOLVED`, a test says
 NO_GAIN = "no gain"  # the verdict of one that does not
 
 CROWDED = 0.2  # cores that other programs keep busy, from which on seconds suffer

@@ -119,6 +119,7 @@ class BoundJudge(Unjudged):
         (found,) = self._bounds(model, [self.ways.method])
         z = found.log_z
         self.facts = {"log_z_schedule": z.schedule, "log_z_base": z.base, "log_z": z.log_z, "ess": z.ess}
+        self.facts |= judge.doubt(found)
         return {"bound": found.mean, "std_error": found.std_error}
 
     def final(self, model: Any) -> dict[str, Any]:

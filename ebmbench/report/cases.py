@@ -26,12 +26,14 @@ TRAINING = {
     "schedule": "schedule",
     "centred": "centred",
 }
+TUNED = ("rate", "momentum", "decay", "schedule", "centred")  # for the best that comes of all else
 _SETTINGS = TRAINING | {
     "evaluate": "judged by",
     "betas": "AIS temperatures",
     "chains": "AIS chains",
     "machine": "machine",
 }
+JUDGED_BY = tuple(name for name in _SETTINGS if name not in TRAINING)  # how it is known, and where
 _NUMBERS = (
     "ceiling", "baseline_mixture", "baseline_independent", "compile_s", "train_s", "update_s",
     "log_likelihood", "std_error", "log_likelihood_reverse", "gap", "swap_rate", "log_z",

@@ -20,7 +20,7 @@ from ebmbench.report.style import Looks
 from ebmbench.report.tasks import deep
 from ebmbench.report.training import figures, sensitivity, summary, sweeps, targets
 from ebmbench.report.training.figures import Drawings
-from ebmbench.report.training.results import Result, best, collect
+from ebmbench.report.training.results import Result, best, cases_of, collect
 
 
 def write_page(folder: Path) -> Path:
@@ -33,18 +33,17 @@ def write_page(folder: Path) -> Path:
         found = tasks.tidy(by_task)
         cases = pd.concat([trained, *found.values()], ignore_index=True)
         looks = _looks(trained, found)
-        swept = sweeps.find(trained)
-        shown = sweeps.best_settings(results, swept)
-        drawings = figures.draw(sweeps.of(trained, shown), table.curves, shown, looks, folder)
-        settings = sensitivity.sections(trained, swept, looks)
+        shown = sweeps.best_settings(results)
+        drawings = figures.draw(cases_of(trained, shown), table.curves, shown, looks, folder)
+        settings = sensitivity.sections(trained, sweeps.find(results), looks)
         left = Left(table.curves, folder)
         sections = tasks.sections(found, looks, left)
         sections += restoration.sections(trained, found.get("deep"), looks, left)
         files = drawn([drawings.curves, drawings.times, drawings.pictures])
         files |= drawn([section.drawings for section in [*settings, *sections]])
     bounds = partial(deep.above, found.get("deep"))
-    content = _content(table, gaps(folder), cases, trained, shown, sections, bounds)
-    content |= _training(drawings, trained, shown, files) | _results(trained, results)
+    content = _content(table, gaps(folder), cases, trained, results, sections, bounds)
+    content |= _training(drawings, trained, results, files) | _results(trained, results)
     content["settings"] = [_placed(section, files) for section in settings]
     html = render(content, sections, files)
     page = folder / "report.html"
@@ -117,6 +116,7 @@ def _training(
         "pictures": [_figure(drawing, files) for drawing in drawings.pictures],
         "missing": drawings.missing,
         "rankings": [ranking for ranking in rankings if ranking],
+        "unresolved": text.UNRESOLVED,
     }
 
 

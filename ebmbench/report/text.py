@@ -5,6 +5,11 @@ import re
 from collections.abc import Sequence
 
 MISSING = "–"
+# What makes an end an unresolved one, to follow on a colon.
+UNRESOLVED = (
+    "forward and reverse estimates of log Z lie far apart, or by them the test rows' probabilities add "
+    "up to more than 1"
+)
 _LEAST_PART = 1e-4  # parts of 1 below which figures mean nothing
 
 

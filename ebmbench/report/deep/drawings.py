@@ -11,7 +11,7 @@ from ebmbench.report.deep.published import like
 from ebmbench.report.labels import End, height_for, name_ends
 from ebmbench.report.section import Drawing
 from ebmbench.report.style import MUTED, PAPER, Looks, log_time, panel
-from ebmbench.report.text import listing, tick
+from ebmbench.report.text import UNRESOLVED, listing, tick
 from ebmbench.report.training.traces import median_and_range
 
 AXES = {
@@ -67,7 +67,7 @@ def curves(name: str, where: str, measure: str, entries: list[Entry], points: pd
     if measure == ERROR:
         caption += " What a DBN or DBM begins with stands where its fine-tuning begins."
     if any(entry.unresolved for entry in entries):
-        caption += " An open marker is an unresolved end: annealing forwards and backwards disagree."
+        caption += f" An open marker is an unresolved end: {UNRESOLVED}."
     alt = f"{AXES[measure]} on {where} against seconds: {listing(told)}."
     return [Drawing(f"{name}-{measure}", figure, caption, alt)]
 

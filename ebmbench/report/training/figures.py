@@ -9,7 +9,7 @@ import pandas as pd
 from ebmbench.harness.table import load_model
 from ebmbench.report.section import Drawing
 from ebmbench.report.style import Looks
-from ebmbench.report.text import duration, listing, number, slug
+from ebmbench.report.text import UNRESOLVED, duration, listing, number, slug
 from ebmbench.report.training import curves, pictures, targets, times
 from ebmbench.report.training.results import Result, best
 from ebmbench.report.training.summary import yardsticks
@@ -69,10 +69,7 @@ def _curves(
     if not all(trace.finished for trace in found):
         caption += " A thin line with a cross is a single run that was not finished."
     if not all(trace.resolved for trace in found):
-        caption += (
-            " An open marker is an unresolved end: forward and reverse estimates of log Z lie far apart, "
-            "or by them the test rows' probabilities add up to more than 1."
-        )
+        caption += f" An open marker is an unresolved end: {UNRESOLVED}."
     caption += " The axes leave out the time before the first rise and what lies far below."
     ends = [
         f"{trace.label} on {trace.backend} {'ends' if trace.finished else 'breaks off'} at "

@@ -1,15 +1,16 @@
 """The seeds of one (dataset, label, backend) taken together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
+from ebmbench.harness.measures import LEAST_GAIN, LEAST_GAP, NO_GAIN
 from ebmbench.harness.table import update_quartiles
-from ebmbench.report.text import number
+from ebmbench.report.cases import deciding
+from ebmbench.report.text import number, plain
 from ebmbench.report.training.reached import Reached, reached
 
 
@@ -22,10 +23,11 @@ class Result:
     log Z over the seeds; update_s: lower quartile, median and upper quartile of the samples of all
     seeds; train_s: median; compile_s: largest, as a rerun only loads what was compiled;
     gains: nats of the lower ones over base rates, no_gains: seeds without such a gain; gap: largest
-    difference in nats of the forward and the reverse log-likelihood; resolved, unresolved: seeds for
-    which it is small enough, or is not; swap_rate: lowest; learned_error: learned log Z less the
+    difference in nats of the forward and the reverse log-likelihood; resolved, unresolved: seeds whose
+    ends are, or are not; swap_rate: lowest; learned_error: learned log Z less the
     judge's, the value farthest from 0; reached: for each target in nats the seconds of every seed, see
-    `targets`.
+    `targets`; diverged: seeds that did; settings: what decides the result, by the tidy cases' columns, a
+    float where it is a number.
     NaN where there is no number.
     """
 
@@ -50,6 +52,8 @@ class Result:
     swap_rate: float = np.nan
     learned_error: float = np.nan
     reached: dict[float, Reached] = field(default_factory=dict)
+    diverged: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -77,15 +81,20 @@ class Result:
         return self.unresolved > 0
 
     @property
+    def sure(self) -> bool:
+        """Whether there is an end, no seed's is unresolved, and none diverged."""
+        return bool(self.log_likelihoods) and not self.doubtful and not self.diverged
+
+    @property
     def gain(self) -> float:
         """Median gain over base rates, in nats per test row."""
         return float(np.median(self.gains)) if self.gains else np.nan
 
     @property
     def resolution(self) -> str:
-        """Whether forward and reverse estimates agree, in words; empty where nobody looked."""
+        """Whether the end is resolved, in words; empty where nobody looked."""
         if self.unresolved:
-            gap = f", gap {number(self.gap)} nats" if np.isfinite(self.gap) else ""
+            gap = f", gap {number(self.gap)} nats" if self.gap >= LEAST_GAP else ""
             return f"unresolved{gap}"
         return f"resolved, gap {number(self.gap)} nats" if self.resolved else ""
 
@@ -95,13 +104,21 @@ def collect(cases: pd.DataFrame) -> list[Result]:
     return [_result(group) for _, group in cases.groupby(["dataset", "label", "backend"], sort=False)]
 
 
+def cases_of(cases: pd.DataFrame, results: list[Result]) -> pd.DataFrame:
+    """The tidy cases that these results are of."""
+    wanted = {(result.dataset, result.label, result.backend) for result in results}
+    names = cases[["dataset", "label", "backend"]].itertuples(index=False, name=None)
+    return cases[np.array([name in wanted for name in names], bool)]
+
+
 def best(results: Iterable[Result]) -> Result | None:
     """The result with the highest median of the lower log-likelihoods; None if there is none.
 
-    One that is unresolved only where there is no other: it may be far from the truth.
+    One that is not sure only where there is no other: it may be far from the truth, or from the next
+    seed's.
     """
     judged = [result for result in results if result.log_likelihoods]
-    return max(judged, key=lambda result: (not result.doubtful, result.lower), default=None)
+    return max(judged, key=lambda result: (result.sure, result.lower), default=None)
 
 
 def _result(group: pd.DataFrame) -> Result:
@@ -130,7 +147,15 @@ def _result(group: pd.DataFrame) -> Result:
         swap_rate=float(done["swap_rate"].min()),
         learned_error=_farthest(done["learned_log_z"] - done["log_z"]),
         reached=reached(group),
+        diverged=int((group["status"] == "diverged").sum()),
+        settings={name: _plain(first[name]) for name in deciding(group)},
     )
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float; anything else, and what is missing, as it would be said."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
+    return float(value) if is_number and np.isfinite(value) else plain(value)
 
 
 def _farthest(values: "pd.Series[float]") -> float:

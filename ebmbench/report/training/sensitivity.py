@@ -1,4 +1,4 @@
-"""What each setting does: where training ends over the values tried of it, a panel each data set."""
+"""What settings do: where training ends over the values tried of each, a panel each data set."""
 
 from itertools import groupby
 
@@ -9,12 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from ebmbench.harness.measures import LEAST_GAIN
-from ebmbench.report.cases import TRAINING
 from ebmbench.report.section import Cell, Drawing, Section, Sheet
 from ebmbench.report.style import INK, PAPER, Looks, log_ticks, panel
-from ebmbench.report.text import MISSING, listing, number, slug, tick
+from ebmbench.report.text import MISSING, UNRESOLVED, listing, number, on, slug, tick
 from ebmbench.report.training.summary import yardsticks
-from ebmbench.report.training.sweeps import Sweep, Tried
+from ebmbench.report.training.sweeps import SWEPT, Sweep
 
 _LOG = 5.0  # largest over smallest value from which on their axis is logarithmic
 
@@ -27,31 +26,32 @@ def sections(cases: pd.DataFrame, sweeps: list[Sweep], looks: Looks) -> list[Sec
     made.intro.append(
         "Nats per test row at the end of training over the values that were tried of a setting: the "
         "median over the seeds, with the best of the other settings tried beside it. Values are compared "
-        "by the test rows, so the best of many flatters a little. The other parts of this page, but the "
-        "table of results, show the best settings alone."
+        "by the test rows, so the best of many flatters a little. Learning curves, times per update and "
+        "pictures are of the best rate, momentum, decay, schedule and centring alone."
     )
+    places = list(dict.fromkeys(cases["dataset"]))
     for (dataset, setting), group in groupby(sweeps, key=lambda sweep: (sweep.dataset, sweep.setting)):
         own = list(group)
-        made.drawings.append(_drawing(dataset, setting, own, cases[cases["dataset"] == dataset], looks))
+        name = f"settings-{places.index(dataset) + 1}-{slug(dataset)}-{slug(setting)}"
+        made.drawings.append(_drawing(name, own, cases[cases["dataset"] == dataset], looks))
         made.sheets.append(_sheet(dataset, setting, own))
         made.outro.extend(_edges(dataset, setting, own))
     return [made]
 
 
-def _drawing(
-    dataset: str, setting: str, sweeps: list[Sweep], cases: pd.DataFrame, looks: Looks
-) -> Drawing:
-    word = TRAINING[setting]
+def _drawing(name: str, sweeps: list[Sweep], cases: pd.DataFrame, looks: Looks) -> Drawing:
+    dataset, word = sweeps[0].dataset, SWEPT[sweeps[0].setting]
     names = list(dict.fromkeys(sweep.estimator for sweep in sweeps))
     backends = list(dict.fromkeys(sweep.backend for sweep in sweeps))
     figure, axes = panel(f"{dataset}: {word}", 3.2 + 0.17 * -(-len(names) // 2))
-    ended = [one for sweep in sweeps for one in sweep.tried if not one.diverged]
-    ends = [one.end for one in ended if one.resolved] or [one.end for one in ended]
+    tried = [one for sweep in sweeps for one in sweep.tried]
+    ended = [one for one in tried if np.isfinite(one.end)]
+    ends = [one.end for one in ended if one.sure] or [one.end for one in ended]
     if ends:
         axes.set_ylim(_limits(ends, yardsticks(cases).baseline_independent))
     for sweep in sweeps:
         _draw(axes, sweep, looks)
-    values = [one.value for sweep in sweeps for one in sweep.tried]
+    values = [one.value for one in tried]
     if min(values) > 0 and max(values) >= _LOG * min(values):
         axes.set_xscale("log")
         log_ticks(axes.xaxis, tick)
@@ -68,17 +68,14 @@ def _drawing(
     caption = (
         f"Where training on {dataset} ends, over the {word}; the best value of each has the large marker."
     )
-    if any(one.diverged for sweep in sweeps for one in sweep.tried):
-        caption += " A cross at the bottom stands where training diverged."
-    if any(not (one.resolved or one.diverged) for sweep in sweeps for one in sweep.tried):
-        caption += (
-            " An open marker, at the edge if need be, is an unresolved end, whose estimates of log Z "
-            "contradict each other or themselves."
-        )
+    if any(one.result.diverged for one in tried):
+        caption += " A cross at the bottom stands where training diverged, if with one seed only."
+    if any(one.unresolved for one in tried):
+        caption += f" An open marker, at the edge if need be, is an unresolved end: {UNRESOLVED}."
     if ends and min(ends) < axes.get_ylim()[0]:
         caption += " What lies below base rates is left out."
     alt = f"Nats per test row on {dataset} over the {word}: {listing([_told(s) for s in sweeps])}."
-    return Drawing(f"settings-{slug(dataset)}-{slug(word)}", figure, caption, alt)
+    return Drawing(name, figure, caption, alt)
 
 
 def _limits(ends: list[float], base: float) -> tuple[float, float]:
@@ -92,61 +89,65 @@ def _limits(ends: list[float], base: float) -> tuple[float, float]:
 def _draw(axes: Axes, sweep: Sweep, looks: Looks) -> None:
     colour, marker = looks.colour(sweep.estimator), looks.marker(sweep.estimator)
     values = np.array([one.value for one in sweep.tried])
-    ends = np.array([one.end if one.resolved else np.nan for one in sweep.tried])
+    ends = np.array([one.end for one in sweep.tried])
+    sure = np.where([one.sure for one in sweep.tried], ends, np.nan)
     line = looks.line(sweep.backend)
-    axes.plot(values, ends, color=colour, linewidth=1.3, marker=marker, markersize=3, **line)
-    doubtful = np.array([np.nan if one.resolved else one.end for one in sweep.tried])
-    inside = np.clip(doubtful, *axes.get_ylim())
-    axes.plot(values, inside, marker, color=colour, markerfacecolor=PAPER, markersize=4, clip_on=False)
+    axes.plot(values, sure, color=colour, linewidth=1.3, marker=marker, markersize=3, **line)
     if sweep.best:
-        fill = colour if looks.filled(sweep.backend) else PAPER
-        best = sweep.best.value, sweep.best.end
-        axes.plot(*best, marker, color=colour, markerfacecolor=fill, markersize=7)
-    lost = values[[one.diverged for one in sweep.tried]]
+        axes.plot(sweep.best.value, sweep.best.end, marker, color=colour, markersize=7)
+    unresolved = np.where([one.unresolved for one in sweep.tried], ends, np.nan)
+    inside = np.clip(unresolved, *axes.get_ylim())
+    axes.plot(values, inside, marker, color=colour, markerfacecolor=PAPER, markersize=4, clip_on=False)
+    lost = values[[bool(one.result.diverged) for one in sweep.tried]]
     bottom = axes.get_xaxis_transform()  # values along the axis, parts of its height
     axes.plot(lost, np.full(len(lost), 0.02), "x", color=colour, markersize=5, transform=bottom)
 
 
 def _sheet(dataset: str, setting: str, sweeps: list[Sweep]) -> Sheet:
-    """The best value of each estimator, the best estimator on top."""
-    word = TRAINING[setting]
-    several = len({sweep.backend for sweep in sweeps}) > 1
-    columns = ["Estimator", *(["Backend"] if several else []), f"Best {word}", "Nats per test row"]
-    columns += [f"Within {number(LEAST_GAIN, 0)} nat of it", "Tried", "Diverged", "Unresolved"]
+    """The best value of each estimator, the best estimator on top; no column without an entry."""
+    word = SWEPT[setting]
     ranked = sorted(sweeps, key=lambda sweep: -sweep.best.end if sweep.best else np.inf)
-    rows = [
-        [
-            Cell(sweep.estimator),
-            *([Cell(sweep.backend)] if several else []),
-            Cell(_value(sweep), sweep.best.value if sweep.best else np.nan),
-            Cell(number(end := sweep.best.end if sweep.best else np.nan), end),
-            Cell(_range(sweep.near(LEAST_GAIN))),
-            *(Cell(", ".join(tick(one.value) for one in some)) for some in _kinds(sweep)),
-        ]
-        for sweep in ranked
-    ]
-    return Sheet(f"{dataset}: {word}", columns, rows)
-
-
-def _kinds(sweep: Sweep) -> tuple[list[Tried], list[Tried], list[Tried]]:
-    """All that was tried, what diverged, and what is unresolved."""
-    ended = [one for one in sweep.tried if not one.diverged]
-    return (
-        list(sweep.tried),
-        [one for one in sweep.tried if one.diverged],
-        [one for one in ended if not one.resolved],
-    )
+    lost = [[one.value for one in sweep.tried if one.result.diverged] for sweep in ranked]
+    doubtful = [[one.value for one in sweep.tried if one.unresolved] for sweep in ranked]
+    columns = {
+        "Estimator": [Cell(sweep.estimator) for sweep in ranked],
+        "Backend": [Cell(sweep.backend) for sweep in ranked],
+        f"Best {word}": [Cell(_value(s), s.best.value if s.best else np.nan) for s in ranked],
+        "Nats per test row": [Cell(number(end), end) for end in map(_end, ranked)],
+        f"Within {number(LEAST_GAIN, 0)} nat of it": [Cell(_range(s.near(LEAST_GAIN))) for s in ranked],
+        "Tried": [_values([one.value for one in sweep.tried]) for sweep in ranked],
+        "Diverged": [_values(values) for values in lost],
+        "Unresolved": [_values(values) for values in doubtful],
+    }
+    if len({sweep.backend for sweep in sweeps}) == 1:
+        del columns["Backend"]
+    told = {name: cells for name, cells in columns.items() if any(cell.text for cell in cells)}
+    rows = [list(row) for row in zip(*told.values(), strict=True)]
+    return Sheet(f"{dataset}: {word}", list(told), rows)
 
 
 def _edges(dataset: str, setting: str, sweeps: list[Sweep]) -> list[str]:
     """Those whose best value might not be the best there is, in a sentence."""
-    names = [f"{sweep.estimator} ({_value(sweep)})" for sweep in sweeps if sweep.best and sweep.at_edge]
+    several = len({sweep.backend for sweep in sweeps}) > 1
+    names = [
+        f"{on(sweep.estimator, sweep.backend) if several else sweep.estimator} ({_value(sweep)})"
+        for sweep in sweeps
+        if sweep.at_edge
+    ]
     if not names:
         return []
     return [
-        f"The best {TRAINING[setting]} on {dataset} is the least or the greatest that was tried, so that "
+        f"The best {SWEPT[setting]} on {dataset} is the least or the greatest that was tried, so that "
         f"another may be better, for {listing(names)}."
     ]
+
+
+def _end(sweep: Sweep) -> float:
+    return sweep.best.end if sweep.best else np.nan
+
+
+def _values(values: list[float]) -> Cell:
+    return Cell(", ".join(map(tick, values)))
 
 
 def _told(sweep: Sweep) -> str:

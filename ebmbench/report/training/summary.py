@@ -10,6 +10,7 @@ from ebmbench.report.section import Answer
 from ebmbench.report.text import count, listing, number, significant
 from ebmbench.report.training import targets
 from ebmbench.report.training.results import Result, best
+from ebmbench.report.training.sweeps import best_settings
 
 _BASELINES = {  # for binary and for real rows
     "baseline_mixture": ("the mixture of 10 Bernoullis", "the mixture of 10 normals"),
@@ -80,14 +81,15 @@ def answer(dataset: str, cases: pd.DataFrame, results: list[Result]) -> Answer:
         return Answer(dataset, "No finished case has a log-likelihood", [])
     known = yardsticks(cases)
     sentences = [_spread(top)]
-    runner_up = best(result for result in results if result.label != top.label)
+    shown = best_settings(results)
+    runner_up = best(result for result in shown if result.label != top.label)
     if runner_up:
         sentences.append(_runner_up(top, runner_up))
     for column, names in _BASELINES.items():
         if column in known.lines:
             sentences.append(_against(top, known.lines[column], names[known.real]))
     sentences += _against_ceiling(top, known.ceiling)
-    sentences += _without_gain(results)
+    sentences += _without_gain(shown)
     sentences += targets.fastest(results)
     sentences += speed(cases)
     headline = f"Best: {top.label}, {number(top.lower)} nats per test row{_way(top)}"

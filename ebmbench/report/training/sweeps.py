@@ -1,41 +1,45 @@
 """Settings of which a suite tries several values: where training ends with each of them."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
-from ebmbench.report.cases import deciding
+from ebmbench.report.cases import JUDGED_BY, TUNED
 from ebmbench.report.training.results import Result, best
 
-SWEPT = ("rate", "hidden", "batch_size", "epochs", "momentum", "decay")  # columns of numbers
+# Columns of numbers, and how sentences call them.
+SWEPT = {
+    "rate": "learning rate",
+    "momentum": "momentum",
+    "decay": "weight decay",
+    "hidden": "hidden units",
+    "batch_size": "batch size",
+    "epochs": "epochs",
+}
 LEAST = 3  # values of a setting, all else equal, from which on they are looked at as a sweep
-_FINAL = ("done", "diverged")  # others say nothing of a setting
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A value of a setting, and where training ends with it.
-
-    end: nats per test row with the best of the other settings that were tried beside it, the median
-    over the seeds; NaN where with all of them some seed diverged. resolved: whether no seed's end is
-    unresolved; one that is counts only where there is no other.
-    """
+    """A value of a setting, and what came of it, with the best of what else was tried beside it."""
 
     value: float
-    end: float
-    resolved: bool
+    result: Result
 
     @property
-    def diverged(self) -> bool:
-        """Whether there is no end."""
-        return bool(np.isnan(self.end))
+    def end(self) -> float:
+        """Nats per test row, the median over the seeds; NaN where nothing was finished."""
+        return self.result.lower
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
-        """By which the better of two is the greater."""
-        return self.resolved, not self.diverged, self.end
+    def sure(self) -> bool:
+        """Whether it counts: see `Result.sure`."""
+        return self.result.sure
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether there is an end that might be far from the truth."""
+        return self.result.doubtful and not self.result.diverged
 
 
 @dataclass(frozen=True)
@@ -50,21 +54,21 @@ class Sweep:
 
     @property
     def best(self) -> Tried | None:
-        """The value with the highest end that is resolved; None if there is none."""
-        known = [one for one in self.tried if one.resolved]
-        return max(known, key=lambda one: one.end, default=None)
+        """The value with the highest end that is sure; None if there is none."""
+        return max((one for one in self.tried if one.sure), key=lambda one: one.end, default=None)
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best value is the least or the greatest that was tried."""
-        return self.best in (self.tried[0], self.tried[-1])
+        """Whether the best value is the least or the greatest that was tried; below 0 there are none."""
+        ends = self.tried[0].value, self.tried[-1].value
+        return self.best is not None and self.best.value in ends and self.best.value != 0
 
     def near(self, nats: float) -> list[float]:
         """The values about the best one, without a gap, whose ends lie at most so far below its end."""
         if self.best is None:
             return []
-        close = [one.resolved and one.end >= self.best.end - nats for one in self.tried]
-        low = high = self.tried.index(self.best)
+        close = [one.sure and one.end >= self.best.end - nats for one in self.tried]
+        low = high = [one.value for one in self.tried].index(self.best.value)
         while low > 0 and close[low - 1]:
             low -= 1
         while high + 1 < len(close) and close[high + 1]:
@@ -72,53 +76,54 @@ class Sweep:
         return [one.value for one in self.tried[low : high + 1]]
 
 
-def find(cases: pd.DataFrame) -> list[Sweep]:
-    """The sweeps of tidy cases: data sets in their order, then settings, then estimators."""
+def find(results: Iterable[Result]) -> list[Sweep]:
+    """The sweeps of results that are done or diverged: by data set, then setting, then estimator."""
+    tried = [result for result in results if result.log_likelihoods or result.diverged]
     found = []
-    for dataset, of_data in cases.groupby("dataset", sort=False):
+    for dataset in dict.fromkeys(result.dataset for result in tried):
+        of_data = [result for result in tried if result.dataset == dataset]
         for setting in SWEPT:
-            for names, group in of_data.groupby(["estimator", "backend"], sort=False):
-                estimator, backend = map(str, names)
-                final = group[group["status"].isin(_FINAL)]
-                final = final.assign(**{setting: pd.to_numeric(final[setting], errors="coerce")})
-                others = [column for column in deciding(cases) if column != setting]
-                if final.groupby(others, dropna=False)[setting].nunique().max() >= LEAST:
-                    found.append(Sweep(str(dataset), setting, estimator, backend, _tried(final, setting)))
+            for own in _grouped(of_data, ("estimator", "backend", *JUDGED_BY)):
+                if values := _crossed(own, setting):
+                    first = own[0]
+                    found.append(Sweep(dataset, setting, first.estimator, first.backend, values))
     return found
 
 
-def best_settings(results: list[Result], sweeps: list[Sweep]) -> list[Result]:
-    """Of each estimator that is swept its best settings alone, resolved if any are; else all results."""
-    swept = {(sweep.dataset, sweep.estimator, sweep.backend) for sweep in sweeps}
+def best_settings(results: list[Result]) -> list[Result]:
+    """Of what was tuned the best settings alone, on all backends; all other results.
 
-    def key(result: Result) -> tuple[str, str, str]:
-        return result.dataset, result.estimator, result.backend
-
-    whole = [result for result in results if result.done == result.seeds]
-    tops = {which: best(r for r in whole if key(r) == which) for which in swept}
-    return [result for result in results if key(result) not in swept or result is tops[key(result)]]
-
-
-def of(cases: pd.DataFrame, results: list[Result]) -> pd.DataFrame:
-    """The tidy cases that these results are of."""
-    wanted = {(result.dataset, result.label, result.backend) for result in results}
-    names = cases[["dataset", "label", "backend"]].itertuples(index=False, name=None)
-    return cases[[name in wanted for name in names]]
+    Tuned is what was tried with `LEAST` values or more of a setting of `TUNED`, all else equal. Sizes and
+    numbers of epochs are no such settings: to tell them apart is what they are tried for.
+    """
+    kept: set[int] = set()
+    for own in _grouped(results, ("dataset", "estimator"), but=TUNED):
+        tuned = any(_crossed(own, setting) for setting in TUNED if setting in SWEPT)
+        top = best(own) if tuned else None
+        for there in _grouped(own, ("backend",)):
+            alike = [r for r in there if not top or all(r.settings[s] == top.settings[s] for s in TUNED)]
+            kept.update(map(id, alike or there))
+    return [result for result in results if id(result) in kept]
 
 
-def _tried(final: pd.DataFrame, setting: str) -> tuple[Tried, ...]:
-    best: dict[float, Tried] = {}
-    for one in _each(final, setting):
-        other = best.get(one.value)
-        if not other or one.rank > other.rank:
-            best[one.value] = one
-    return tuple(best[value] for value in sorted(best))
+def _crossed(results: list[Result], setting: str) -> tuple[Tried, ...]:
+    """The best result of each value, of all grids with enough values of the setting; else nothing."""
+    known = [r for r in results if isinstance(r.settings[setting], float)]
+    by_value: dict[float, list[Result]] = defaultdict(list)
+    for grid in _grouped(known, (), but=(setting,)):
+        if len({r.settings[setting] for r in grid}) >= LEAST:
+            for result in grid:
+                by_value[result.settings[setting]].append(result)
+    return tuple(Tried(value, best(own) or own[0]) for value, own in sorted(by_value.items()))
 
 
-def _each(final: pd.DataFrame, setting: str) -> Iterator[Tried]:
-    """A setting's value and the end, for each choice of all settings."""
-    for _, seeds in final.groupby("label", sort=False):
-        whole = bool(seeds["status"].eq("done").all())
-        end = float(seeds["log_likelihood_lower"].median()) if whole else np.nan
-        known = whole and not seeds["resolved"].eq(False).any()
-        yield Tried(float(seeds[setting].iloc[0]), end, bool(known))
+def _grouped(
+    results: Iterable[Result], names: tuple[str, ...], but: tuple[str, ...] = ()
+) -> list[list[Result]]:
+    """Results that agree in these names; with `but` in all settings, too, but for those."""
+    groups: dict[Hashable, list[Result]] = defaultdict(list)
+    for result in results:
+        named = [result.settings[n] if n in result.settings else getattr(result, n) for n in names]
+        others = [value for n, value in result.settings.items() if n not in but] if but else []
+        groups[tuple(map(str, [*named, *others]))].append(result)
+    return list(groups.values())

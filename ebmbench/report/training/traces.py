@@ -13,7 +13,7 @@ from ebmbench.report.training.summary import Yardsticks
 class Trace:
     """Test log-likelihood over clocked seconds, of the seeds that finished or of one that did not.
 
-    `resolved` is False where forward and reverse estimates of some seed's log Z are found far apart.
+    `resolved` is False where some seed's end is not, see `text.UNRESOLVED`.
     """
 
     label: str
