@@ -198,6 +198,18 @@ class TestWhatItFound:
             assert number(nats) == round(lower, 1)
             assert number(seconds) == round(rows[name]["train_s"])
 
+    def test_rates(self):
+        """Of each the best end that is resolved, by the lower of both ways."""
+        _, told = found_table("half a minute at the best rate")
+        rows = [row for row in report("epyc-2-cores/rates") if row["dataset"] == "binarized_mnist"]
+        assert set(told) == {row["estimator"] for row in rows}
+        for name, (rate, nats) in told.items():
+            sure = [row for row in rows if row["estimator"] == name and row["resolved"]]
+            best = max(sure, key=lambda row: min(row["log_likelihood"], row["log_likelihood_reverse"]))
+            assert number(rate) == best["rate"]
+            lower = min(best["log_likelihood"], best["log_likelihood_reverse"])
+            assert number(nats) == round(lower, 1)
+
     def test_peers(self):
         columns, told = found_table("job", names=2)
         named = {"torch": "torch eager", "scikit-learn": "scikit learn"}
