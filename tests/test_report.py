@@ -351,6 +351,20 @@ class TestResults:
         assert "No finished case has a log-likelihood." in page
 
 
+@pytest.mark.parametrize(
+    ("resolved", "unresolved", "gap", "told"),
+    [
+        (2, 0, 0.05, "resolved, gap 0.05 nats"),
+        (2, 1, 5.3, "unresolved, gap 5.30 nats"),
+        (2, 1, 0.05, "unresolved"),  # both estimates err alike
+        (0, 1, np.nan, "unresolved"),  # there is but one
+        (0, 0, np.nan, ""),
+    ],
+)
+def test_whether_an_end_is_resolved(resolved, unresolved, gap, told):
+    assert text.resolution(resolved, unresolved, gap) == told
+
+
 class TestNames:
     def test_paths_are_cut_to_what_tells_them_apart(self):
         names = ["digits", "/home/me/faces.npz", "/home/a/x.csv", "C:\\b\\x.csv", "x.csv"]

@@ -137,6 +137,15 @@ class TestBest:
         (sweep,), _ = found(tmp_path / "r", rows)
         assert [one.value for one in sweep.tried] == [0.001, 0.01, 0.03, 0.1, 0.3]
 
+    def test_values_of_several_backends_are_no_grid(self, tmp_path):
+        rows = [*tried({0.1: -12.0, 0.2: -10.0}), case(-11.0, rate=0.3, backend="reference")]
+        sweep, results = found(tmp_path / "r", rows)
+        assert sweep == []
+        assert sweeps.best_settings(results) == results
+
+    def test_what_is_done_without_an_end_is_no_value(self, tmp_path):
+        assert found(tmp_path / "r", [case(None, rate=rate) for rate in ENDS])[0] == []
+
     def test_below_nothing_there_is_no_better(self, tmp_path):
         rows = [case(-10.0 - decay, decay=decay) for decay in (0.0, 0.1, 0.2)]
         (sweep,), _ = found(tmp_path / "r", rows)

@@ -60,8 +60,8 @@ class Sandwich:
     @property
     def verdict(self) -> str | None:
         """See the class."""
-        if self._contradiction:
-            said = f"not resolved: {self._contradiction}"
+        if wrong := self._contradiction:
+            said = f"not resolved: {wrong}"
         elif self.gap is None:
             return None
         else:

@@ -8,7 +8,7 @@ import numpy as np
 from ebmbench.datasets import Dataset
 from ebmbench.evaluation.likelihood import Likelihood, evaluate, mean_free_energy
 from ebmbench.evaluation.mixture import Mixture, baselines, fitted, gaussian_baselines
-from ebmbench.evaluation.sandwich import RESOLVED, sandwich
+from ebmbench.evaluation.sandwich import Sandwich, sandwich
 from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.trainer import Planned
@@ -91,7 +91,7 @@ class Judge:
 
 def doubt(found: Likelihood) -> dict[str, Any]:
     """That an estimate cannot be, where the rows alone say so: see `Likelihood.excess`."""
-    return {"resolved": False} if found.excess >= RESOLVED else {}
+    return {"resolved": False} if Sandwich([found]).resolved is False else {}
 
 
 def worth(row: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,6 @@ TRAINING = {
     "schedule": "schedule",
     "centred": "centred",
 }
-TUNED = ("rate", "momentum", "decay", "schedule", "centred")  # for the best that comes of all else
 _SETTINGS = TRAINING | {
     "evaluate": "judged by",
     "betas": "AIS temperatures",

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from ebmbench.harness.measures import LEAST_GAP
+
 MISSING = "–"
 # What makes an end an unresolved one, to follow on a colon.
 UNRESOLVED = (
@@ -39,6 +41,17 @@ def on(label: str, backend: str) -> str:
     """A label and its backend, which labels of cases that ran on several have already."""
     end = f"on {backend}"
     return label if label.endswith(end) else f"{label} {end}"
+
+
+def resolution(resolved: int, unresolved: int, gap: float) -> str:
+    """Whether an end is resolved, by seeds that are and are not; empty where nobody looked.
+
+    gap: nats between its two estimates; where they agree, or are not two, it is not what is wrong.
+    """
+    told = f", gap {number(gap)} nats"
+    if unresolved:
+        return f"unresolved{told if gap >= LEAST_GAP else ''}"
+    return f"resolved{told}" if resolved else ""
 
 
 def slug(name: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ebmbench.harness.measures import BETTER, BOUND, ERROR, NO_GAIN, PARZEN
-from ebmbench.report.text import listing, number
+from ebmbench.report.text import listing, number, resolution
 from ebmbench.report.training.reached import Reached, reached
 
 
@@ -18,7 +18,7 @@ class Entry:
     measure: what the last phase is judged by; values: it, of each seed that is done; std_error: the
     largest over these, or where that is larger the standard error of the seeds' mean; lows: the lower of
     the bounds by annealing both ways, else as values; gap: between these, the largest in nats; resolved,
-    unresolved: seeds in which it is small enough, or is not; no_gains: seeds that gain nothing over a
+    unresolved: seeds whose ends are, or are not; no_gains: seeds that gain nothing over a
     model that knows nothing; train_s, images_per_s, memory, memory_before, device_memory: medians, bytes;
     stages: of the median seed; keys: of the seeds that are done; facts: of the first of them, as the row
     has them; reached: seconds to each target.
@@ -77,11 +77,8 @@ class Entry:
 
     @property
     def resolution(self) -> str:
-        """Whether both ways of annealing agree, in words; empty where nobody looked."""
-        told = f"gap {number(self.gap)} nats"
-        if self.unresolved:
-            return f"unresolved, {told}"
-        return f"resolved, {told}" if self.resolved else ""
+        """See `text.resolution`."""
+        return resolution(self.resolved, self.unresolved, self.gap)
 
     @property
     def told(self) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebmbench.harness.measures import LEAST_GAIN, LEAST_GAP, NO_GAIN
+from ebmbench.harness.measures import LEAST_GAIN, NO_GAIN
 from ebmbench.harness.table import update_quartiles
 from ebmbench.report.cases import deciding
-from ebmbench.report.text import number, plain
+from ebmbench.report.text import plain, resolution
 from ebmbench.report.training.reached import Reached, reached
 
 
@@ -92,11 +92,8 @@ class Result:
 
     @property
     def resolution(self) -> str:
-        """Whether the end is resolved, in words; empty where nobody looked."""
-        if self.unresolved:
-            gap = f", gap {number(self.gap)} nats" if self.gap >= LEAST_GAP else ""
-            return f"unresolved{gap}"
-        return f"resolved, gap {number(self.gap)} nats" if self.resolved else ""
+        """See `text.resolution`."""
+        return resolution(self.resolved, self.unresolved, self.gap)
 
 
 def collect(cases: pd.DataFrame) -> list[Result]:
@@ -148,11 +145,11 @@ def _result(group: pd.DataFrame) -> Result:
         learned_error=_farthest(done["learned_log_z"] - done["log_z"]),
         reached=reached(group),
         diverged=int((group["status"] == "diverged").sum()),
-        settings={name: _plain(first[name]) for name in deciding(group)},
+        settings={name: _setting(first[name]) for name in deciding(group)},
     )
 
 
-def _plain(value: Any) -> Any:
+def _setting(value: Any) -> Any:
     """A number as a float; anything else, and what is missing, as it would be said."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
     return float(value) if is_number and np.isfinite(value) else plain(value)

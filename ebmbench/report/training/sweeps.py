@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-from ebmbench.report.cases import JUDGED_BY, TUNED
+from ebmbench.report.cases import JUDGED_BY
 from ebmbench.report.training.results import Result, best
 
 # Columns of numbers, and how sentences call them.
@@ -16,6 +16,7 @@ SWEPT = {
     "batch_size": "batch size",
     "epochs": "epochs",
 }
+TUNED = ("rate", "momentum", "decay", "schedule", "centred")  # columns of what is chosen for the best end
 LEAST = 3  # values of a setting, all else equal, from which on they are looked at as a sweep
 
 
@@ -110,7 +111,7 @@ def _crossed(results: list[Result], setting: str) -> tuple[Tried, ...]:
     """The best result of each value, of all grids with enough values of the setting; else nothing."""
     known = [r for r in results if isinstance(r.settings[setting], float)]
     by_value: dict[float, list[Result]] = defaultdict(list)
-    for grid in _grouped(known, (), but=(setting,)):
+    for grid in _grouped(known, ("backend",), but=(setting,)):
         if len({r.settings[setting] for r in grid}) >= LEAST:
             for result in grid:
                 by_value[result.settings[setting]].append(result)
