@@ -433,7 +433,7 @@ def test_estimators_tell_what_they_learned(tmp_path):
 def test_a_model_that_is_resolved_says_so(tmp_path):
     row = run_one(tmp_path, evaluate="ais", betas=300, resolve=True)
     assert row["gap"] == pytest.approx(row["log_likelihood"] - row["log_likelihood_reverse"], abs=1e-6)
-    assert abs(row["gap"]) < 1
+    assert 0 < row["gap_error"] < 1 - abs(row["gap"])
     assert row["resolved"] is True
     assert row["reverse_start"] == "exact draws"
     with pytest.raises(UserError, match="resolve"):

@@ -295,17 +295,25 @@ def told(ess=None, **log_z):
 
 def test_the_verdict_says_that_few_chains_carry_the_weight():
     ends = {"ais": 10.0, "reverse_ais": 10.5}
-    few = "differ by 0.50 nats, but the 50 chains of ais count for 9.0 (their effective sample size): "
+    few = "by 0.50 +- 0.14 nats, but the 50 chains of ais count for 9.0 (their effective sample size): "
     assert few in told(9.0, **ends).verdict
     assert "effective" not in told(10.0, **ends).verdict
 
 
 def test_the_verdict():
-    found = told(ais=10.0, reverse_ais=10.99)
-    assert (found.gap, found.resolved) == (pytest.approx(0.99), True)
+    found = told(ais=10.0, reverse_ais=10.85)
+    assert (found.gap, found.resolved) == (pytest.approx(0.85), True)
+    assert found.gap_error == pytest.approx(np.hypot(0.1, 0.1))
     assert found.verdict == (
-        "resolved: forward and reverse AIS differ by 0.99 nats; reverse AIS started from exact draws"
+        "resolved: forward and reverse AIS differ by 0.85 +- 0.14 nats; reverse AIS started from exact "
+        "draws"
     )
+    for uncertain in (told(ais=10.0, reverse_ais=10.87), told(ais=10.0, reverse_ais=9.13)):
+        assert not uncertain.resolved
+        assert uncertain.verdict == (
+            "not resolved: forward and reverse AIS differ by 0.87 +- 0.14 nats, which more temperatures "
+            "or chains would make surer; reverse AIS started from exact draws"
+        )
     found = told(ais=10.0, reverse_ais=11.0)
     assert not found.resolved
     assert (
@@ -320,7 +328,7 @@ def test_the_verdict():
     assert "the exact log Z is up to 19.00 nats away" in found.verdict
     assert told(ais=10.0, reverse_ais=10.1, exact=10.05).resolved
     found = told(ais=10.0, bridge=10.5)
-    assert found.gap is found.resolved is found.verdict is None
+    assert found.gap is found.gap_error is found.resolved is found.verdict is None
 
 
 def rows_of(values, **log_z):

@@ -190,6 +190,7 @@ def _fields(result: Any) -> dict[str, Any]:
             for one in result.estimates
         ],
         "gap": result.gap,
+        "gap_error": result.gap_error,
         "resolved": result.resolved,
         "verdict": result.verdict,
     }

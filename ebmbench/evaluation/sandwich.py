@@ -5,6 +5,7 @@ Annealed importance sampling is a stochastic lower bound, reverse AIS from exact
 miss; only the gap between the two bounds does.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,12 +32,13 @@ RESOLVED = 1.0  # nats between forward and reverse AIS below which a log-likelih
 class Sandwich:
     """The estimates, and what AIS and reverse AIS say together, if both are there.
 
-    gap: log Z by reverse AIS minus log Z by AIS, nats; resolved: whether it is less than `RESOLVED`, and
-    both stand as near to the exact value where that is there; verdict: that in one sentence, which also
-    names a small effective sample size. Nor is anything resolved, one estimate or many, by which the
-    rows' probabilities add up to so much more than 1: see `Likelihood.excess`. All None where one of the
-    two is missing and nothing is contradicted. Walks back that start from chains can miss the mode that
-    walks forward miss: only exact draws or the exact value exclude it.
+    gap: log Z by reverse AIS minus log Z by AIS, nats; gap_error: its standard error; resolved: whether
+    the two together are less than `RESOLVED`, and both estimates stand as near to the exact value where
+    that is there; verdict: that in one sentence, which also names a small effective sample size. Nor is
+    anything resolved, one estimate or many, by which the rows' probabilities add up to so much more than
+    1: see `Likelihood.excess`. All None where one of the two is missing and nothing is contradicted.
+    Walks back that start from chains can miss the mode that walks forward miss: only exact draws or the
+    exact value exclude it.
     """
 
     estimates: list[Likelihood]
@@ -45,10 +47,19 @@ class Sandwich:
         return next((e.log_z for e in self.estimates if e.log_z.method == method), None)
 
     @property
+    def _both(self) -> tuple[LogZ, LogZ] | None:
+        there, back = self._log_z(ais.NAME), self._log_z(reverse_ais.NAME)
+        return (there, back) if there and back else None
+
+    @property
     def gap(self) -> float | None:
         """See the class."""
-        there, back = self._log_z(ais.NAME), self._log_z(reverse_ais.NAME)
-        return back.log_z - there.log_z if there and back else None
+        return self._both and self._both[1].log_z - self._both[0].log_z
+
+    @property
+    def gap_error(self) -> float | None:
+        """See the class."""
+        return self._both and math.hypot(*(one.std_error for one in self._both))
 
     @property
     def resolved(self) -> bool | None:
@@ -65,7 +76,7 @@ class Sandwich:
         elif self.gap is None:
             return None
         else:
-            said = f"resolved: forward and reverse AIS differ by {abs(self.gap):.2f} nats{self._carried}"
+            said = f"resolved: forward and reverse AIS differ by {self._between}{self._carried}"
         back = self._log_z(reverse_ais.NAME)
         return f"{said}; reverse AIS started from {back.start}" if back else said
 
@@ -95,7 +106,17 @@ class Sandwich:
                 f"by {name} these rows' probabilities add up to more than 1, so its log Z is at least "
                 f"{heavy.excess:.2f} nats too low"
             )
+        if not abs(gap) + (self.gap_error or 0.0) < RESOLVED:
+            return (
+                f"forward and reverse AIS differ by {self._between}, which more temperatures or chains "
+                "would make surer"
+            )
         return ""
+
+    @property
+    def _between(self) -> str:
+        """The gap and its standard error."""
+        return f"{abs(self.gap or 0.0):.2f} +- {self.gap_error:.2f} nats"
 
     @property
     def _off(self) -> float:

@@ -85,6 +85,7 @@ class Judge:
             "log_likelihood_reverse": back.mean,
             "reverse_start": back.log_z.start,
             "gap": found.gap,
+            "gap_error": found.gap_error,
             "resolved": found.resolved,
         }
 

@@ -136,6 +136,7 @@ class BoundJudge(Unjudged):
             "bound_reverse": back.mean,
             "reverse_start": back.log_z.start,
             "gap": both.gap,
+            "gap_error": both.gap_error,
             "resolved": both.resolved,
         }
 

@@ -9,8 +9,8 @@ from ebmbench.harness.measures import LEAST_GAP
 MISSING = "–"
 # What makes an end an unresolved one, to follow on a colon.
 UNRESOLVED = (
-    "forward and reverse estimates of log Z lie far apart, or by them the test rows' probabilities add "
-    "up to more than 1"
+    "forward and reverse estimates of log Z lie far apart or are too uncertain, or by them the test "
+    "rows' probabilities add up to more than 1"
 )
 _LEAST_PART = 1e-4  # parts of 1 below which figures mean nothing
 
@@ -46,7 +46,7 @@ def on(label: str, backend: str) -> str:
 def resolution(resolved: int, unresolved: int, gap: float) -> str:
     """Whether an end is resolved, by seeds that are and are not; empty where nobody looked.
 
-    gap: nats between its two estimates; where they agree, or are not two, it is not what is wrong.
+    gap: nats between its two estimates; where they agree, or are not two, its size is not what is wrong.
     """
     told = f", gap {number(gap)} nats"
     if unresolved:
