@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
-from ways import CUDA_STATE, EMULATOR, ON_GPU, QUICK, SAMPLED
+from ways import CUDA_STATE, EMULATOR, ON_GPU, OPAQUE, QUICK, SAMPLED
 
 from ebmbench.cli import main
 from ebmbench.errors import UserError
@@ -22,7 +22,8 @@ from ebmbench.kernels.api import READY, Unavailable, load
 from ebmbench.models.rbm import RBM
 
 # Where there is a GPU, the tests of the mathematics run on it too; the simulator would take hours.
-BACKENDS = ("reference", "cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if ON_GPU else []))
+_GPU = [pytest.param("cuda", marks=pytest.mark.gpu)] if ON_GPU or OPAQUE else []
+BACKENDS = ("reference", "cpu", *_GPU)
 COMPUTED = tuple(name for name in BACKENDS if name != "reference")  # what the oracle is compared with
 FAMILY_ALPHA = 1e-3  # chance of a false alarm in one statistical test, however many parts it has
 
@@ -56,6 +57,10 @@ needs_two_threads = pytest.mark.skipif(
 
 def backend(name):
     """A loaded backend, or a skip with its reason."""
+    if name == "cuda" and OPAQUE:
+        import opaque
+
+        return opaque.backend(opaque.Device, name)
     try:
         return load(name)
     except Unavailable as error:
@@ -95,7 +100,7 @@ def with_job(k, job, function, kind=None):
 @pytest.fixture(params=BACKENDS)
 def k(request, monkeypatch):
     """Every backend; a GPU is asked at every update whether all is well, and not at every 100th."""
-    if request.param == "cuda":
+    if request.param == "cuda" and not OPAQUE:
         monkeypatch.setattr("ebmbench.kernels.cuda.update._PATIENCE", 1)
     return backend(request.param)
 
@@ -200,6 +205,14 @@ def host(k, tree, model):
     shapes = {"W": model.W.shape, "b": model.b.shape, "c": model.c.shape}
     slices = {name: tuple(slice(n) for n in shape) for name, shape in shapes.items()}
     return {name: np.array(k.get_rows(tree[name]), float)[slices[name]] for name in tree}
+
+
+def overwrite(there, values):
+    """Put values of the host where a backend's array lies."""
+    if isinstance(there, np.ndarray):
+        there[...] = values
+    else:
+        there.copy_to_device(values)
 
 
 def device(k, tree, model):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from conftest import device, with_job
+from conftest import device, overwrite, with_job
 from scipy.special import expit
 
 from ebmbench.kernels.api import Annealed, Phases
@@ -153,9 +153,11 @@ def _(k, job, model, positive, negative, beta):
 
 
 @job_mutant("negative phase added to the biases", "moments", "gate", "cd", "sml")
-def _(k, job, *args):
-    gradient, means = job(*args)
-    return Phases({**gradient, "b": 2 * means["b"], "c": 2 * means["c"]}, means)
+def _(k, job, model, *rest):
+    gradient, means = job(model, *rest)
+    tree = k.get_tree(model, gradient)
+    sums = {name: 2 * k.get_rows(means[name])[: len(tree[name])] for name in ("b", "c")}
+    return Phases(device(k, {**tree, **sums}, k.get(model)), means)
 
 
 @job_mutant("divided by the batch size, not by the rows", "moments", "gate", "cd", "copies")
@@ -180,9 +182,10 @@ def _(k, job, handle, positive, negative, beta):
 
 
 @job_mutant("wrong sign of the exact gradient", "exact_gradient", "gate", "differences", "uphill exactly")
-def _(k, job, *args):
-    (gradient, means), log_z = job(*args)
-    return Phases({name: -x for name, x in gradient.items()}, means), log_z
+def _(k, job, model, *rest):
+    (gradient, means), log_z = job(model, *rest)
+    tree = {name: -x for name, x in k.get_tree(model, gradient).items()}
+    return Phases(device(k, tree, k.get(model)), means), log_z
 
 
 @job_mutant("enumeration without the hidden bias", "exact_gradient", "gate", "differences")
@@ -223,7 +226,7 @@ def _(k, job, model, base, betas, start, key):
 def _(k, job, model, base, betas, start, key):
     log_weights, v = job(model, base, betas, start, key)
     if not isinstance(start, int):
-        start[...] = v
+        overwrite(start, k.get_rows(v))
     return Annealed(log_weights, v)
 
 
@@ -321,10 +324,10 @@ def _(k, job, model, velocity, gradient, rate, momentum, decay):
 
 @job_mutant("decay of the biases too", "update", "gate", "update by hand", "decay")
 def _(k, job, handle, velocity, gradient, rate, momentum, decay):
-    model = k.get(handle)
+    model, tree = k.get(handle), k.get_tree(handle, gradient)
     for name in ("b", "c"):
         bias = getattr(model, name)
-        gradient[name][: bias.size] -= decay * bias
+        gradient[name][: bias.size] = (tree[name] - decay * bias).astype(gradient[name].dtype)
     return job(handle, velocity, gradient, rate, momentum, decay)
 
 
@@ -337,11 +340,12 @@ def _(k, job, gradient, means, offsets, sliding, mask):
 
 @job_mutant("biases centred with the gradient before centring", "centre", "gate", "centring")
 def _(k, job, gradient, means, offsets, sliding, mask):
-    before = {name: np.array(x) for name, x in gradient.items()}
+    before = {name: np.array(k.get_rows(x)) for name, x in gradient.items()}
     job(gradient, means, offsets, sliding, mask)
     n_visible, n_hidden = before["W"].shape
-    gradient["b"][:n_visible] = before["b"][:n_visible] - before["W"] @ offsets["c"][:n_hidden]
-    gradient["c"][:n_hidden] = before["c"][:n_hidden] - offsets["b"][:n_visible] @ before["W"]
+    mu, lam = k.get_rows(offsets["b"])[:n_visible], k.get_rows(offsets["c"])[:n_hidden]
+    gradient["b"][:n_visible] = before["b"][:n_visible] - before["W"] @ lam
+    gradient["c"][:n_hidden] = before["c"][:n_hidden] - mu @ before["W"]
 
 
 @job_mutant("centring offsets stand still", "centre", "gate", "centring")

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import complaint, random_rows, with_job
+from conftest import complaint, overwrite, random_rows, with_job
 from scipy.special import expit
 
 from ebmbench.models.gan import FORMS, GAN, latent, payoff
@@ -327,7 +327,9 @@ def test_a_loss_that_is_not_finite_stops_a_run(k, job):
     """At the next look, or when the state is asked for."""
 
     def spoilt(original, *given):
-        return original(*given)._replace(tally=k.get_rows(original(*given).tally) * np.nan)
+        loss = original(*given)
+        overwrite(loss.tally, np.full(loss.tally.shape, np.nan, loss.tally.dtype))
+        return loss
 
     run = fitted(with_job(k, job, spoilt))
     run.advance(LOOK - 1)

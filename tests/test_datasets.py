@@ -445,6 +445,8 @@ def test_csv_dialects(tmp_path, text):
         (b"a,b\n0,1\n0,1,0\n", "from 2 (line 2) to 3 (line 3)"),
         (b"0,1\n0\n", "from 2 (line 1) to 1 (line 2)"),
         (b"0,1\n0,1_0\n", "is not a table of numbers"),
+        (b"0,1,2\n0,1,0\n", "numbers its columns in its first line; delete that line"),
+        (b'"0","1","2"\n0,1,0\n', "numbers its columns in its first line"),
         (b"0,1\n0,nan\n", "value nan in row 1, column 1 (counted from 0)"),
         (b"0,1\n0,1\n255,0\n", "value 255.0 in row 2, column 0"),
         (b"0,1\n0,\xff\n", "is not text in UTF-8"),

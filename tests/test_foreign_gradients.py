@@ -96,6 +96,7 @@ def test_the_clock_waits_until_the_arrays_are_there(tmp_path):
         ("return 'W', b, c", "must return three arrays, for W, b and c"),
         ("return None", "must return three arrays, for W, b and c"),
         ("return W.T, b, c", "must have the shape (6, 4), but is given (4, 6)"),
+        ("return W, b * float('nan'), c", "has values that are not finite"),
         ("raise ValueError('no')", "ValueError: no"),
     ],
 )

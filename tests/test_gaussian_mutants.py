@@ -5,7 +5,7 @@ import pytest
 import test_gaussian_kernels as kernels
 import test_gaussian_models as models
 import test_gaussian_restoration as restoration
-from conftest import BACKENDS, backend, with_job
+from conftest import BACKENDS, backend, device, with_job
 from scipy.special import expit
 
 from ebmbench.harness import gate
@@ -52,27 +52,27 @@ def precision_as_standard_deviation(k, job, handle, v, steps, key, beta):
 
 def derivative_by_the_precision_itself(k, job, handle, *rest):
     (gradient, means), value = job(handle, *rest)
-    changed = gradient["log_precision"].copy()
-    changed[: handle.n_visible] /= k.get(handle).precision
-    return Phases({**gradient, "log_precision": changed}, means), value
+    tree, model = k.get_tree(handle, gradient), k.get(handle)
+    changed = {"log_precision": tree["log_precision"] / model.precision}
+    return Phases(device(k, {**tree, **changed}, model), means), value
 
 
 def curvature_without_its_weights(k, job, handle, v, noise, key):
     (gradient, means), value = job(handle, v, noise, key)
     if key is not None:
         return Phases(gradient, means), value
-    model, W = k.get(handle), gradient["W"].copy()
+    model, tree = k.get(handle), k.get_tree(handle, gradient)
     s = np.array(k.get_rows(k.hidden_probability(handle, v)), float)
     bend = 2.0 * model.precision[:, None] ** 2 * model.W * (s * (1.0 - s)).mean(axis=0)
-    W[:, : model.n_hidden] += bend
-    return Phases({**gradient, "W": W}, means), value
+    return Phases(device(k, {**tree, "W": tree["W"] + bend}, model), means), value
 
 
 def targets_of_the_other_sign(k, job, handle, v, noise, key):
     (gradient, means), value = job(handle, v, noise, key)
-    return (Phases(gradient, means), value) if key is None else (
-        Phases({name: -x for name, x in gradient.items()}, means), value
-    )  # fmt: skip
+    if key is None:
+        return Phases(gradient, means), value
+    tree = {name: -x for name, x in k.get_tree(handle, gradient).items()}
+    return Phases(device(k, tree, k.get(handle)), means), value
 
 
 def chains_start_too_narrow(k, job, handle, base, betas, start, key):

@@ -11,6 +11,7 @@ from gaussian import differences, flat, log_z, mean_log_likelihood, parameters, 
 from ebmbench import cli, datasets, estimators
 from ebmbench.errors import Unavailable
 from ebmbench.evaluation.likelihood import evaluate
+from ebmbench.evaluation.mixture import gaussian_baselines
 from ebmbench.evaluation.samples import draw
 from ebmbench.kernels.api import load
 from ebmbench.models.gaussian_rbm import TREE, GaussianRBM
@@ -382,3 +383,11 @@ def test_a_suite_of_gaussian_units(ebmbench, tmp_path):
         else:
             assert row["reason"].startswith("pseudolikelihood needs binary visible units")
     assert {row["precision"] for row in found} == {"learned", "fixed"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [np.ones((1, 3)), np.ones((20, 3)), np.repeat(np.eye(3), 9, axis=0)])
+def test_the_mixture_of_few_different_rows(rows):
+    """No more components than rows that differ, and nothing that scikit-learn would warn of."""
+    found = gaussian_baselines(rows.astype(np.float32), rows.astype(np.float32))
+    assert found["baseline_mixture"] >= found["baseline_independent"] - 1e-6

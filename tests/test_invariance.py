@@ -95,7 +95,7 @@ def test_threads_share_the_columns_of_a_wide_layer_and_change_no_bit(k, threads,
         contrast = k.moments(model, v, k.take(v, np.arange(2)))
         k.update(model, k.zeros(model), contrast.gradient, 0.1, 0.5, 0.01)
         walked = walk(k, model, states, 1) if rows == "binary" else np.empty(0)
-        sums = k.get_rows(k.hidden_input(model, v))
+        sums = k.hidden_input(model, v)
         found.append(np.concatenate([flat(vars(k.get(model))), walked.ravel(), sums.ravel()]))
     assert same(k, *found)
 

@@ -1,17 +1,16 @@
 """What stands on a backend takes its arrays for what they are: on the device, and no business of NumPy's.
 
-The cpu's jobs behind a wrapper whose arrays have a shape, a type, a length and leading slices, and
-refuse everything else: arithmetic, iteration, truth, conversion. Whoever computes with rows or trees by
-itself, rather than by a job, is found here and not on a GPU.
+See `opaque`. Whoever computes with rows or trees by itself, rather than by a job, is found here and not
+on a GPU.
 """
 
-import dataclasses
-
 import numpy as np
+import opaque
 import pytest
 from conftest import random_rbm, random_rows
 from deep import BATCH, ROWS, bits, random_dbm, stack, trained
 from general import random_general
+from opaque import Opaque
 
 from ebmbench import estimators, partition
 from ebmbench.evaluation import sandwich
@@ -24,7 +23,6 @@ from ebmbench.harness import run as harness
 from ebmbench.harness.spec import Suite
 from ebmbench.harness.tasks import consistency, gradient, log_z, sample, train
 from ebmbench.kernels import api
-from ebmbench.kernels.cpu.contrast import Contrast
 from ebmbench.models import dbm
 from ebmbench.models.augmented import AugmentedMLP
 from ebmbench.models.dbn import DBN
@@ -36,98 +34,11 @@ from ebmbench.training.pretrained import Pretrained
 from ebmbench.training.sgd import SGD
 from ebmbench.training.supervised import Supervised
 
-ON_HOST = {"hidden_input", "visible_input", "free_energy", "log_z"}  # jobs that return host arrays
-
-
-class Opaque:
-    """An array on a device."""
-
-    __array_ufunc__ = None  # so that NumPy's operators refuse it too
-    __slots__ = ("_hidden",)
-
-    def __init__(self, hidden):
-        self._hidden = hidden
-
-    shape = property(lambda self: self._hidden.shape)
-    ndim = property(lambda self: self._hidden.ndim)
-    dtype = property(lambda self: self._hidden.dtype)
-
-    def __len__(self):
-        return len(self._hidden)
-
-    def __getitem__(self, rows):
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError(f"a device's array has leading slices only, not [{rows}]")
-        return Opaque(self._hidden[rows])
-
-    def refuse(self, *_, **__):
-        raise TypeError("this lies on the device")
-
-    __iter__ = __bool__ = __array__ = __float__ = __contains__ = __setitem__ = refuse
-    __eq__ = __ne__ = __lt__ = __gt__ = __add__ = __mul__ = __matmul__ = __sub__ = __neg__ = refuse
-    __hash__ = None
-
-
-def inwards(given):
-    """What a job of the cpu takes."""
-    if isinstance(given, Opaque):
-        return given._hidden
-    if isinstance(given, dict):
-        return {name: inwards(one) for name, one in given.items()}
-    if isinstance(given, list):
-        return list(map(inwards, given))
-    return given
-
-
-def outwards(found):
-    """What a job gives, its device arrays opaque."""
-    if isinstance(found, np.ndarray | Contrast):
-        return Opaque(found)
-    if isinstance(found, dict):
-        return {name: outwards(one) for name, one in found.items()}
-    if isinstance(found, list):
-        return list(map(outwards, found))
-    if isinstance(found, api.Phases | api.Loss):
-        return type(found)(*map(outwards, found))
-    if isinstance(found, api.NoiseContrast):
-        return found._replace(gradient=outwards(found.gradient), means=outwards(found.means))
-    if isinstance(found, tuple) and not hasattr(found, "_fields"):
-        return tuple(map(outwards, found))
-    return found
-
-
-def hiding(name, job):
-    """A job between the two worlds."""
-
-    def call(*arguments):
-        if name in ("moments", "gibbs", "take", "free_energy"):
-            assert not any(type(one) is np.ndarray and one.ndim == 2 for one in arguments), (
-                f"rows for {name} must be on the device"
-            )
-        found = job(*map(inwards, arguments))
-        if name in ON_HOST:
-            return found
-        if name == "anneal":
-            return found._replace(v=Opaque(found.v))
-        if name == "temper":
-            return Opaque(found[0]), found[1]
-        return outwards(found)
-
-    return call
-
 
 @pytest.fixture(scope="module")
 def k():
     """The cpu behind the wrapper."""
-    cpu = api.load("cpu")
-    jobs = {(name, kind): hiding(name, job) for (name, kind), job in cpu.jobs.items()}
-    for (name, kind), job in cpu.jobs.items():
-        if name == "get_tree":
-            jobs[name, kind] = lambda model, tree, job=job: job(model, inwards(tree))
-    device = {name: hiding(name, function) for name, function in cpu.device.items()}
-    device["get_rows"] = lambda rows: cpu.device["get_rows"](rows._hidden)
-    device["describe"] = cpu.device["describe"]
-    return dataclasses.replace(cpu, jobs=jobs, device=device, fused={})
+    return opaque.backend(Opaque)
 
 
 def test_the_wrapper_refuses():

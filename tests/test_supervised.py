@@ -9,7 +9,7 @@ from deep import bits, plain_mean_field, random_dbm, trained
 from scipy.special import expit, log_softmax
 
 from ebmbench import datasets
-from ebmbench.evaluation.classification import classify
+from ebmbench.evaluation.classification import Classified, classify, gains
 from ebmbench.kernels.api import load
 from ebmbench.models import dbm, dbn, mlp
 from ebmbench.models.augmented import AugmentedMLP
@@ -222,3 +222,12 @@ def test_rows_to_classify_are_checked(k):
     assert "from 0 to 2" in complaint(classify, k, NETWORK, ROWS, LABELS + 1)
     whole = AugmentedMLP(random_dbm(6, 5, 4), dbm.classifier(random_dbm(6, 5, 4), 3))
     assert "outside [0, 1]" in complaint(classify, k, whole, ROWS, LABELS)
+
+
+def test_a_few_rows_without_an_error_leave_a_doubt():
+    """Who guesses is right on both of two rows one time in four."""
+    few, many = Classified(0, 2, 0.0, 0.5), Classified(140, 10_000, 0.0, 0.9)
+    assert few.std_error > 0.15
+    assert not gains(few.error, few.std_error, few.of_one_class)
+    assert many.std_error == pytest.approx(np.sqrt(0.014 * 0.986 / 10_000), rel=0.01)
+    assert gains(many.error, many.std_error, many.of_one_class)

@@ -21,6 +21,7 @@ if os.environ.get("EBMBENCH_EMULATED_GPU"):
 
     EMULATOR, _installed = install()
 CUDA_STATE = state("cuda")
+OPAQUE = bool(os.environ.get("EBMBENCH_OPAQUE_GPU"))  # the cpu stands for a GPU, see `opaque`
 
 # What every run of the tests goes through: each kernel by the gate's jobs in both ways, and of the rest
 # what the one way shows and the other does not. All else in tests/cuda is marked `long`.

@@ -7,14 +7,19 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from ebmbench.cli.console import answer, print_table
+from ebmbench.files import finite
 
 
 def show(result: Any, facts: dict[str, Any], as_json: bool) -> None:
     """A `Sandwich` of log-likelihoods or bounds; facts: what else JSON says."""
     if as_json:
-        print(json.dumps(_fields(result) | facts, indent=2))
+        _print_json(_fields(result) | facts)
     else:
         _print(result)
+
+
+def _print_json(fields: dict[str, Any]) -> None:
+    print(json.dumps(finite(fields), indent=2, allow_nan=False))
 
 
 def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
@@ -27,7 +32,7 @@ def show_classified(found: Any, facts: dict[str, Any], as_json: bool) -> None:
             "n_rows": found.n_rows, "mean_log_likelihood": found.mean,
             "error_of_one_class": found.of_one_class,
         }  # fmt: skip
-        print(json.dumps(fields | facts, indent=2))
+        _print_json(fields | facts)
         return
     answer.print(
         f"error {100 * found.error:.2f} % +- {100 * found.std_error:.2f} "
@@ -43,7 +48,7 @@ def show_compared(found: Any, facts: dict[str, Any], as_json: bool) -> None:
 
     figures = found.facts
     if as_json:
-        print(json.dumps(figures | facts, indent=2))
+        _print_json(figures | facts)
         return
     table = Table(box=None, header_style="bold")
     for heading in ("", "samples", "training rows", "k-means", "test rows"):
@@ -78,7 +83,7 @@ def show_restored(found: Any, facts: dict[str, Any], as_json: bool) -> None:
             "fewer": found.fewer, "fewer_std_error": found.fewer_std_error, "gain": found.gain,
             f"damaged_{loss}": found.damaged, "counted": found.n_counted,
         }  # fmt: skip
-        print(json.dumps(fields | facts, indent=2))
+        _print_json(fields | facts)
         return
     words = _WORDS[loss]
     table = Table(box=None, header_style="bold")

@@ -9,6 +9,8 @@ import numpy as np
 
 from ebmbench.errors import UserError
 
+_LEAST_COUNTED = 3  # columns
+
 
 def read_csv(path: Path) -> np.ndarray:
     """Read comma-separated numbers, below one line of column titles (no numbers) if there is one.
@@ -39,6 +41,9 @@ def read_csv(path: Path) -> np.ndarray:
         raise UserError(f"The file {str(path)!r} is damaged: {error}.") from error
 
     first = min(lines, default=0)
+    if _counted(lines.get(first, "")) and len(lines) > 1:
+        told = "numbers its columns in its first line; delete that line, or give the columns names"
+        raise UserError(f"The file {str(path)!r} {told}.")
     # A line with some numbers in it is a row with a mistake, which must not pass for titles.
     if first and not any(_is_number(field) for field in _fields(lines[first])):
         del lines[first]
@@ -77,6 +82,15 @@ def _fields(line: str) -> list[str]:
         return next(csv.reader([line]))
     except csv.Error:  # a field longer than any number
         return [line]
+
+
+def _counted(line: str) -> bool:
+    """Whether a line counts its fields, 0, 1, 2 and so on, as pandas titles columns that have no names.
+
+    Of fewer than 3 fields that could be a row.
+    """
+    fields = [field.strip() for field in _fields(line)]
+    return len(fields) >= _LEAST_COUNTED and fields == [str(n) for n in range(len(fields))]
 
 
 def _is_number(field: str) -> bool:

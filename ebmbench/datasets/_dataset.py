@@ -71,8 +71,18 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 in hexadecimal over dtype, shape and bytes of ``train`` and then of ``test``."""
-        sha = hashlib.sha256()
-        for part in (self.train, self.test):
-            sha.update(f"{part.dtype.str}{part.shape}".encode())
-            sha.update(part.tobytes())
-        return sha.hexdigest()
+        return _digest(self.train, self.test)
+
+    @cached_property
+    def labels_digest(self) -> str:
+        """The same over the labels that there are."""
+        parts = (self.labels_train, self.labels_test)
+        return _digest(*(part for part in parts if part is not None))
+
+
+def _digest(*parts: np.ndarray) -> str:
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(f"{part.dtype.str}{part.shape}".encode())
+        sha.update(part.tobytes())
+    return sha.hexdigest()

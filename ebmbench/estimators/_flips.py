@@ -1,7 +1,7 @@
 """What the estimators over single flips of v share: all bits of a row, or a random one."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def init_of(estimator: str) -> Callable[..., None]:
 
 
 def step(
-    job: Callable[..., tuple[Phases, float]],
+    job: Callable[..., tuple[Phases, SupportsFloat]],
     stochastic: bool,
     model: Handle,
     batch: Rows,

@@ -31,8 +31,14 @@ class Classified(NamedTuple):
 
     @property
     def std_error(self) -> float:
-        """Of the error as an estimate of that on new rows of the same kind: a binomial's."""
-        return float(np.sqrt(self.error * (1.0 - self.error) / self.n_rows))
+        """Of the error as an estimate of that on new rows of the same kind.
+
+        A binomial's, as if two more rows had been told right and two wrong (Agresti & Coull 1998), so
+        that a few rows without an error leave a doubt.
+        """
+        n = self.n_rows + 4
+        share = (self.wrong + 2) / n
+        return float(np.sqrt(share * (1.0 - share) / n))
 
 
 def classify(k: Backend, model: MLP | AugmentedMLP, rows: np.ndarray, labels: np.ndarray) -> Classified:

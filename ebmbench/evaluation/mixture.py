@@ -83,8 +83,10 @@ def gaussian_baselines(train: np.ndarray, test: np.ndarray) -> dict[str, float]:
     mean, precision = base_rates(train, "train", GaussianRBM.kind).bias
     independent = -quadratic(mean, precision, test).mean() - log_normaliser(precision)
     least = 1.0 / precision.max()
-    found = GaussianMixture(min(COMPONENTS, len(train)), covariance_type="diag", reg_covar=least)
-    fitted = found.set_params(random_state=0).fit(train.astype(np.float64))
+    components = min(COMPONENTS, len(np.unique(train, axis=0)))
+    found = GaussianMixture(components, covariance_type="diag", reg_covar=least)
+    several = np.repeat(train, 2, axis=0) if len(train) == 1 else train  # which it asks for
+    fitted = found.set_params(random_state=0).fit(several.astype(np.float64))
     return {
         "baseline_independent": float(independent),
         "baseline_mixture": float(fitted.score(test.astype(np.float64))),

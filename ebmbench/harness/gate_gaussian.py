@@ -109,7 +109,7 @@ class GaussianJobs:
             for noise in (0.0, 0.5)
         ]
         size = 1 / self.host.n_visible
-        return [part for phases, value in found for part in (*self._trees(phases), value * size)]
+        return [part for phases, value in found for part in (*self._trees(phases), float(value) * size)]
 
     def exact_gradient(self) -> list:
         phases, log_z = self.k.exact_gradient(self.model, self.rows)

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from ebmbench.compile import PACKAGE
 from ebmbench.harness.clock import Timeout
+from ebmbench.harness.measures import figure
 from ebmbench.harness.tasks import Case
 
 COVERAGE = 0.95
@@ -205,8 +206,8 @@ def _interval(samples: np.ndarray) -> tuple[float, float]:
 
 def told(row: Mapping[str, Any]) -> str:
     """A row's interval in words; a dash where there is none."""
-    ends = row["ratio_low"], row["ratio_high"]
-    return f"[{ends[0]:.3g}, {ends[1]:.3g}]" if np.isfinite(ends).all() else "[–]"
+    ends = [figure(row[name], ".3g") for name in ("ratio_low", "ratio_high")]
+    return f"[{', '.join(dict.fromkeys(ends))}]"
 
 
 def _quartiles(name: str, seconds: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What two rows of a case are compared by: seconds and figures of quality; each task declares its own."""
 
+import math
 from dataclasses import dataclass
 
 # What deep models are judged by (see `harness.quality`), and the sign by which more of it is better.
@@ -63,3 +64,8 @@ class Quality:
 
 
 Measure = Speed | Quality
+
+
+def figure(value: float | None, form: str) -> str:
+    """A row's number in words; a dash for NaN, which a row that was kept has as None."""
+    return "–" if value is None or not math.isfinite(value) else format(value, form)

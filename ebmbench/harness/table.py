@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ebmbench.errors import UserError
-from ebmbench.files import write_atomically
+from ebmbench.files import finite, write_atomically
 from ebmbench.harness import machine
 
 if TYPE_CHECKING:  # it takes long to import, and most commands read no table
@@ -203,15 +203,6 @@ def _content(path: Path, otherwise: T) -> T:
     return content
 
 
-def _finite(value: Any) -> Any:
-    """The value with None in place of NaN and infinity, which JSON does not have."""
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list) else value
-
-
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     """The complete lines of a JSONL file; a line that a killed run left half-written is passed over."""
     lines = []
@@ -230,7 +221,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _append(path: Path, lines: list[dict[str, Any]]) -> None:
-    text = "".join(json.dumps(_finite(line), allow_nan=False) + "\n" for line in lines)
+    text = "".join(json.dumps(finite(line), allow_nan=False) + "\n" for line in lines)
     with path.open("ab+") as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)

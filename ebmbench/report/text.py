@@ -43,6 +43,11 @@ def on(label: str, backend: str) -> str:
     return label if label.endswith(end) else f"{label} {end}"
 
 
+def estimator_of(evaluate: object) -> str:
+    """What people call the way to log Z that a column `evaluate` names; AIS, where it names none."""
+    return {"reverse_ais": "reverse AIS", "bridge": "bridge"}.get(str(evaluate), "AIS")
+
+
 def resolution(resolved: int, unresolved: int, gap: float) -> str:
     """Whether an end is resolved, by seeds that are and are not; empty where nobody looked.
 

@@ -24,7 +24,7 @@ def run(k, job, model, v, bits=None):
     """Every array of the answer as it is stored, and the value."""
     handle = k.put(model)
     phases, value = getattr(k, job)(handle, k.put_rows(v), bits)
-    return [{name: k.get_rows(part) for name, part in tree.items()} for tree in phases], value
+    return [{name: k.get_rows(part) for name, part in tree.items()} for tree in phases], float(value)
 
 
 def differences(model, found, wanted):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ebmbench.harness import tasks
+from ebmbench.harness.naming import display_names
 
 if TYPE_CHECKING:
     from ebmbench.harness.comparison.verdicts import Case
@@ -26,6 +27,7 @@ _ASIDE = {
 _WHERE = ("model", "dataset", "subject", "family")
 _WHAT = ("estimator", "job", "sampler", "method", "measured", "marker")
 _FILES = ("dataset", "model", "estimator", "sampler", "method")  # whose names may be paths
+_FILE = "_file"  # ends the column of what tells a file from others of its name
 _OF_BACKEND = ("backend", "against")  # what plays no part where backends are compared
 
 
@@ -41,12 +43,32 @@ def fields(row: Mapping[str, Any]) -> dict[str, Any]:
         if name not in aside:
             value = _plain(_given(row, name))
             found[name] = _default(field) if value is None else value
-    if "threads" in found:  # a suite's 0 became as many as the machine has
-        every = _plain((row.get("device") or {}).get("threads"))
-        found["threads"] = "all" if found["threads"] in (0.0, every) else found["threads"]
-    for setting, value in (_plain(row.get("settings")) or {}).items():
-        found[f"settings.{setting}"] = value
+    if "threads" in found:
+        found["threads"] = _threads(row, found["threads"])
+    if "job" not in known:  # whose table has its settings
+        for setting, value in (_plain(row.get("settings")) or {}).items():
+            found[f"settings.{setting}"] = value
     return found
+
+
+def _threads(row: Mapping[str, Any], threads: float) -> float | str:
+    """How many were asked for. A row of before that was noted has how many there were: all, it may be."""
+    asked = _plain(row.get("threads_asked"))
+    device = row.get("device")  # NaN in a frame, where a case had none
+    every = _plain(device.get("threads")) if asked is None and isinstance(device, dict) else None
+    threads = threads if asked is None else asked
+    return "all" if threads in (0.0, every) else threads
+
+
+def tell_files_apart(rows: list[dict[str, Any]]) -> None:
+    """Give a folder's rows, where files have one name, as much of their paths as tells them apart."""
+    for name in _FILES:
+        paths = {row[name] for row in rows if isinstance(row.get(name), str)}
+        shown = display_names(sorted(paths))
+        apart = {path: told for path, told in shown.items() if told != PurePath(path).name}
+        for row in rows:
+            if row.get(name) in apart:
+                row[f"{name}{_FILE}"] = apart[row[name]]
 
 
 def key(row: Mapping[str, Any], across: bool) -> str:
@@ -57,6 +79,8 @@ def key(row: Mapping[str, Any], across: bool) -> str:
 
 def _given(row: Mapping[str, Any], name: str) -> Any:
     """A field as the row has it: a table where a label stands in its place, a file without its folder."""
+    if f"{name}{_FILE}" in row:
+        return row[f"{name}{_FILE}"]
     values = (row.get(column) for column in (f"{name}_table", f"{name}_name", name))
     value = next((one for one in values if _plain(one) is not None), None)
     return PurePath(value).name if name in _FILES and isinstance(value, str) else value

@@ -18,7 +18,9 @@ VERDICTS = (WORSE, MAYBE_WORSE, *MISSING.values(), NOT_COMPARABLE, SAME, MAYBE_B
 _WORST_FIRST = (WORSE, MAYBE_WORSE, BETTER, MAYBE_BETTER, SAME)
 _DOUBT = 0.5  # about a standard error: figures of other random numbers are never quite the same
 _BAD_ENDS = ("diverged", "timeout", "failed", "red")  # `unavailable` says nothing of the code
-_DIGESTS = {"dataset_digest": "data", "model_digest": "model"}
+_DIGESTS = {"dataset_digest": "data", "labels_digest": "labels", "model_digest": "model"} | {
+    "settings_digest": "files that settings name"
+}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from ebmbench.errors import UserError
 from ebmbench.harness import user_code
 from ebmbench.models.rbm import RBM
-from ebmbench.options import like
+from ebmbench.options import like, require
 
 SIGNATURE = "gradient(W, b, c, batch, seed)"
 
@@ -59,4 +59,7 @@ class Steps:
             raise UserError(f"gradient of {self._name} must return three arrays, for W, b and c")
         for name, part in zip(self._model.names, parts, strict=True):
             like(f"{name} of {self._name}", part, self._model.parameters[name].shape)
+            require(
+                bool(np.isfinite(part).all()), f"{name} of {self._name} has values that are not finite"
+            )
         return np.concatenate([np.ravel(part) for part in parts])

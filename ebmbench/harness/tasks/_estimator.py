@@ -1,6 +1,8 @@
 """What the tasks that run one estimator have in common."""
 
 from collections.abc import Collection
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ebmbench import estimators
@@ -50,6 +52,12 @@ class OfEstimator(tasks.Case):
             return (self.kind,)
         module, _ = estimators.find(self.estimator["name"], self.settings)
         return dict.fromkeys([self.kind, *getattr(module, "BESIDE", ())])
+
+    def inputs(self) -> dict[str, str]:
+        """What else is read, and the digest of the files that settings name, as NCE's noise."""
+        named = [Path(one) for one in self.settings.values() if isinstance(one, str)]
+        files = b"".join(path.read_bytes() for path in named if path.is_file())
+        return super().inputs() | ({"settings_digest": sha256(files).hexdigest()} if files else {})
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the estimator's label in place of its table."""

@@ -18,7 +18,17 @@ from ebmbench.evaluation.classification import gains
 from ebmbench.harness import gate, interleaved, judge, memory, quality, recipes, restoring, tasks
 from ebmbench.harness.clock import Timeout, warm_up
 from ebmbench.harness.course import Course, Looks
-from ebmbench.harness.measures import BETTER, BOUND, ERROR, LEAST_GAIN, NO_GAIN, PARZEN, Quality, Speed
+from ebmbench.harness.measures import (
+    BETTER,
+    BOUND,
+    ERROR,
+    LEAST_GAIN,
+    NO_GAIN,
+    PARZEN,
+    Quality,
+    Speed,
+    figure,
+)
 from ebmbench.harness.recipes import Given, Recipe
 from ebmbench.harness.sources import load_dataset
 from ebmbench.harness.tasks import _curve
@@ -139,17 +149,19 @@ class Case(tasks.Case):
         return {name: value for name, value in found.items() if name not in self._tables}
 
     def inputs(self) -> dict[str, str]:
-        """The data set's digest."""
-        return {"dataset_digest": self.data.digest}
+        """The data set's digest, and that of the labels which a classifier learns."""
+        learned = self.recipe.phases[-1].measure == ERROR
+        labels = {"labels_digest": self.data.labels_digest} if learned else {}
+        return {"dataset_digest": self.data.digest} | labels
 
     def summary(self, row: dict[str, Any]) -> str:
         """What the model is worth, and its price."""
         value, error = row[row["measure"]], row["std_error"]
-        text = {
-            BOUND: f"bound {value:.2f} ± {error:.2f} nats a test row",
-            ERROR: f"{100 * value:.2f} ± {100 * error:.2f} % of test rows wrong",
-            PARZEN: f"Parzen window {value:.1f} ± {error:.1f} nats a test row",
-        }[row["measure"]]
+        if row["measure"] == ERROR:
+            text = f"{100 * value:.2f} ± {100 * error:.2f} % of test rows wrong"
+        else:
+            name, form = {BOUND: ("bound", ".2f"), PARZEN: ("Parzen window", ".1f")}[row["measure"]]
+            text = f"{name} {value:{form}} ± {figure(error, form)} nats a test row"
         text += f", {row['updates_done']} updates in {row['train_s']:.2f} s"
         text += f", {row['images_per_s']:,.0f} images a second"
         if row.get("memory_peak"):

@@ -140,6 +140,7 @@ class Case(tasks.Case):
             "subject": self.where,
             "job": "Gibbs",
             "threads": self.threads or None,  # how many that is, says the row of a case that ran
+            "threads_asked": self.threads,
             "n_visible": self.size[0] if made_up else None,
             "n_hidden": self.size[1] if made_up else None,
             "on_rate": self.on_rate if made_up else None,

@@ -14,7 +14,7 @@ from ebmbench.harness import tasks, user_code
 from ebmbench.harness.clock import Stopwatch, warm_up
 from ebmbench.harness.foreign import sampling
 from ebmbench.harness.foreign.sampling import Sampler
-from ebmbench.harness.measures import Quality, Speed
+from ebmbench.harness.measures import Quality, Speed, figure
 from ebmbench.harness.tasks._model import BaseCase
 from ebmbench.kernels import api
 from ebmbench.kernels.api import Backend, Handle, Rows
@@ -164,8 +164,8 @@ class Case(BaseCase):
 
     def summary(self, row: dict[str, Any]) -> str:
         """Effective draws and their price, and the distance from the law where it is known."""
-        text = f"ESS {row['ess']:.0f} of {row['chains'] * row['sweeps']}, {row['ess_per_s']:.3g} a second"
-        text += f", R-hat {row['r_hat']:.3f}"
+        text = f"ESS {figure(row['ess'], '.0f')} of {row['chains'] * row['sweeps']}"
+        text += f", {figure(row['ess_per_s'], '.3g')} a second, R-hat {figure(row['r_hat'], '.3f')}"
         if "total_variation" in row:
             floor = row["total_variation_floor"]
             text += f", total variation {row['total_variation']:.4f} (floor {floor:.4f})"

@@ -9,6 +9,7 @@ importance sampling both estimates of log Z stand in the row, from the same rand
 agree.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from ebmbench.harness.jobs import DEEP, EPOCHS, MOMENTUM, RATE, Own
 from ebmbench.harness.measures import Speed
 from ebmbench.harness.trainer import Trainer
 from ebmbench.kernels import api
+from ebmbench.models.kinds import computed_as
+from ebmbench.models.rbm import RBM
 from ebmbench.options import require
 from ebmbench.partition import LogZ, ais, base_rates, log_z_base
 from ebmbench.partition._works import Walks
@@ -109,6 +112,13 @@ class Case(tasks.Case):
         return options.build(DEEP[name], given, f"job {name}")
 
     @property
+    def kinds(self) -> Collection[str]:
+        """What the model is made of, and what else the estimator computes with."""
+        if self.kind == "model":
+            return computed_as(self.deep.load("", "", self.n_visible, self.n_hidden).model)
+        return dict.fromkeys([RBM.kind, *getattr(self.config[0], "BESIDE", ())])
+
+    @property
     def where(self) -> str:
         """The model."""
         if self.kind == "model":
@@ -149,6 +159,7 @@ class Case(tasks.Case):
     def facts(self) -> dict[str, Any]:
         """The fields, with the job's label in place of its table."""
         named = {"job": self.label, "job_kind": self.kind, "job_table": self.job}
+        named |= {"settings": self.settings}
         size = {"n_hidden": None} if self.kind == "model" else {}
         return super().facts() | named | size | {"against": self.other, "subject": self.where}
 
@@ -156,7 +167,7 @@ class Case(tasks.Case):
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
     """Fill in both backends' seconds, their ratio, and the estimates of a method; raises `Red`."""
     row["against_device"] = api.load(case.other).describe()
-    gate.demand(case.other)
+    gate.demand(case.other, case.kinds)
     found = [measure(case)] if case.processes == 1 else interleaved.in_processes(case, case.processes)
     turns = [Turns(**one["turns"]) for one in found]
     row["compile_s"] += turns[0].compile_s

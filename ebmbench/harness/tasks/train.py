@@ -207,8 +207,9 @@ class Case(OfEstimator):
         return text + (", no gain over base rates" if row["verdict"] == NO_GAIN else "")
 
     def inputs(self) -> dict[str, str]:
-        """The data set's digest, and that of other software."""
-        return {"dataset_digest": self.data.digest} | (self.foreign.version if self.foreign else {})
+        """The data set's digest, that of files that settings name, and that of other software."""
+        found = super().inputs() | {"dataset_digest": self.data.digest}
+        return found | (self.foreign.version if self.foreign else {})
 
 
 def run(case: Case, row: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, np.ndarray]:

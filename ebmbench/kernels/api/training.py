@@ -1,7 +1,7 @@
 """Jobs that train: gradients of the principles, and what an optimiser does with them."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 
@@ -139,17 +139,18 @@ class Training(Device):
 
     def pseudolikelihood(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None
-    ) -> tuple[Phases, float]:
+    ) -> tuple[Phases, SupportsFloat]:
         """Gradient and mean of the log pseudolikelihood of binary rows (see `models.flips`).
 
         bits, int64 [B] on the host: only this bit of each row, as an unbiased estimate of all of
-        them. `Phases.means` are those of v and p(h|v) over the rows.
+        them. `Phases.means` are those of v and p(h|v) over the rows. `NotFinite` where a weight is too
+        large for flips: on a GPU from the mean, which is waited for when it is looked at.
         """
         return self._job("pseudolikelihood", model)(model, *self._flips(model, v, bits))
 
     def ratio_matching(
         self, model: Handle, v: Rows, bits: np.ndarray | None = None
-    ) -> tuple[Phases, float]:
+    ) -> tuple[Phases, SupportsFloat]:
         """Gradient and mean of the negative ratio matching loss; arguments as `pseudolikelihood`."""
         return self._job("ratio_matching", model)(model, *self._flips(model, v, bits))
 
@@ -179,7 +180,7 @@ class Training(Device):
 
     def score_matching(
         self, model: Handle, v: Rows, noise: float = 0.0, key: Key | None = None
-    ) -> tuple[Phases, float]:
+    ) -> tuple[Phases, SupportsFloat]:
         """Gradient and mean of the negative score matching loss (see `models.score`), Gaussian v.
 
         noise 0 is the closed form (Hyvärinen 2005, eq. 4). Otherwise the denoising form (Vincent

@@ -23,6 +23,7 @@ from ebmbench.kernels.cuda.flip_passes import (
     walkers_grid,
     weigh,
 )
+from ebmbench.kernels.cuda.later import Later
 from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.products import state, weight
@@ -140,13 +141,18 @@ def _job(squared: bool):
         _through_others(
             _THROUGH.grid(max(units, model.n_visible + 1), columns), v, changes, gW, gc, b_mean
         )
-        large, *values = download(told)
-        if large:
-            raise NotFinite(f"a weight is beyond +-{LARGEST_WEIGHT:g}, where flips overflow")
         phases = Phases({"W": gW, "b": gb, "c": gc}, {"b": b_mean, "c": c_mean})
-        return phases, math.fsum(values) / rows
+        return phases, Later(lambda: _value(told, rows))
 
     return job
+
+
+def _value(told: Array, rows: int) -> float:
+    """The mean of the rows' values; `NotFinite` where a weight was too large for them."""
+    large, *values = download(told).tolist()
+    if large:
+        raise NotFinite(f"a weight is beyond +-{LARGEST_WEIGHT:g}, where flips overflow")
+    return math.fsum(values) / rows
 
 
 JOBS = {"pseudolikelihood": _job(False), "ratio_matching": _job(True)}

@@ -82,8 +82,8 @@ class Entry:
 
     @property
     def told(self) -> str:
-        """The value and its standard error, with the unit."""
-        return with_error(self.measure, self.value, self.std_error)
+        """The value, the lower one where there are two, and its standard error, with the unit."""
+        return with_error(self.measure, self.low, self.std_error)
 
 
 def shown(measure: str, value: float) -> str:

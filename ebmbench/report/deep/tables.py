@@ -9,7 +9,15 @@ from ebmbench.harness.measures import BETTER, BOUND, ERROR, NO_GAIN, PARZEN
 from ebmbench.report.deep.entries import Entry, shown, with_error, yardstick
 from ebmbench.report.deep.published import Published, like
 from ebmbench.report.section import Cell, Sheet
-from ebmbench.report.text import MISSING, duration, number, significant, tick, whole
+from ebmbench.report.text import (
+    MISSING,
+    duration,
+    estimator_of,
+    number,
+    significant,
+    tick,
+    whole,
+)
 
 _LATE = 1e12  # seconds; a censored time is sorted after every reached one
 _KINDS = {BOUND: "models of the data", ERROR: "classifiers", PARZEN: "generators"}
@@ -39,11 +47,11 @@ def worth(where: str, entries: list[Entry]) -> Sheet:
 def _quality(entry: Entry) -> Cell:
     notes = [_MEASURES[entry.measure]]
     if len(entry.values) > 1:
-        ends = shown(entry.measure, min(entry.values)), shown(entry.measure, max(entry.values))
+        ends = shown(entry.measure, min(entry.lows)), shown(entry.measure, max(entry.lows))
         notes.append(f"{len(entry.values)} seeds [{ends[0]}, {ends[1]}]")
     if entry.no_gains:
         notes.append(NO_GAIN)
-    return Cell(entry.told, BETTER[entry.measure] * entry.value, ", ".join(notes))
+    return Cell(entry.told, BETTER[entry.measure] * entry.low, ", ".join(notes))
 
 
 def _estimated(entry: Entry) -> str:
@@ -51,7 +59,8 @@ def _estimated(entry: Entry) -> str:
     facts = entry.facts
     if entry.measure == BOUND:
         schedule = facts.get("log_z_schedule")
-        how = f"log Z by AIS, {schedule}" if isinstance(schedule, str) else "log Z is exact"
+        way = f"log Z by {estimator_of(facts.get('evaluate'))}"
+        how = f"{way}, {schedule}" if isinstance(schedule, str) else "log Z is exact"
         return f"{how}; {entry.resolution}" if entry.resolution else how
     if entry.measure == ERROR:
         rows = f"{_whole(facts.get('n_test'))} test rows"

@@ -56,6 +56,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     found = Section("consistency", "Consistency", cases)
     done = cases[cases["status"] == "done"]
     rows, told = [], []
+    fits: list[Slope] = []
     slow: list[str] = []
     fast: list[str] = []
     measured = list(_measured(cases[cases["status"] != "unavailable"]))
@@ -67,6 +68,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
         found.drawings.append(_drawing(one, slopes, looks))
         rows += [_row(family, measure, label, group, fit) for label, fit in slopes.items()]
         told.append(_told(family, measure, slopes))
+        fits += slopes.values()
         expected = _MEASURES[measure][1]
         for label, fit in slopes.items():
             if fit.agrees(expected) is False:
@@ -82,7 +84,7 @@ def section(cases: pd.DataFrame, looks: Looks) -> Section:
     if rows:
         columns = ["Model", "Estimator", "Error", "Seeds", "Slope", "Expected", "At n", "There"]
         found.sheets = [Sheet("", columns, rows)]
-    headline = _headline(slow, fast, len(rows), any(row[4].note.startswith("[") for row in rows))
+    headline = _headline(slow, fast, fits)
     found.answer = Answer("Consistency", headline + _left(measured), told)
     found.method = [
         "A slope is the exponent with which an error falls with the rows of data n: the mean over the "
@@ -124,16 +126,22 @@ def _left_here(one: Measured) -> str:
     )
 
 
-def _headline(slow: list[str], fast: list[str], fits: int, intervals: bool) -> str:
+def _headline(slow: list[str], fast: list[str], fits: list[Slope]) -> str:
     if not fits:
         return "The normaliser that NCE learns is compared with the exact one"
-    if not intervals:
+    if not any(np.isfinite(fit.value) for fit in fits):
+        return "One size of data tells nothing of how errors fall"
+    known = [fit for fit in fits if np.isfinite(fit.low)]
+    if not known:
         return "Slopes are fitted to one seed, so they have no intervals"
     if slow:
         return f"Falling more slowly than theory says: {listing(slow)}"
+    vague, all_known = sum(fit.high >= 0 for fit in known), count(len(known), "slope")
+    if vague:
+        return f"Too few seeds to say that errors fall: {vague} of the intervals of {all_known} hold 0"
     if fast:
         return f"Errors fall at least as fast as theory says, and faster at these n: {listing(fast)}"
-    return f"Errors fall as theory says: every interval of {count(fits, 'slope')} holds its exponent"
+    return f"Errors fall as theory says: every interval of {all_known} holds its exponent"
 
 
 def _told(family: str, measure: str, slopes: dict[str, Slope]) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN, TITLES
+from ebmbench.harness.naming import display_names
 from ebmbench.harness.table import load_model
-from ebmbench.report.cases import Kind, display_names
+from ebmbench.report.cases import Kind
 from ebmbench.report.deep import drawings, pictures, tables
 from ebmbench.report.deep.entries import Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section
@@ -25,6 +26,7 @@ KIND = Kind(
     ),
     words={
         "batch_size": "batch", "evaluate": "judged by", "betas": "AIS temperatures", "sampled": "sampled",
+        "chains": "AIS chains", "samples": "samples",
     },
     others=(
         "model", "hidden", "measure", "verdict", "resolved", "stages", "seconds_to_target",
@@ -74,7 +76,8 @@ def above(cases: pd.DataFrame | None, dataset: str, value: float) -> list[str]:
     if not entries:
         return []
     entry = min(entries, key=lambda entry: entry.rank)
-    return [f"Under deep models a bound stands above it: {entry.label}, at least {entry.told}."]
+    doubt = f", {entry.resolution}" if entry.unresolved else ""
+    return [f"Under deep models a bound stands above it: {entry.label}, at least {entry.told}{doubt}."]
 
 
 def _energies(kept: list[tuple[Entry, Any]]) -> list[tuple[Entry, Any]]:

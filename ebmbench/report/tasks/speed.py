@@ -20,7 +20,7 @@ KIND = Kind(
     ("subject",),
     "job",
     (*_MEASURED, "processes", "turns", "threads"),
-    words={"against": "against", "batch_size": "batch"},
+    words={"against": "against", "batch_size": "batch", "rows": "rows"},
     others=("against_device", "blas_threads"),
     names={"RM": "Ratio matching"},
 )

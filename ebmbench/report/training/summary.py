@@ -7,7 +7,7 @@ import pandas as pd
 
 from ebmbench.report.cases import GAUSSIAN, backends
 from ebmbench.report.section import Answer
-from ebmbench.report.text import count, listing, number, significant
+from ebmbench.report.text import count, estimator_of, listing, number, significant
 from ebmbench.report.training import targets
 from ebmbench.report.training.results import Result, best
 from ebmbench.report.training.sweeps import best_settings
@@ -145,7 +145,9 @@ def _certainty(top: Result) -> str:
     if np.isnan(top.std_error):
         text = "the standard error of log Z is unknown"
     else:
-        text = f"log Z is an AIS estimate with a standard error of {number(top.std_error)}"
+        way = estimator_of(top.settings.get("evaluate"))
+        article = "an" if way == "AIS" else "a"
+        text = f"log Z is {article} {way} estimate with a standard error of {number(top.std_error)}"
     if top.unresolved:
         text += f" and {top.resolution}: the log-likelihood may be far lower"
     elif top.resolved:

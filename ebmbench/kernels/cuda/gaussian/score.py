@@ -16,6 +16,7 @@ from ebmbench.kernels.cuda.availability import SIMULATED
 from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.drawing import counter
 from ebmbench.kernels.cuda.gaussian.gibbs import draw_normal
+from ebmbench.kernels.cuda.later import Later
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload, zeros
 from ebmbench.kernels.cuda.products import contrast, layer
@@ -147,7 +148,7 @@ def _means(p, rows, model):
     return W, b, c
 
 
-def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, float]:
+def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, Later]:
     """See `Backend.score_matching`; nine launches, and one more for noise."""
     rows, nv, nh = len(v), model.n_visible, model.n_hidden
     closed = key is None
@@ -174,7 +175,7 @@ def score_matching(model, v, noise: float, key: Key | None) -> tuple[Phases, flo
         gb, gc, g_log_precision,
     )  # fmt: skip
     gradient = {"W": gW, "b": gb, "c": gc, "log_precision": g_log_precision}
-    return Phases(gradient, {"b": v_mean, "c": s_mean}), -float(download(values).mean())
+    return Phases(gradient, {"b": v_mean, "c": s_mean}), Later(lambda: -float(download(values).mean()))
 
 
 JOBS = {"score_matching": score_matching}

@@ -8,6 +8,7 @@ from ebmbench.kernels.cuda.block import block_sum
 from ebmbench.kernels.cuda.device import as_float
 from ebmbench.kernels.cuda.graph.gibbs import inputs
 from ebmbench.kernels.cuda.graph.statistics import contrast
+from ebmbench.kernels.cuda.later import Later
 from ebmbench.kernels.cuda.launch import kernel
 from ebmbench.kernels.cuda.memory import download, empty, upload
 from ebmbench.kernels.cuda.tile import at
@@ -64,7 +65,7 @@ def _job(inputs, contrast, squared: bool):
         _flip(rows, delta, as_float(v), chosen, squared, values)
         none = empty((0, model.n_visible), v.dtype)
         phases, mean = contrast(model, delta, v, none, 1.0)
-        return phases._replace(means={"b": mean}), float(download(values).mean())
+        return phases._replace(means={"b": mean}), Later(lambda: float(download(values).mean()))
 
     return job
 
