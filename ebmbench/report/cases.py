@@ -64,8 +64,8 @@ class Kind:
     compared; numbers: the columns of results; varied: columns that identify a case and that a figure
     spreads along an axis, so that labels need not tell them apart; words: further columns that decide a
     result, and how a label calls them; others: columns to keep; names: what people call a method or a
-    thing worked on that has another name in the table. A setting of the method has the column
-    `setting.NAME`.
+    thing worked on that has another name in the table; table: the column with the settings of the method,
+    each of which has the column `setting.NAME`.
     """
 
     within: tuple[str, ...]
@@ -75,6 +75,7 @@ class Kind:
     words: Mapping[str, str] | None = None
     others: tuple[str, ...] = ()
     names: Mapping[str, str] | None = None
+    table: str = "settings"
 
     def tidy(self, rows: pd.DataFrame) -> pd.DataFrame:
         """One row a case, the newest attempt of each, with `label`, `case` and `where`.
@@ -84,7 +85,8 @@ class Kind:
         """
         words = dict(self.words or {})
         named = (*_COMMON, *self.within, self.method, *words, *self.others, *self.numbers)
-        rows = _with_settings(rows.reindex(columns=list(dict.fromkeys(named))), "setting.")
+        rows = rows.assign(settings=rows.get(self.table)).reindex(columns=list(dict.fromkeys(named)))
+        rows = _with_settings(rows, "setting.")
         settings = [c for c in _starting(rows, "setting.") if c not in self.varied]
         rows = rows.reindex(columns=list(dict.fromkeys([*rows, *self.varied])))
         for column in self.numbers:

@@ -45,9 +45,8 @@ def fields(row: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = _default(field) if value is None else value
     if "threads" in found:
         found["threads"] = _threads(row, found["threads"])
-    if "job" not in known:  # whose table has its settings
-        for setting, value in (_plain(row.get("settings")) or {}).items():
-            found[f"settings.{setting}"] = value
+    for setting, value in (_plain(row.get("settings")) or {}).items():
+        found[f"settings.{setting}"] = value
     return found
 
 

@@ -159,7 +159,6 @@ class Case(tasks.Case):
     def facts(self) -> dict[str, Any]:
         """The fields, with the job's label in place of its table."""
         named = {"job": self.label, "job_kind": self.kind, "job_table": self.job}
-        named |= {"settings": self.settings}
         size = {"n_hidden": None} if self.kind == "model" else {}
         return super().facts() | named | size | {"against": self.other, "subject": self.where}
 

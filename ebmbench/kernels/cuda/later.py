@@ -31,5 +31,8 @@ class Later(NDArrayOperatorsMixin):
         plain = (float(x) if isinstance(x, Later) else x for x in inputs)
         return getattr(ufunc, method)(*plain, **given)
 
+    def __format__(self, form: str) -> str:
+        return format(self._value, form)
+
     def __repr__(self) -> str:
         return repr(self._value)

@@ -23,6 +23,7 @@ KIND = Kind(
     words={"against": "against", "batch_size": "batch", "rows": "rows"},
     others=("against_device", "blas_threads"),
     names={"RM": "Ratio matching"},
+    table="job_table",
 )
 _BACKENDS = ("cpu", "cuda")  # have a column each, even where nothing ran
 _CALLED = {REFERENCE: "NumPy"}
