@@ -1,7 +1,5 @@
 """Rows that are there already: what is kept, what is run again, and what is told of them."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +11,7 @@ from ebmbench.harness.tasks import deep
 from ebmbench.models.rbm import RBM
 from ebmbench.models.storage import save_model
 from ebmbench.report import tasks as sections
-from ebmbench.report.tasks import consistency
+from ebmbench.report.tasks import consistency, speed
 
 
 def run(ebmbench, folder, suite, name="suite.toml"):
@@ -141,7 +139,7 @@ APART = {
     "deep": [DBN, DBN | {"chains": 7}, DBN | {"betas": 50}, GAN, GAN | {"samples": 50}],
     "gibbs": [
         {}, {"chains": 3}, {"size": [5, 4]}, {"on_rate": 0.2}, {"threads": 1}, {"arithmetic": "grid"},
-        {"model": "digits_rbm20"}, {"model": "digits_rbm20", "dataset": "digits"},
+        {"model": "digits_rbm20"},
     ],
     "sample": [
         {"model": RANDOM, "sampler": {"name": "parallel_tempering", "temperatures": n}} for n in (5, 6)
@@ -174,27 +172,6 @@ def test_a_page_tells_cases_apart_and_calls_none_run_again(task):
     assert not tidy[["where", "case", "backend"]].duplicated().any()
 
 
-def test_compare_tells_files_of_one_name_apart(ebmbench, tmp_path):
-    rng = np.random.default_rng(2)
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        np.save(tmp_path / folder / "x.npy", rng.integers(0, 2, (30, 5)))
-    suite = """
-[[train]]
-dataset = ["a/x.npy", "b/x.npy"]
-backend = "reference"
-estimator = { name = "cd" }
-hidden = 2
-epochs = 1
-evaluate = "exact"
-"""
-    run(ebmbench, tmp_path, suite)
-    _, out, _ = ebmbench("compare", "found", "found", "--json")
-    found = json.loads(out)
-    assert sorted(case["fields"]["dataset"] for case in found["cases"]) == ["a/x.npy", "b/x.npy"]
-    assert found["a"]["older_rows"] == 0
-
-
 GIBBS = """
 [[gibbs]]
 backend = ["reference", "cuda"]
@@ -204,6 +181,15 @@ turns = 3
 turn_s = 0.001
 recorded = 20
 """
+
+
+def test_the_table_of_speeds_has_a_row_for_each_job():
+    """Not one for several, with the median of what differs in the job's settings or its rows."""
+    rows = as_rows("speed", APART["speed"]).assign(seconds=1.0, against_seconds=2.0, ratio=2.0)
+    (sheet,) = speed.section(speed.KIND.tidy(rows), None).sheets
+    jobs = [row[0].text for row in sheet.rows]
+    assert len(jobs) == len(set(jobs)) == len(APART["speed"])
+    assert "SML-1, batch 100, rows 10000, chains 4" in jobs
 
 
 def test_compare_reads_rows_without_a_device(ebmbench, tmp_path):

@@ -14,10 +14,9 @@ from conftest import complaint
 from matplotlib.text import Text
 
 from ebmbench.errors import UserError
-from ebmbench.harness.naming import display_names
 from ebmbench.harness.table import load_table
 from ebmbench.report import style, text, write
-from ebmbench.report.cases import tidy
+from ebmbench.report.cases import display_names, tidy
 from ebmbench.report.training import curves, figures, summary, times, traces
 from ebmbench.report.training.pictures import Model, draw_samples, mosaic, read
 from ebmbench.report.training.results import collect

@@ -206,8 +206,8 @@ def _interval(samples: np.ndarray) -> tuple[float, float]:
 
 def told(row: Mapping[str, Any]) -> str:
     """A row's interval in words; a dash where there is none."""
-    ends = [figure(row[name], ".3g") for name in ("ratio_low", "ratio_high")]
-    return f"[{', '.join(dict.fromkeys(ends))}]"
+    low, high = (figure(row[name], ".3g") for name in ("ratio_low", "ratio_high"))
+    return f"[{low}]" if low == high == figure(None, "") else f"[{low}, {high}]"
 
 
 def _quartiles(name: str, seconds: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -1,7 +1,6 @@
-"""What cases are called while they run, and files in tables: with as little as tells them apart."""
+"""What cases are called while they run: their headings, and what tells those of one heading apart."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -47,19 +46,3 @@ def _differing(own: dict[str, str], others: list[dict[str, str]]) -> Iterator[st
         if len(same) < len(left):
             yield f"{key} {value}"
             left = same
-
-
-def display_names(names: Iterable[str]) -> dict[str, str]:
-    """File names in place of paths, with as many folders as it takes to tell them apart."""
-    parts = {name: [part for part in re.split(r"[/\\]+", name) if part] for name in names}
-    shown: dict[str, str] = {}
-    for name, own in parts.items():
-        others = [other for key, other in parts.items() if key != name]
-        depth = 1
-        while depth < len(own) and any(own[-depth:] == other[-depth:] for other in others):
-            depth += 1
-        text = "/".join(own[-depth:]) or name
-        text = "".join(letter if letter.isprintable() else "?" for letter in text)
-        taken = list(shown.values()).count(text)
-        shown[name] = f"{text} ({taken + 1})" if taken else text
-    return shown

@@ -1,13 +1,13 @@
 """The table as the report reads it: one row a case, named, ordered and complete in its columns."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ebmbench.harness.naming import display_names
 from ebmbench.report.text import plain
 
 REFERENCE = "reference"  # the backend that others are compared with
@@ -152,6 +152,22 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
 def deciding(rows: pd.DataFrame) -> list[str]:
     """The columns of trained cases that decide a result, beside dataset, backend, estimator, seed."""
     return [*_SETTINGS, *_starting(rows, "estimator.")]
+
+
+def display_names(names: Iterable[str]) -> dict[str, str]:
+    """File names in place of paths, with as many folders as it takes to tell them apart."""
+    parts = {name: [part for part in re.split(r"[/\\]+", name) if part] for name in names}
+    shown: dict[str, str] = {}
+    for name, own in parts.items():
+        others = [other for key, other in parts.items() if key != name]
+        depth = 1
+        while depth < len(own) and any(own[-depth:] == other[-depth:] for other in others):
+            depth += 1
+        text = "/".join(own[-depth:]) or name
+        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+        taken = list(shown.values()).count(text)
+        shown[name] = f"{text} ({taken + 1})" if taken else text
+    return shown
 
 
 def backends(names: Iterable[str]) -> list[str]:

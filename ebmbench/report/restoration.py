@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ebmbench.harness.naming import display_names
 from ebmbench.harness.table import load_model
+from ebmbench.report.cases import display_names
 from ebmbench.report.section import Answer, Cell, Drawing, Left, Section, Sheet
 from ebmbench.report.style import GRID, INK, MUTED, WIDTH, Looks, panel
 from ebmbench.report.tasks.cells import rounded

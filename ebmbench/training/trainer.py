@@ -5,7 +5,7 @@ can stop it in between to look at the model.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from ebmbench.training.batches import Batches
 from ebmbench.training.schedule import check_planned
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
+
+_NUMBERS = int | float | np.ndarray | SupportsFloat  # the last: what a GPU may still be computing
 
 
 class Trainer:
@@ -92,8 +94,10 @@ class Trainer:
 
     def state(self) -> State:
         """Everything that decides how the run goes on, and the numbers said last; raises `Diverged`."""
-        numbers = int | float | np.ndarray
-        said = {name: np.asarray(x) for name, x in self.info.items() if isinstance(x, numbers)}
+        try:
+            said = {name: np.asarray(x) for name, x in self.info.items() if isinstance(x, _NUMBERS)}
+        except NotFinite as error:
+            raise Diverged(f"{error} after {self.done} updates") from None
         return self._ascent.state() | joined(info=said)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:

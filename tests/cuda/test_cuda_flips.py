@@ -6,9 +6,12 @@ import pytest
 from ebmbench.errors import NotFinite
 from ebmbench.harness.sources import random_model
 from ebmbench.kernels.api import load
+from ebmbench.kernels.cuda import update
 from ebmbench.kernels.cuda.availability import SIMULATED
+from ebmbench.kernels.cuda.later import Later
 from ebmbench.models.rbm import RBM
 from ebmbench.randomness import Key, random_bits
+from ebmbench.training.fit import Diverged, Fit
 
 JOBS = ("pseudolikelihood", "ratio_matching")
 # n_visible, n_hidden, rows: more than a block has of visible units (56; 16 in the simulator), of hidden
@@ -86,6 +89,38 @@ def test_a_weight_beyond_the_limit_gets_the_sentence_of_the_cpu(cuda, cpu, job):
                 run(k, job, model, v)
             said.append(str(caught.value))
         assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_weight_beyond_the_limit_ends_training(cuda, monkeypatch, job):
+    """Nobody looks at each value, but at one in a while, and at the last before it is kept."""
+    model, v = random_model(3, 2, 1.0), random_rows(2, 3)
+    model.W[2, 1] = 80.5
+    monkeypatch.setattr(update, "_PATIENCE", 2)
+    run = Fit(cuda, model, v, job, epochs=3)
+    run.advance(1)
+    with pytest.raises(Diverged, match=r"beyond .*80"):
+        run.state()
+    with pytest.raises(Diverged, match=r"beyond .*80"):
+        run.advance(1)
+
+
+def test_a_number_to_come_is_a_number():
+    asked = []
+    later = Later(lambda: asked.append(1) or 2.5)
+    assert not asked
+    assert (float(later), later + 1, 5 / later, f"{later:.2f}", repr(later)) == (
+        2.5,
+        3.5,
+        2.0,
+        "2.50",
+        "2.5",
+    )
+    assert later
+    assert not Later(lambda: 0.0)
+    assert np.isnan(Later(lambda: np.nan))
+    assert np.asarray(later) == 2.5
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("job", JOBS)

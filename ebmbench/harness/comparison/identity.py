@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ebmbench.harness import tasks
-from ebmbench.harness.naming import display_names
 
 if TYPE_CHECKING:
     from ebmbench.harness.comparison.verdicts import Case
@@ -27,7 +26,6 @@ _ASIDE = {
 _WHERE = ("model", "dataset", "subject", "family")
 _WHAT = ("estimator", "job", "sampler", "method", "measured", "marker")
 _FILES = ("dataset", "model", "estimator", "sampler", "method")  # whose names may be paths
-_FILE = "_file"  # ends the column of what tells a file from others of its name
 _OF_BACKEND = ("backend", "against")  # what plays no part where backends are compared
 
 
@@ -59,17 +57,6 @@ def _threads(row: Mapping[str, Any], threads: float) -> float | str:
     return "all" if threads in (0.0, every) else threads
 
 
-def tell_files_apart(rows: list[dict[str, Any]]) -> None:
-    """Give a folder's rows, where files have one name, as much of their paths as tells them apart."""
-    for name in _FILES:
-        paths = {row[name] for row in rows if isinstance(row.get(name), str)}
-        shown = display_names(sorted(paths))
-        apart = {path: told for path, told in shown.items() if told != PurePath(path).name}
-        for row in rows:
-            if row.get(name) in apart:
-                row[f"{name}{_FILE}"] = apart[row[name]]
-
-
 def key(row: Mapping[str, Any], across: bool) -> str:
     """One text for rows of one case; across: whatever their backend, and what that was timed against."""
     decide = {name: value for name, value in fields(row).items() if not (across and name in _OF_BACKEND)}
@@ -78,8 +65,6 @@ def key(row: Mapping[str, Any], across: bool) -> str:
 
 def _given(row: Mapping[str, Any], name: str) -> Any:
     """A field as the row has it: a table where a label stands in its place, a file without its folder."""
-    if f"{name}{_FILE}" in row:
-        return row[f"{name}{_FILE}"]
     values = (row.get(column) for column in (f"{name}_table", f"{name}_name", name))
     value = next((one for one in values if _plain(one) is not None), None)
     return PurePath(value).name if name in _FILES and isinstance(value, str) else value

@@ -28,7 +28,6 @@ def side_of(table: Table, backend: str | None) -> Side:
         for row in table.rows.to_dict("records")
         if backend in (None, row["backend"])
     ]
-    identity.tell_files_apart(rows)
     for row in sorted(rows, key=lambda row: str(row["attempt"])):
         row |= restorations.figures(row)
         cases.setdefault(identity.key(row, backend is not None), {})[int(row["seed"])] = row

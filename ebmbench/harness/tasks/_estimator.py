@@ -55,11 +55,18 @@ class OfEstimator(tasks.Case):
 
     def inputs(self) -> dict[str, str]:
         """What else is read, and the digest of the files that settings name, as NCE's noise."""
-        named = [Path(one) for one in self.settings.values() if isinstance(one, str)]
-        files = b"".join(path.read_bytes() for path in named if path.is_file())
+        files = b"".join(map(_content, self.settings.values()))
         return super().inputs() | ({"settings_digest": sha256(files).hexdigest()} if files else {})
 
     def facts(self) -> dict[str, Any]:
         """The fields, with the estimator's label in place of its table."""
         parts = {"settings": self.settings, "estimator_name": self.estimator["name"]}
         return super().facts() | {"estimator": self.label} | parts
+
+
+def _content(setting: Any) -> bytes:
+    """Of the file that a setting names, if it names one that can be read."""
+    try:
+        return Path(setting).read_bytes() if isinstance(setting, str) else b""
+    except (OSError, ValueError):
+        return b""

@@ -79,7 +79,7 @@ class Case(OfEstimator, ModelCase):
     def summary(self, row: dict[str, Any]) -> str:
         """Bias, noise and cost of a gradient."""
         return (
-            f"bias {row['bias']:.3g} ± {figure(row['bias_std_error'], '.1g')}, "
+            f"bias {figure(row['bias'], '.3g')} ± {figure(row['bias_std_error'], '.1g')}, "
             f"noise {row['variance'] ** 0.5:.3g}, gradient {row['gradient_norm']:.3g}, "
             f"{1e3 * row['step_s']:.3g} ms"
         )
@@ -168,7 +168,7 @@ def fidelity(found: np.ndarray, exact: np.ndarray, run_of: np.ndarray) -> dict[s
 
     squared = products.sum() / pairs.sum()
     uncertainty = np.sqrt((n - 1) * (without(products) / without(pairs)).var())
-    bias = np.sqrt(np.maximum(0.0, squared))
+    bias = np.sqrt(max(0.0, squared))  # of finite gradients
     variance = found.var(axis=0, ddof=1).sum()
     mean, norm = found.mean(axis=0), np.linalg.norm(exact)
     lengths = np.linalg.norm(mean) * norm

@@ -28,6 +28,7 @@ from ebmbench.kernels.cuda.launch import SIMULATED, device, kernel
 from ebmbench.kernels.cuda.memory import Array, download, empty, upload
 from ebmbench.kernels.cuda.products import state, weight
 from ebmbench.kernels.cuda.tile import Tile, at, loop
+from ebmbench.kernels.cuda.update import is_due
 from ebmbench.scalar import sigmoid
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -142,7 +143,10 @@ def _job(squared: bool):
             _THROUGH.grid(max(units, model.n_visible + 1), columns), v, changes, gW, gc, b_mean
         )
         phases = Phases({"W": gW, "b": gb, "c": gc}, {"b": b_mean, "c": c_mean})
-        return phases, Later(lambda: _value(told, rows))
+        value = Later(lambda: _value(told, rows))
+        if is_due(model):
+            float(value)  # raises `NotFinite` at the latest here, as training looks at no value
+        return phases, value
 
     return job
 

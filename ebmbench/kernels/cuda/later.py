@@ -31,6 +31,9 @@ class Later(NDArrayOperatorsMixin):
         plain = (float(x) if isinstance(x, Later) else x for x in inputs)
         return getattr(ufunc, method)(*plain, **given)
 
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
     def __format__(self, form: str) -> str:
         return format(self._value, form)
 

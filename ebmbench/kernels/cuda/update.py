@@ -125,10 +125,14 @@ def _centre_columns(W, c, c_mean, b_offset, c_offset, sliding):
 
 @dataclass
 class _Health:
-    """The updates of a model so far, and whether one of them left all bounds, int32 [1] on the GPU."""
+    """The updates of a model so far, and whether one of them left all bounds, int32 [1] on the GPU.
+
+    values: how many times an objective was computed that may tell that a weight is too large for it.
+    """
 
     flag: Array
     updates: int = 0
+    values: int = 0
 
 
 _HEALTH: WeakKeyDictionary[Any, _Health] = WeakKeyDictionary()
@@ -145,6 +149,13 @@ def noticed(health: _Health) -> bool:
     """Count an update; at every 100th the GPU is asked whether all is well."""
     health.updates += 1
     return health.updates % _PATIENCE != 0 or not download(health.flag)[0]
+
+
+def is_due(model: Any) -> bool:
+    """Count an objective of the model; whether it is a 100th, which is to be looked at."""
+    health = health_of(model)
+    health.values += 1
+    return health.values % _PATIENCE == 0
 
 
 def zeros(model: Any) -> Tree:

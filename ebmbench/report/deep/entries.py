@@ -126,7 +126,7 @@ def _entry(group: pd.DataFrame) -> Entry:
         seeds=len(group),
         values=tuple(values),
         lows=tuple(lows),
-        std_error=_std_error(values, done["std_error"]),
+        std_error=_std_error(lows, done["std_error"]),
         gap=float(done["gap"].abs().max()),
         resolved=int(done["resolved"].eq(True).sum()),
         unresolved=int(done["resolved"].eq(False).sum()),

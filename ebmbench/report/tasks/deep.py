@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ebmbench.harness.measures import BETTER, BOUND, ERROR, PARZEN, TITLES
-from ebmbench.harness.naming import display_names
 from ebmbench.harness.table import load_model
-from ebmbench.report.cases import Kind
+from ebmbench.report.cases import Kind, display_names
 from ebmbench.report.deep import drawings, pictures, tables
 from ebmbench.report.deep.entries import Entry, collect, without_gain
 from ebmbench.report.section import Answer, Left, Section

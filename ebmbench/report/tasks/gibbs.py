@@ -21,7 +21,7 @@ KIND = Kind(
         "fraction",
         "visible_on_rate", "hidden_on_rate", "visible_flip_rate", "hidden_flip_rate",
     ),
-    words={"chains": "chains", "threads": "threads", "arithmetic": "arithmetic", "dataset": "from"},
+    words={"chains": "chains", "threads": "threads", "arithmetic": "arithmetic"},
     others=("bound", "ess_reason"),
 )  # fmt: skip
 _SAME = ["where", "chains", "backend", "arithmetic"]  # of cases that differ in their threads

@@ -76,9 +76,11 @@ def _sheet(cases: pd.DataFrame) -> Sheet:
 
 
 def _jobs(cases: pd.DataFrame) -> "pd.Series[str]":
-    """What a row of the table is called: the job, and what was worked on where that differs."""
+    """What a row of the table is called: the job, and what it works on and is told where that differs."""
     names = cases["job"].replace(dict(KIND.names or {})).astype(str)
-    for column, word in (("where", "on"), ("batch_size", "batch")):
+    words = {"where": "on", "batch_size": "batch", "rows": "rows"}
+    words |= {c: c.removeprefix("setting.") for c in map(str, cases) if c.startswith("setting.")}
+    for column, word in words.items():
         several = cases.groupby(names, sort=False)[column].transform("nunique") > 1
         names = names.mask(several, names + f", {word} " + cases[column].map(plain))
     return names
