@@ -1,22 +1,11 @@
 """Files that are either the old ones or the new ones, never half of each."""
 
 import contextlib
-import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ebmbench.errors import UserError
-
-
-def finite(value: Any) -> Any:
-    """The value with None in place of NaN and infinity, which JSON does not have."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(one) for name, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list) else value
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from ebmbench.cli.console import answer, print_table
-from ebmbench.files import finite
 
 
 def show(result: Any, facts: dict[str, Any], as_json: bool) -> None:
@@ -19,6 +18,8 @@ def show(result: Any, facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _print_json(fields: dict[str, Any]) -> None:
+    from ebmbench.harness.table import finite
+
     print(json.dumps(finite(fields), indent=2, allow_nan=False))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ebmbench.errors import UserError
-from ebmbench.files import finite, write_atomically
+from ebmbench.files import write_atomically
 from ebmbench.harness import machine
 
 if TYPE_CHECKING:  # it takes long to import, and most commands read no table
@@ -201,6 +201,15 @@ def _content(path: Path, otherwise: T) -> T:
     if not isinstance(content, type(otherwise)):
         raise UserError(f"{path} is damaged; move it away, or use another folder")
     return content
+
+
+def finite(value: Any) -> Any:
+    """The value with None in place of NaN and infinity, which JSON does not have."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, list) else value
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -20,8 +20,6 @@ from ebmbench.training.schedule import check_planned
 from ebmbench.training.sgd import SGD
 from ebmbench.training.states import State, joined, part
 
-_NUMBERS = int | float | np.ndarray | SupportsFloat  # the last: what a GPU may still be computing
-
 
 class Trainer:
     """One training run of one model on one backend; a subclass has `_gradient`.
@@ -94,8 +92,9 @@ class Trainer:
 
     def state(self) -> State:
         """Everything that decides how the run goes on, and the numbers said last; raises `Diverged`."""
+        numbers = np.ndarray | SupportsFloat  # some of which a GPU may still be computing
         try:
-            said = {name: np.asarray(x) for name, x in self.info.items() if isinstance(x, _NUMBERS)}
+            said = {name: np.asarray(x) for name, x in self.info.items() if isinstance(x, numbers)}
         except NotFinite as error:
             raise Diverged(f"{error} after {self.done} updates") from None
         return self._ascent.state() | joined(info=said)

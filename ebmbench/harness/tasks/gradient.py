@@ -79,7 +79,7 @@ class Case(OfEstimator, ModelCase):
     def summary(self, row: dict[str, Any]) -> str:
         """Bias, noise and cost of a gradient."""
         return (
-            f"bias {figure(row['bias'], '.3g')} ± {figure(row['bias_std_error'], '.1g')}, "
+            f"bias {row['bias']:.3g} ± {figure(row['bias_std_error'], '.1g')}, "
             f"noise {row['variance'] ** 0.5:.3g}, gradient {row['gradient_norm']:.3g}, "
             f"{1e3 * row['step_s']:.3g} ms"
         )
